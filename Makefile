@@ -1,0 +1,19 @@
+# Every target does its own set-up on a machine with Python 3.11+ and Debian's package manager.
+.PHONY: demo test quick format clean
+
+demo:  ## a neighbourhood that does not exist, on this machine: prints where to look
+	@scripts/environment .venv
+	@.venv/bin/shuian demo $(ARGS)
+
+test:  ## everything, against the built wheel, real brokers and a real browser
+	@scripts/test all $(ARGS)
+
+quick:  ## the part that needs no server, within a minute
+	@scripts/test quick $(ARGS)
+
+format:
+	@scripts/environment .venv-test test
+	@.venv-test/bin/ruff check --fix . ; .venv-test/bin/ruff format .
+
+clean:
+	rm -rf .venv .venv-test .cache build dist

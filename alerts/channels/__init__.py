@@ -1,0 +1,1 @@
+"""One file a channel: its settings, `send`, and samples of what it sends."""

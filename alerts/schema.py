@@ -1,0 +1,309 @@
+"""The tables of people, cases and owed notices, for SQLite and PostgreSQL alike.
+
+Every table about a case carries the realm (``live`` or ``drill``) inside its keys, so that a live row cannot refer to a
+drill row.  Times are aware UTC `datetime` in Python and whole milliseconds since 1970 in the database.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    false,
+)
+
+
+class Utc(TypeDecorator[datetime]):
+    """Aware `datetime` <-> milliseconds since 1970-01-01 UTC; a naive time is refused."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Return milliseconds, refusing a time without zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"want an aware time, got {value!r}: add a zone")
+        return round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Return an aware UTC time."""
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id(name: str = "id") -> Column[str]:
+    return Column(name, String(64), primary_key=True)
+
+
+def _realm() -> Column[str]:
+    return Column("realm", String(8), primary_key=True)
+
+
+# --- the registry: one table a sheet of the import file ------------------------------------------------------------
+
+areas = Table(
+    "areas", metadata, _id(),
+    Column("parent", String(64)),
+    Column("kind", String(16), nullable=False),  # district, street, community, grid
+    Column("name", Text, nullable=False),
+)  # fmt: skip
+households = Table(
+    "households", metadata, _id(),
+    Column("area", ForeignKey("areas.id"), nullable=False),
+    Column("building", Text, nullable=False),
+    Column("riser", Text),
+    Column("floor", Text),
+    Column("door", Text, nullable=False),
+    Column("tz", String(64), nullable=False),
+)  # fmt: skip
+residents = Table(
+    "residents", metadata, _id(),
+    Column("household", ForeignKey("households.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("phone", Text),
+    Column("risk", Text),
+    Column("risk_until", Utc),
+)  # fmt: skip
+consents = Table(
+    "consents", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("resident", ForeignKey("residents.id"), nullable=False),
+    Column("purpose", String(16), nullable=False),  # monitor, community, relative, research
+    Column("recipient", Text, nullable=False, default=""),  # contact id for relative; "" = all of that purpose
+    Column("version", Text, nullable=False),
+    Column("given_at", Utc, nullable=False),
+    Column("given_by", Text, nullable=False),
+    Column("evidence", Text),
+    Column("withdrawn_at", Utc),
+)  # fmt: skip
+contacts = Table(
+    "contacts", metadata, _id(),
+    Column("resident", ForeignKey("residents.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("position", Integer, nullable=False),  # the sheet's column "order"
+    Column("channel", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+)  # fmt: skip
+workers = Table(
+    "workers", metadata, _id(),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),  # worker, lead, operator
+    Column("area", ForeignKey("areas.id"), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+)  # fmt: skip
+shifts = Table(
+    "shifts", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("area", ForeignKey("areas.id"), nullable=False),
+    Column("start", Utc, nullable=False),
+    Column("end", Utc, nullable=False),
+    Column("owner", ForeignKey("workers.id"), nullable=False),
+    Column("backup", ForeignKey("workers.id")),
+    Column("lead", ForeignKey("workers.id")),
+)  # fmt: skip
+devices = Table(
+    "devices", metadata,
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(128), nullable=False, index=True),
+    Column("format", String(32), nullable=False),
+    Column("household", ForeignKey("households.id"), nullable=False),
+    Column("valid_from", Utc, nullable=False),
+    Column("valid_to", Utc),
+    Column("unit", String(16)),
+    Column("litres_per_pulse", Float),
+    Column("resolution_l", Float, nullable=False),
+    Column("modulus_l", Float),
+    Column("period_s", Integer, nullable=False),
+    Column("zone", String(64), nullable=False),
+)  # fmt: skip
+absences = Table(
+    "absences", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("household", ForeignKey("households.id"), nullable=False),
+    Column("start", Utc, nullable=False),
+    Column("end", Utc, nullable=False),
+    Column("by", Text, nullable=False),
+)  # fmt: skip
+registry_version = Table(
+    "registry_version", metadata,
+    Column("one", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+)  # fmt: skip
+
+# --- cases ---------------------------------------------------------------------------------------------------------
+
+cases = Table(
+    "cases", metadata, _realm(), _id(),
+    Column("household", ForeignKey("households.id"), nullable=False),
+    Column("stream", String(12), nullable=False),  # care, technical
+    Column("severity", String(8), nullable=False),  # red, amber, blue
+    Column("state", String(24), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("onset", Utc, nullable=False),
+    Column("opened_at", Utc, nullable=False),
+    Column("closed_at", Utc),
+    Column("owner", ForeignKey("workers.id")),
+    Column("rung", Integer, nullable=False),
+    Column("loop", Integer, nullable=False),
+    Column("outcome", String(24)),
+    Column("outcome_reason", String(32)),
+    Column("undo", JSON),  # what the last tap changed, while it can be undone
+)  # fmt: skip
+Index(
+    "one_open_case", cases.c.realm, cases.c.household, cases.c.stream, unique=True,
+    sqlite_where=cases.c.closed_at.is_(None), postgresql_where=cases.c.closed_at.is_(None),
+)  # fmt: skip
+Index("ix_cases_open", cases.c.realm, cases.c.closed_at)
+
+
+def _of_case() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["realm", "case_id"], ["cases.realm", "cases.id"])
+
+
+findings = Table(
+    "findings", metadata, _realm(), _id(),  # the same readings give the same id: a second one changes nothing
+    Column("household", ForeignKey("households.id"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("severity", String(8), nullable=False),
+    Column("onset", Utc, nullable=False),
+    Column("raised_at", Utc, nullable=False),
+    Column("cleared_at", Utc),
+    Column("reason", String(48), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("case_id", String(64)),
+    Column("suppressed", String(32)),  # why no case was touched: away, no_consent
+    Column("label", String(16)),  # true, false, device, unknown: from the outcome
+    _of_case(),
+)  # fmt: skip
+Index("ix_findings_case", findings.c.realm, findings.c.case_id)
+Index("ix_findings_household", findings.c.realm, findings.c.household, findings.c.cleared_at)
+case_events = Table(
+    "case_events", metadata, _realm(), Column("case_id", String(64), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("actor", String(80), nullable=False),  # system, worker:ID, contact:ID, operator:NAME
+    Column("data", JSON, nullable=False),
+    _of_case(),
+)  # fmt: skip
+offers = Table(
+    "offers", metadata, _realm(), _id(),
+    Column("case_id", String(64), nullable=False),
+    Column("worker", ForeignKey("workers.id"), nullable=False),
+    Column("rung", Integer, nullable=False),
+    Column("state", String(12), nullable=False),  # offered, accepted, declined, lapsed, withdrawn
+    Column("offered_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    _of_case(),
+)  # fmt: skip
+Index("ix_offers_case", offers.c.realm, offers.c.case_id)
+timers = Table(
+    "timers", metadata, _realm(), Column("case_id", String(64), primary_key=True),
+    Column("kind", String(24), primary_key=True),
+    Column("due_at", Utc, nullable=False, index=True),
+    _of_case(),
+)  # fmt: skip
+taps = Table(
+    "taps", metadata, _realm(), _id(),  # client-made id of an action: sent twice, acts once
+    Column("case_id", String(64), nullable=False),
+    Column("at", Utc, nullable=False),
+    _of_case(),
+)  # fmt: skip
+
+# --- the outbox ----------------------------------------------------------------------------------------------------
+
+notices = Table(
+    "notices", metadata, _realm(), _id(),
+    Column("case_id", String(64), nullable=False),
+    Column("recipient_kind", String(12), nullable=False),  # worker, contact, operator
+    Column("recipient", String(64), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("template", String(48), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("lang", String(8), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("state", String(16), nullable=False),
+    # pending, leased, accepted (by the provider), delivered, failed, expired, cancelled
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_until", Utc),
+    Column("done_at", Utc),
+    Column("last_error", Text),
+    Column("tap", String(64)),  # cancelled when this tap is undone
+    _of_case(),
+)  # fmt: skip
+Index("ix_notices_due", notices.c.state, notices.c.due_at)
+Index("ix_notices_case", notices.c.realm, notices.c.case_id)
+attempts = Table(
+    "attempts", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("realm", String(8), nullable=False),
+    Column("notice", String(64), nullable=False),
+    Column("started_at", Utc, nullable=False),
+    Column("finished_at", Utc),
+    Column("result", String(16)),  # None: started and never heard of again
+    Column("detail", Text),
+    ForeignKeyConstraint(["realm", "notice"], ["notices.realm", "notices.id"]),
+)  # fmt: skip
+Index("ix_attempts_notice", attempts.c.realm, attempts.c.notice)
+
+# --- who may look --------------------------------------------------------------------------------------------------
+
+links = Table(
+    "links", metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("role", String(12), nullable=False),  # worker, family, operator
+    Column("person", String(64), nullable=False),
+    Column("goto", Text, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+)  # fmt: skip
+sessions = Table(
+    "sessions", metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("role", String(12), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("expires_at", Utc, nullable=False),
+)  # fmt: skip
+users = Table(
+    "users", metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", Text, nullable=False),  # scrypt, salted
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+)  # fmt: skip
+view_log = Table(
+    "view_log", metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("viewer", String(80), nullable=False),
+    Column("household", String(64), nullable=False),
+    Column("what", String(32), nullable=False),
+)  # fmt: skip

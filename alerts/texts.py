@@ -1,0 +1,148 @@
+"""Every sentence the service says, in zh-CN and English, from gettext catalogues.
+
+Rooms store reason codes with parameters, never sentences; this module renders them.  Catalogues are the ``.po`` files
+below ``locales/<language>/``, read once at start; a key missing in one language is an error at load, not a surprise at
+night.  Parameters are formatted by the ending of their name (the unit): ``_s`` durations, ``_l`` litres, ``_at`` times of
+day in the home's zone, ``_p`` shares; anything else is put in as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from importlib.resources import files
+from io import BytesIO
+from string import Formatter
+from typing import Any
+
+from babel.dates import format_date
+from babel.messages.pofile import read_po
+
+LANGUAGES = ("zh_CN", "en")
+DEFAULT = "zh_CN"
+
+
+class TextError(Exception):
+    """A catalogue is incomplete or a sentence was asked for that does not exist."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """All catalogues; `by_language[lang][key]` is a sentence with ``{name}`` slots."""
+
+    by_language: Mapping[str, Mapping[str, str]]
+
+    def __call__(self, lang: str, key: str, /, **params: Any) -> str:
+        """Return the sentence `key` in `lang` with its slots filled.
+
+        Raises
+        ------
+        TextError
+            The key is in no catalogue, or a slot has no parameter.
+        """
+        sentence = self.by_language[lang].get(key)
+        if sentence is None:
+            raise TextError(f"want a sentence for {key!r} in {lang}: add it to alerts/locales/{lang}")
+        try:
+            return sentence.format(**params)
+        except KeyError as missing:
+            raise TextError(f"sentence {key!r} ({lang}) has a slot {missing} that was not given") from missing
+
+    def has(self, key: str) -> bool:
+        """Whether `key` exists (catalogues are checked to hold the same keys)."""
+        return key in self.by_language[DEFAULT]
+
+    def finding(self, lang: str, part: str, reason: str, evidence: Mapping[str, Any], zone: tzinfo, now: datetime) -> str:
+        """Render ``finding.<reason>.<part>`` (part: title, sentence, family) from a finding's evidence.
+
+        `zone` is the home's; `now` makes times read as today or yesterday.
+        """
+        return self(lang, f"finding.{reason}.{part}", **self.shown(lang, evidence, zone, now))
+
+    def shown(self, lang: str, params: Mapping[str, Any], zone: tzinfo, now: datetime) -> dict[str, str]:
+        """Return `params` as words, each by the unit at the end of its name."""
+        return {name: self._shown_one(lang, name, value, zone, now) for name, value in params.items()}
+
+    def _shown_one(self, lang: str, name: str, value: Any, zone: tzinfo, now: datetime) -> str:
+        if value is None:
+            return self(lang, "unit.unknown")
+        match name.rpartition("_")[2]:
+            case "s":
+                return self.duration(lang, float(value))
+            case "l":
+                return self(lang, "unit.litres", n=f"{float(value):.0f}")
+            case "at":
+                moment = datetime.fromtimestamp(value, zone) if isinstance(value, int | float) else value
+                return self.moment(lang, moment, zone, now)
+            case "p":
+                return f"{float(value) * 100:.0f} %"
+            case _:
+                return str(value)
+
+    def duration(self, lang: str, seconds: float) -> str:
+        """Return e.g. ``48 分钟``, ``5 小时 10 分``, ``3 天 4 小时``; below a minute ``刚刚``."""
+        minutes = int(seconds // 60)
+        if minutes < 1:
+            return self(lang, "unit.just_now")
+        hours, minute = divmod(minutes, 60)
+        days, hour = divmod(hours, 24)
+        if days >= 2:
+            return self(lang, "unit.days_hours" if hour else "unit.days", d=days, h=hour)
+        if hours:
+            return self(lang, "unit.hours_minutes" if minute else "unit.hours", h=hours, m=minute)
+        return self(lang, "unit.minutes", m=minute)
+
+    def moment(self, lang: str, moment: datetime, zone: tzinfo, now: datetime) -> str:
+        """Return ``HH:MM`` for today, with ``昨天`` or a weekday and date before."""
+        local = moment.astimezone(zone)
+        clock = f"{local:%H:%M}"
+        days = (now.astimezone(zone).date() - local.date()).days
+        if days == 0:
+            return clock
+        if days == 1:
+            return self(lang, "unit.yesterday", clock=clock)
+        if days == -1:
+            return self(lang, "unit.tomorrow", clock=clock)
+        pattern = "E M/d" if lang == "zh_CN" else "EEE d MMM"
+        return f"{format_date(local.date(), pattern, locale=lang)} {clock}"
+
+
+def _catalogue(lang: str) -> dict[str, str]:
+    folder = files("alerts") / "locales" / lang
+    sentences: dict[str, str] = {}
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if not entry.name.endswith(".po"):
+            continue
+        for message in read_po(BytesIO(entry.read_bytes()), locale=lang, charset="utf-8"):
+            if not message.id:
+                continue
+            if not message.string or message.fuzzy:
+                raise TextError(f"{lang}/{entry.name}: {message.id!r} has no translation")
+            if message.id in sentences:
+                raise TextError(f"{lang}/{entry.name}: {message.id!r} stands in two catalogues")
+            sentences[str(message.id)] = str(message.string)
+    return sentences
+
+
+def slots(sentence: str) -> frozenset[str]:
+    """Return the names in a sentence's ``{slots}``."""
+    return frozenset(name for _, name, _, _ in Formatter().parse(sentence) if name)
+
+
+def load() -> Texts:
+    """Read all catalogues, refusing a key or a slot that one language lacks.
+
+    Raises
+    ------
+    TextError
+        With every difference named.
+    """
+    catalogues = {lang: _catalogue(lang) for lang in LANGUAGES}
+    faults = []
+    for lang, other in ((a, b) for a in LANGUAGES for b in LANGUAGES if a != b):
+        faults += [f"{key!r} is missing in {other}" for key in sorted(set(catalogues[lang]) - set(catalogues[other]))]
+    for key in sorted(set.intersection(*(set(c) for c in catalogues.values()))):
+        if len({slots(c[key]) for c in catalogues.values()}) > 1:
+            faults.append(f"{key!r} has different slots: {[sorted(slots(c[key])) for c in catalogues.values()]}")
+    if faults:
+        raise TextError("; ".join(faults))
+    return Texts(catalogues)

@@ -1,0 +1,41 @@
+"""What the pages need from elsewhere; `shuian.service` injects it."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One local day of a home: `litres` per quarter of an hour (96 values); None = not known, which is never zero."""
+
+    date: date
+    litres: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Water:
+    """What the meter lets us know of one home now.  Any field may be None: not known."""
+
+    last_use_at: datetime | None
+    """The latest moment at which water may have been drawn."""
+    heard_at: datetime | None
+    """When the meter was last heard (our clock)."""
+    known_until: datetime | None
+    """Up to when the use of water is known (the meter's clock)."""
+    usual_first_use_s: tuple[float, float] | None
+    """10 % and 90 % points of this person's first use of a day after 04:00, seconds after local midnight."""
+    first_uses: tuple[tuple[date, float | None], ...]
+    """First use after 04:00 of the last seven days, seconds after local midnight; None: none seen or not known."""
+
+
+class Readings(Protocol):
+    """History and present of a home's water."""
+
+    def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
+        """Return the last `count` local days, today last; quarters after `now` are None."""
+        ...
+
+    def water(self, household: str, now: datetime) -> Water:
+        """Return what is known of the home's water now."""
+        ...

@@ -1,0 +1,1 @@
+"""MQTT in: what devices say, judged, stored, and only then acknowledged.  Knows devices, never people."""

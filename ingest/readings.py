@@ -1,0 +1,64 @@
+"""The words of this room: what one device said at one moment.
+
+A `Reading` is what a reader in `ingest.devices` understands of a message; a `StoredReading` is what `ingest.quality`
+let through and `ingest.store` keeps.  Values are kept as whole thousandths of their unit (millilitres for litres), so
+that adding up a register never drifts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+WATER_VOLUME_TOTAL = "water_volume_total"
+"""Cumulative register of a water meter. [L]"""
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value of one quantity, as understood from a message.
+
+    `time` is the device's own time (aware UTC) or None when the arrival time must stand in.  `extra` carries what only
+    some quantities have: ``channel``, ``interval`` (ISO 8601), ``meter_time_local``.
+    """
+
+    device: str
+    quantity: str
+    value: Value
+    unit: str
+    time: datetime | None
+    flags: tuple[str, ...] = ()
+    extra: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """One row of the store.
+
+    `measured_ms` and `received_ms` are milliseconds since 1970-01-01 UTC; `value` is in thousandths of the quantity's
+    unit (booleans: 0 or 1000).  Key: (device, quantity, measured_ms).
+    """
+
+    device: str
+    quantity: str
+    measured_ms: int
+    value: int
+    received_ms: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A message, or one reading of it, that may not be stored, and why.
+
+    `payload` is kept for inspection (cut to 4 KiB) unless the household gave no consent: then it stays empty and only
+    `size` and `digest` (SHA-256, first 16 hex digits) are kept.
+    """
+
+    topic: str
+    reason: str
+    received_ms: int
+    payload: bytes
+    size: int
+    digest: str
