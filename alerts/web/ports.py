@@ -1,6 +1,7 @@
 """What the pages need from elsewhere; `shuian.service` injects it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -39,3 +40,26 @@ class Readings(Protocol):
     def water(self, household: str, now: datetime) -> Water:
         """Return what is known of the home's water now."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part of the service: `name` is a code such as ``broker``, `detail` a short word for people who run it."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the service is: what `/healthz` and the console say.  Without any check nothing was measured: not healthy."""
+
+    checks: tuple[Check, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Totals since the start by code: readings stored, messages rejected, …"""
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part works, and at least one was looked at."""
+        return bool(self.checks) and all(check.ok for check in self.checks)

@@ -1,0 +1,93 @@
+"""A case as a value: where it stands, its clocks, whom it was offered to, and what the last tap changed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from alerts.events import Timer
+from detectors.findings import Severity
+
+Stream = Literal["care", "technical"]
+
+
+class State(StrEnum):
+    """Where a case stands; the names are what the database and the pages say."""
+
+    NEW = "NEW"
+    """Not stored yet: the first finding turns it into one of the others, in the same transaction."""
+    SUSPECTED = "SUSPECTED"
+    AWAITING = "AWAITING"
+    UNATTENDED = "UNATTENDED"
+    ACCEPTED = "ACCEPTED"
+    EN_ROUTE = "EN_ROUTE"
+    ON_SITE = "ON_SITE"
+    NOTED = "NOTED"
+    EXPLAINED = "EXPLAINED"
+    CLOSED = "CLOSED"
+
+
+ENDED = frozenset({State.EXPLAINED, State.CLOSED})
+UNOWNED = frozenset({State.SUSPECTED, State.AWAITING, State.UNATTENDED})
+OWNED = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SITE})
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One person was asked; state: offered, accepted, declined, lapsed, withdrawn."""
+
+    worker: str
+    rung: int
+    state: str
+    offered_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What the last tap changed, as it was before; `version` names the tap: notices it holds back carry it."""
+
+    version: int
+    by: str
+    until: datetime
+    state: State
+    severity: Severity
+    owner: str | None
+    rung: int
+    loop: int
+    timers: Mapping[Timer, datetime]
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case with its clocks and offers, as it is saved: each change is a new value with the next version."""
+
+    realm: str
+    id: str
+    household: str
+    stream: Stream
+    severity: Severity
+    onset: datetime
+    opened_at: datetime
+    state: State = State.NEW
+    version: int = 0
+    rung: int = 0
+    loop: int = 0
+    owner: str | None = None
+    closed_at: datetime | None = None
+    outcome: str | None = None
+    outcome_reason: str | None = None
+    timers: Mapping[Timer, datetime] = field(default_factory=dict)
+    offers: tuple[Offer, ...] = ()
+    undo: Undo | None = None
+
+    @property
+    def accepted_at(self) -> datetime | None:
+        """Return since when the owner has it."""
+        return next((o.ended_at for o in self.offers if o.state == "accepted"), None)
+
+    def live(self, worker: str) -> int | None:
+        """Return which offer (its place in `offers`) still waits for this worker's answer."""
+        return next((n for n, o in enumerate(self.offers) if o.worker == worker and o.state == "offered"), None)

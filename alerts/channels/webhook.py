@@ -1,0 +1,132 @@
+"""A signed HTTP POST to the recipient's own address, as the Standard Webhooks specification 1.0 describes it.
+
+Headers ``webhook-id`` (the notice id: a repeat carries the same), ``webhook-timestamp``, ``webhook-signature``
+(``v1,`` and base64 of HMAC-SHA256 over ``id.timestamp.body``).  Any 2xx answer means accepted; 408, 425, 429 and 5xx
+may be tried again; other answers, redirects too, never help.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import httpx
+
+from alerts.channels import Outgoing, Result, Sample, is_loopback
+
+LATER = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How notices are signed."""
+
+    secret: str = field(default="", repr=False)
+    """Shared with the receivers; plain, or ``whsec_`` and base64."""
+    timeout_s: float = 10.0
+    loopback_only: bool = False
+    """Refuse receivers that are not this machine: for demonstrations and drills."""
+
+
+def address_fault(address: str) -> str | None:
+    """Return what was wanted of `address`; None: it is well-formed."""
+    wanted = "an address such as https://example.org/hook"
+    if not re.fullmatch(r"https?://[!-~]+", address):
+        return wanted
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL:
+        return wanted
+    return None if url.host and not url.userinfo else wanted
+
+
+def body(outgoing: Outgoing) -> bytes:
+    """Return the JSON that is signed and sent."""
+    data = {
+        "to": outgoing.address, "subject": outgoing.subject, "text": outgoing.text, "link": outgoing.link,
+        "language": outgoing.language, "realm": outgoing.realm,
+    }  # fmt: skip
+    event = {"type": "notice", "timestamp": outgoing.created_at.astimezone(UTC).isoformat(), "data": data}
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def key(secret: str) -> bytes:
+    """Return the signing key of a secret.
+
+    Raises
+    ------
+    ValueError
+        It begins with ``whsec_`` but what follows is not base64.
+    """
+    if secret.startswith("whsec_"):
+        try:
+            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        except binascii.Error as error:
+            raise ValueError("want base64 after whsec_ in the webhook secret") from error
+    return secret.encode()
+
+
+def signature(secret: bytes, notice: str, timestamp: int, content: bytes) -> str:
+    """Return the value of ``webhook-signature``."""
+    signed = b".".join((notice.encode(), str(timestamp).encode(), content))
+    return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
+
+
+class Channel:
+    """Posts notices."""
+
+    def __init__(self, settings: Settings) -> None:
+        if not settings.secret:
+            raise ValueError("want a secret for the webhook channel: receivers must be able to tell us from others")
+        self._settings = settings
+        self._key = key(settings.secret)
+        # no proxies or credentials out of the environment: the address in the registry is the whole truth
+        self._client = httpx.AsyncClient(timeout=settings.timeout_s, follow_redirects=False, trust_env=False)
+
+    async def send(self, outgoing: Outgoing) -> Result:
+        """Try once; the answer's body is not read."""
+        if self._settings.loopback_only and not is_loopback(httpx.URL(outgoing.address).host):
+            return Result("failed", permanent=True, detail="not this machine (loopback_only)")
+        content = body(outgoing)
+        timestamp = int(outgoing.sent_at.timestamp())
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": outgoing.id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": signature(self._key, outgoing.id, timestamp, content),
+        }
+        try:
+            async with self._client.stream("POST", outgoing.address, content=content, headers=headers) as response:
+                return _answered(response.status_code)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return Result("failed", detail=f"no connection: {type(error).__name__}")
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            return Result("failed", permanent=True, detail=type(error).__name__)
+        except httpx.HTTPError as error:
+            return Result("unknown", detail=f"cut off: {type(error).__name__}")
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        await self._client.aclose()
+
+
+def _answered(code: int) -> Result:
+    if 200 <= code < 300:
+        return Result("accepted", detail=str(code))
+    return Result("failed", permanent=code < 500 and code not in LATER, detail=str(code))
+
+
+SAMPLES = (
+    Sample(
+        Outgoing(
+            id="0123456789abcdef0123", address="https://example.org/hook", subject="有 1 个紧急任务", text="紧急",
+            link="https://shuian.example/link/x", language="zh_CN", realm="live",
+            created_at=datetime(2026, 11, 21, tzinfo=UTC), sent_at=datetime(2026, 11, 21, tzinfo=UTC),
+        ),
+        ('"type":"notice"', '"subject":"有 1 个紧急任务"', '"timestamp":"2026-11-21T00:00:00+00:00"'),
+    ),
+)  # fmt: skip

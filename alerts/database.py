@@ -1,0 +1,88 @@
+"""Opening the database of people and cases: SQLite by default, PostgreSQL by URL; always at the newest version.
+
+SQLite runs in WAL mode with a sync at every commit, and every transaction begins with the write lock, so that what was
+read is still true when it is written.  Whoever only reads asks for `reading(engine)` and never waits for a writer.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from alerts.errors import DatabaseError
+
+BUSY_MS = 10_000
+"""How long a writer waits for another one. [ms]"""
+
+
+def open(path_or_url: Path | str) -> Engine:  # noqa: A001 - read as `database.open`
+    """Return an engine on a database that exists and is up to date; creates and migrates it as needed.
+
+    Parameters
+    ----------
+    path_or_url : Path or str
+        A file (SQLite), or a URL such as ``postgresql+psycopg://…``.
+
+    Raises
+    ------
+    DatabaseError
+        The file is no database, cannot be reached, or was written by a newer version of this program.
+    """
+    where = str(path_or_url)
+    if "://" not in where:
+        where = f"sqlite+pysqlite:///{Path(where).absolute()}"
+    engine = create_engine(where)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", _begin)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """Return the same engine for transactions that only read: on SQLite they take no write lock."""
+    return engine.execution_options(shuian_reading=True)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables up to the newest revision.
+
+    Raises
+    ------
+    DatabaseError
+        As for `open`.
+    """
+    config = Config()
+    config.set_main_option("script_location", "alerts:migrations")
+    config.set_main_option("path_separator", "os")
+    name = engine.url.render_as_string(hide_password=True)
+    try:
+        with engine.begin() as conn:
+            config.attributes["connection"] = conn
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseError(f"{name}: want a database of this version or an older one, got: {error}") from error
+    except DBAPIError as error:
+        raise DatabaseError(f"{name}: cannot be opened: {error.orig}") from error
+
+
+def _configure(connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own: `_begin` does
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(conn: Connection) -> None:
+    only_reads = conn.get_execution_options().get("shuian_reading", False)
+    conn.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

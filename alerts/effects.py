@@ -1,0 +1,57 @@
+"""What the world is owed after a step of a case: data, carried out by `alerts.store` in the transaction that saves it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from alerts.outcomes import Label
+
+STAFF = ("worker", "operator")
+FAMILY = ("contact",)
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell one person (an actor such as ``worker:ID``); `held`: not before the undo window has passed."""
+
+    to: str
+    template: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    offer: int | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TellTold:
+    """Tell everyone of these kinds (worker, contact, operator) whom an earlier notice of this case may have reached."""
+
+    template: str
+    kinds: tuple[str, ...]
+    but: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabel:
+    """Give every finding of the case what it turned out to be; None takes it back."""
+
+    label: Label | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAway:
+    """Count the household as away until then (None: take that back): a person was told so."""
+
+    by: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHeld:
+    """The tap with this version was undone: what it held back is never sent."""
+
+    version: int
+
+
+Effect = Notify | TellTold | SetLabel | MarkAway | CancelHeld

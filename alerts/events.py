@@ -1,0 +1,117 @@
+"""What can happen to a case.
+
+`by` is always an actor as the log writes it: ``worker:ID``, ``contact:ID``, ``operator:NAME`` or ``system``.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from detectors.findings import Severity
+
+
+class Timer(StrEnum):
+    """The clocks of a case; each is a row with a due time."""
+
+    ASK = "ask"
+    """Family were asked first; now a worker is."""
+    NEXT_RUNG = "next_rung"
+    """Nobody accepted: the next person is asked."""
+    REPEAT = "repeat"
+    """Nobody at all accepted: call again."""
+    SET_OFF = "set_off"
+    """Accepted, not on the way yet: ask."""
+    PROGRESS = "progress"
+    """No progress: ask."""
+    HAND_BACK = "hand_back"
+    """Asked, still no progress: the case goes to the lead."""
+    OUTCOME = "outcome"
+    """At the door for long: ask for the outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRaised:
+    """A detector's claim about this household, the first of a case or a further one."""
+
+    kind: str
+    severity: Severity
+    onset: datetime
+    new_kind: bool = True
+    """No finding of this kind belongs to the case yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCleared:
+    """A claim no longer holds; `remaining` others of the case still do."""
+
+    kind: str
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A worker says: I have it."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """A worker cannot go (or gives an accepted case back).  Reasons: off_shift, too_far, busy, unsafe."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetOff:
+    """The owner is on the way."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """The owner is at the door."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecorded:
+    """A human says what it was; `code` and `reason` as in `alerts.outcomes`."""
+
+    by: str
+    code: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Whoever tapped last takes it back, within the undo window."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """A clock of the case has run out; late, early and repeated calls are harmless."""
+
+    kind: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """A notice that needs an answer cannot reach its recipient.
+
+    `alone`: nobody else was, or may yet be, reached with the same question.
+    """
+
+    recipient: str
+    alone: bool
+
+
+Tap = Accepted | Declined | SetOff | Arrived | OutcomeRecorded | Undone
+"""What people do."""
+
+Event = FindingRaised | FindingCleared | Tap | TimerDue | Undeliverable

@@ -1,0 +1,141 @@
+"""Every notice the service sends: while which states of a case it is true, how long it is worth trying, and its words.
+
+A notice is a row with a template's name; the words are put in when it is sent, from the catalogues, so that they are
+true at that moment.  On the lock screen of a phone stands only the subject, which never tells who or why.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, RowMapping, select
+
+from alerts import registry
+from alerts.casefile import ENDED, OWNED, UNOWNED, Case, State
+from alerts.outcomes import OUTCOMES
+from alerts.policy import Policy
+from alerts.schema import findings, households, workers
+from alerts.texts import TextError, Texts
+
+EVER = frozenset(State)
+OPEN = EVER - ENDED - {State.NEW}
+
+Role = Literal["worker", "family", "operator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One kind of notice."""
+
+    name: str
+    goto: str
+    """Where its link leads."""
+    states: frozenset[State] = EVER
+    """While the case is in one of these the notice is true; later it is not sent any more."""
+    offer: bool = False
+    """It asks for an answer: true while the offer waits, and worth trying only for a short time."""
+    asks: bool = False
+    """Nobody answering it, or nobody reached, must move the case on."""
+
+
+CASE, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/f", "/c"
+
+TEMPLATES: Mapping[str, Template] = {
+    template.name: template
+    for template in (
+        # to workers
+        Template("offer", CASE, UNOWNED, offer=True, asks=True),
+        Template("now_urgent", CASE, OWNED),
+        Template("more_signs", CASE, OWNED),
+        Template("ask_set_off", CASE, frozenset({State.ACCEPTED})),
+        Template("ask_progress", CASE, frozenset({State.ACCEPTED, State.EN_ROUTE})),
+        Template("ask_outcome", CASE, frozenset({State.ON_SITE})),
+        Template("handed_back", CASE, OPEN),
+        # to workers and operators
+        Template("taken", CASE, OWNED),
+        Template("likely_well", CASE, OPEN),
+        Template("stand_down", CASE),
+        Template("finished", CONSOLE),
+        # to operators
+        Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED})),
+        Template("operator_overdue", CONSOLE, frozenset({State.ON_SITE})),
+        Template("operator_technical", CONSOLE, frozenset({State.NOTED})),
+        # to the family
+        Template("family_ask", FAMILY_PAGE, frozenset({State.SUSPECTED}), asks=True),
+        Template("family_called_out", FAMILY_PAGE, OPEN),
+        Template("family_accepted", FAMILY_PAGE, OWNED),
+        Template("family_arrived", FAMILY_PAGE, frozenset({State.ON_SITE})),
+        Template("family_unattended", FAMILY_PAGE, frozenset({State.UNATTENDED})),
+        Template("family_likely_well", FAMILY_PAGE, OPEN),
+        Template("family_stand_down", FAMILY_PAGE),
+        *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
+    )
+}
+
+
+def life(template: Template, case: Case, policy: Policy) -> timedelta:
+    """Return how long trying to deliver it is useful."""
+    return policy.offer_life(case.severity) if template.offer else timedelta(seconds=policy.news_life_s)
+
+
+def role(recipient_kind: str) -> Role:
+    """Return as what the recipient may look at pages."""
+    return {"worker": "worker", "contact": "family", "operator": "operator"}[recipient_kind]  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A notice in words."""
+
+    subject: str
+    text: str
+
+
+def write(conn: Connection, texts: Texts, notice: RowMapping, case: Case, link: str, now: datetime) -> Written:
+    """Return the words of a notice as they are true at `now`.
+
+    Workers learn how urgent it is, since when and where; the family one calm sentence; subjects tell nothing.  The last
+    line is the notice's short number, by which people see that two messages are one.
+    """
+    lang, name, kind = notice["lang"], notice["template"], notice["recipient_kind"]
+    slots = {"level": texts(lang, f"notice.level.{case.severity}"), "worker": _name(conn, notice["params"].get("by"))}
+    subject = texts(lang, f"notice.subject.{case.severity if name == 'offer' else kind}")
+    lines = [texts(lang, f"notice.{name}", **slots)]
+    if kind != "contact":
+        lines += [f"{slots['level']}  {_why(conn, texts, lang, case, now)}", _address(conn, texts, lang, case)]
+    lines += [texts(lang, "notice.link", link=link), texts(lang, "notice.number", number=notice["id"][:8])]
+    if case.realm != "live":
+        drill = texts(lang, "notice.drill")
+        subject, lines[0] = f"{drill}{subject}", f"{drill}{lines[0]}"
+    return Written(subject, "\n\n".join(lines) + "\n")
+
+
+def _name(conn: Connection, worker: str | None) -> str:
+    if worker is None:
+        return ""
+    return conn.execute(select(workers.c.name).where(workers.c.id == worker)).scalar() or ""
+
+
+def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
+    home = conn.execute(select(households).where(households.c.id == case.household)).mappings().one()
+    parts: dict[str, Any] = {name: home[name] for name in ("building", "riser", "floor", "door")}
+    said = [texts(lang, f"notice.address.{name}", value=value) for name, value in parts.items() if value]
+    return texts(lang, "notice.address.join").join(said)
+
+
+def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -> str:
+    """Return the title of the gravest sign and since when; if it has no words, an alarm still goes out without."""
+    f = findings.c
+    signs = conn.execute(select(findings).where(f.realm == case.realm, f.case_id == case.id)).mappings().all()
+    lasting = texts.duration(lang, (now - case.onset).total_seconds())
+    for sign in sorted(
+        signs, key=lambda s: (s["severity"] != case.severity, s["cleared_at"] is not None, s["raised_at"])
+    ):
+        try:
+            zone = registry.household_zone(conn, case.household)
+            title = texts.finding(lang, "title", sign["reason"], sign["evidence"], zone, now)
+        except TextError:
+            continue
+        return texts(lang, "notice.why", title=title, lasting=lasting)
+    return texts(lang, "notice.why", title=texts(lang, "notice.unusual"), lasting=lasting)

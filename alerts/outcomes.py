@@ -1,0 +1,54 @@
+"""What a case turned out to be: outcome codes, the labels they give to findings, and what the family may be told."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alerts.errors import UnknownOutcome
+
+Label = Literal["true", "false", "device", "outage", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One code of the table."""
+
+    code: str
+    label: Label
+    """What the detectors learn."""
+    tell_family: bool = True
+    """False: never by text; a person calls or visits."""
+    reasons: tuple[str, ...] = ()
+    """Reasons that may be given with it; empty: none."""
+
+
+OUTCOMES = {
+    outcome.code: outcome
+    for outcome in (
+        Outcome("SAFE_AT_HOME", "false", reasons=("low_use", "guest", "illness", "other")),
+        Outcome("SAFE_AWAY", "false"),
+        Outcome("HELPED", "true"),
+        Outcome("TAKEN_TO_CARE", "true"),
+        Outcome("LEAK_FIXED", "true"),
+        Outcome("TAP_LEFT_OPEN", "true"),
+        Outcome("DEVICE_FAULT", "device"),
+        Outcome("OUTAGE", "outage"),
+        Outcome("NO_ENTRY_HANDED_TO_110", "unknown"),
+        Outcome("DECEASED", "true", tell_family=False),
+    )
+}
+
+
+def outcome(code: str, reason: str | None = None) -> Outcome:
+    """Return the table's entry.
+
+    Raises
+    ------
+    UnknownOutcome
+        The code is not in the table, or the reason does not belong to it.
+    """
+    found = OUTCOMES.get(code)
+    if found is None:
+        raise UnknownOutcome(f"want one of {', '.join(OUTCOMES)}; got {code!r}")
+    if reason is not None and reason not in found.reasons:
+        raise UnknownOutcome(f"{code}: want {' or '.join(found.reasons) or 'no reason'}; got {reason!r}")
+    return found

@@ -1,0 +1,79 @@
+"""Effects of a step into rows, in the transaction that saves the case: what is owed is written before it is done."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from alerts import registry
+from alerts.case_rows import offer_id
+from alerts.casefile import Case
+from alerts.effects import CancelHeld, Effect, MarkAway, Notify, SetLabel, TellTold
+from alerts.notices import TEMPLATES, life
+from alerts.policy import Policy
+from alerts.registry.changes import OUTCOME, bump
+from alerts.schema import absences, findings, notices
+
+
+def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime, policy: Policy) -> None:
+    """Write down what `effects` owe the world."""
+    for effect in effects:
+        match effect:
+            case Notify():
+                _notify(conn, case, effect, now, policy)
+            case TellTold():
+                for actor in _told(conn, case, effect):
+                    one = Notify(actor, effect.template, effect.params, held=effect.held)
+                    _notify(conn, case, one, now, policy)
+            case SetLabel(label):
+                signs = findings.c.realm == case.realm, findings.c.case_id == case.id
+                conn.execute(update(findings).where(*signs).values(label=label))
+            case MarkAway(_, until):
+                _mark_away(conn, case, until)
+            case CancelHeld(version):
+                n = notices.c
+                held = n.realm == case.realm, n.case_id == case.id, n.tap == str(version), n.state == "pending"
+                conn.execute(update(notices).where(*held).values(state="cancelled", done_at=now))
+
+
+def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: Policy) -> None:
+    """Write one notice; somebody who left the registry meanwhile cannot be told any more."""
+    to = registry.person(conn, owed.to)
+    if to is None:
+        return
+    template = TEMPLATES[owed.template]
+    step = f"{case.version}.{case.rung}|{case.loop}|{owed.to}|{to.channel}|{owed.template}"
+    due = now + timedelta(seconds=policy.undo_s) if owed.held else now
+    params = dict(owed.params)
+    if owed.offer is not None:
+        params["offer"] = offer_id(case.id, owed.offer)
+    conn.execute(
+        insert(notices).values(
+            realm=case.realm, id=sha256(f"{case.realm}|{case.id}|{step}".encode()).hexdigest()[:20], case_id=case.id,
+            recipient_kind=to.kind, recipient=to.id, channel=to.channel, address=to.address, template=owed.template,
+            params=params, lang=policy.language, created_at=now, due_at=due,
+            expires_at=due + life(template, case, policy), state="pending", attempts=0,
+            tap=str(case.version) if owed.held else None,
+        )
+    )  # fmt: skip
+
+
+def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:
+    """Return whom an earlier notice of this case may have reached: anybody it was tried with."""
+    n = notices.c
+    tried = n.realm == case.realm, n.case_id == case.id, n.attempts > 0, n.recipient_kind.in_(effect.kinds)
+    found = conn.execute(select(n.recipient_kind, n.recipient).where(*tried).distinct())
+    actors = sorted(f"{row.recipient_kind}:{row.recipient}" for row in found)
+    return [actor for actor in actors if actor != effect.but]
+
+
+def _mark_away(conn: Connection, case: Case, until: datetime | None) -> None:
+    """Declare the household away because somebody found out, or take that back; whoever keeps a copy hears of it."""
+    by = f"{OUTCOME}{case.id}"
+    if until is None:
+        if not conn.execute(delete(absences).where(absences.c.by == by)).rowcount:
+            return
+    else:
+        conn.execute(insert(absences).values(household=case.household, start=case.onset, end=until, by=by))
+    bump(conn)

@@ -1,0 +1,22 @@
+"""Who lives where, who agreed to what, who is on shift: read from sheets, kept in tables, asked at every decision."""
+
+from alerts.registry.changes import Changes, apply, plan
+from alerts.registry.lookups import (
+    Bound,
+    Person,
+    absent,
+    bindings,
+    consented,
+    household_zone,
+    person,
+    roster,
+    still_agreed,
+    version,
+)
+from alerts.registry.reading import Registry, read
+from alerts.registry.sheets import Fault, RegistryError
+
+__all__ = [
+    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "bindings", "consented",
+    "household_zone", "person", "plan", "read", "roster", "still_agreed", "version",
+]  # fmt: skip

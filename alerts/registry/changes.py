@@ -1,0 +1,141 @@
+"""Putting a registry into the database: what would change, and the change, in one transaction.
+
+The sheets are the whole truth: what they no longer name is deleted, except rows that a case refers to.  Such a worker
+stays as ``former`` (never told of anything again), such a household without residents, devices and consent.  Absences
+that the outcome of a case made are not of the sheets and stay.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from alerts.registry.lookups import version
+from alerts.registry.reading import Registry
+from alerts.registry.sheets import KEYS, SHEETS
+from alerts.schema import cases, findings, metadata, notices, offers, registry_version
+
+OUTCOME = "outcome:"
+"""How `absences.by` begins when the outcome of a case made it; the case's id follows."""
+
+Key = tuple[Any, ...]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an import does to one table, by key."""
+
+    added: Mapping[Key, Row]
+    changed: Mapping[Key, Row]
+    removed: tuple[Key, ...]
+    kept: tuple[Key, ...]
+    """No longer in the sheets, but a case refers to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an import does to every table."""
+
+    tables: Mapping[str, Change]
+
+    def __bool__(self) -> bool:
+        return any(c.added or c.changed or c.removed for c in self.tables.values())
+
+    def lines(self) -> list[str]:
+        """Return one line for each table that changes; no names of people, only counts and ids of what stays."""
+        said = []
+        for table, c in self.tables.items():
+            if c.added or c.changed or c.removed or c.kept:
+                line = f"{table}: {len(c.added)} new, {len(c.changed)} changed, {len(c.removed)} removed"
+                if c.kept:
+                    line += f", {len(c.kept)} kept because cases refer to them ({', '.join(str(k[0]) for k in c.kept)})"
+                said.append(line)
+        return said or ["nothing: the database already says this"]
+
+
+def plan(registry: Registry, conn: Connection) -> Changes:
+    """Return what `apply` would change now; changes nothing."""
+    in_use = _in_use(conn)
+    tables = {sheet: _change(registry, conn, sheet, in_use.get(sheet, set())) for sheet in SHEETS}
+    return Changes(tables)
+
+
+def apply(registry: Registry, conn: Connection, now: datetime) -> Changes:  # noqa: ARG001 - when, for the audit log
+    """Make the database say what `registry` says, in the caller's transaction; return what changed."""
+    changes = plan(registry, conn)
+    for sheet in SHEETS:  # parents first
+        table, change = metadata.tables[sheet], changes.tables[sheet]
+        if change.added:
+            conn.execute(insert(table), [dict(row) for row in change.added.values()])
+        for key, row in change.changed.items():
+            conn.execute(update(table).where(*_is(table, sheet, key)).values(**row))
+        if sheet == "workers":
+            for key in change.kept:
+                conn.execute(update(table).where(*_is(table, sheet, key)).values(role="former"))
+    for sheet in reversed(SHEETS):  # children first
+        table = metadata.tables[sheet]
+        for key in changes.tables[sheet].removed:
+            conn.execute(delete(table).where(*_is(table, sheet, key)))
+    if changes:
+        bump(conn)
+    return changes
+
+
+def bump(conn: Connection) -> None:
+    """Let everyone who keeps a copy of the registry know that it changed."""
+    number = version(conn)
+    if number:
+        conn.execute(update(registry_version).values(version=number + 1))
+    else:
+        conn.execute(insert(registry_version).values(one=1, version=1))
+
+
+def _is(table: Table, sheet: str, key: Key) -> list[Any]:
+    return [table.c[column] == value for column, value in zip(KEYS[sheet], key, strict=True)]
+
+
+def _change(registry: Registry, conn: Connection, sheet: str, in_use: set[str]) -> Change:
+    table = metadata.tables[sheet]
+    new = {tuple(row[k] for k in KEYS[sheet]): row for row in registry.rows[sheet]}
+    names = [field.key for field in SHEETS[sheet]]
+    query = select(*(table.c[name] for name in names))
+    if sheet == "absences":
+        query = query.where(table.c["by"].not_like(f"{OUTCOME}%"))
+    if sheet == "workers":
+        query = query.where(table.c["role"] != "former")
+    old = {tuple(row[k] for k in KEYS[sheet]): dict(row) for row in conn.execute(query).mappings()}
+    former = _former(conn, new) if sheet == "workers" else set()
+    gone = [key for key in old if key not in new]
+    return Change(
+        added={key: row for key, row in new.items() if key not in old and key not in former},
+        changed={key: row for key, row in new.items() if key in former or (key in old and old[key] != row)},
+        removed=tuple(key for key in gone if key[0] not in in_use),
+        kept=tuple(key for key in gone if key[0] in in_use),
+    )
+
+
+def _former(conn: Connection, new: Mapping[Key, Row]) -> set[Key]:
+    """Return workers of the sheets who had left and are back."""
+    workers = metadata.tables["workers"].c
+    return {(who,) for who in conn.scalars(select(workers.id).where(workers.role == "former")) if (who,) in new}
+
+
+def _in_use(conn: Connection) -> dict[str, set[str]]:
+    """Return ids that cases, findings, offers or notices refer to, and the areas those rows lie in."""
+    homes = set(conn.scalars(select(cases.c.household).union(select(findings.c.household))))
+    people = set(conn.scalars(select(offers.c.worker).union(select(cases.c.owner).where(cases.c.owner.is_not(None)))))
+    people |= set(conn.scalars(select(notices.c.recipient).where(notices.c.recipient_kind != "contact").distinct()))
+    areas, households, workers = (metadata.tables[name].c for name in ("areas", "households", "workers"))
+    needed = set(conn.scalars(select(households.area).where(households.id.in_(homes))))
+    needed |= set(conn.scalars(select(workers.area).where(workers.id.in_(people))))
+    needed |= set(conn.scalars(select(workers.area).where(workers.role == "former")))
+    parents = {row.id: row.parent for row in conn.execute(select(areas.id, areas.parent))}
+    for area in list(needed):
+        above = parents.get(area)
+        while above is not None and above not in needed:
+            needed.add(above)
+            above = parents.get(above)
+    return {"households": homes, "workers": people, "areas": needed}

@@ -1,0 +1,76 @@
+"""Which buttons a case shows to whom, and what a tap means.  Pure: no I/O, no clock."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from alerts.errors import UnknownOutcome
+from alerts.events import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, Tap, Undone
+from alerts.outcomes import OUTCOMES, outcome
+from alerts.queries import CaseView
+
+DECLINE_REASONS = ("off_shift", "too_far", "busy", "unsafe")
+FALSE_REASONS = OUTCOMES["SAFE_AT_HOME"].reasons
+MORE_OUTCOMES = ("LEAK_FIXED", "TAP_LEFT_OPEN", "DEVICE_FAULT", "OUTAGE", "NO_ENTRY_HANDED_TO_110", "TAKEN_TO_CARE")
+"""Outcomes behind "more"; the frequent ones have a button, and a death is asked for twice."""
+
+Next = Literal["accept", "set_off", "arrived", "outcome"]
+_NEXT_OF_OWNER: dict[str, Next] = {"ACCEPTED": "set_off", "EN_ROUTE": "arrived", "ON_SITE": "outcome"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The bar at the bottom of a case: at most one filled button.
+
+    `next` is that button; `hand_back` offers the reasons for not going; `outcomes` the panel of outcomes.
+    """
+
+    next: Next | None
+    hand_back: bool = False
+    outcomes: bool = False
+
+
+def bar(view: CaseView, actor: str) -> Bar:
+    """Return what `actor` can do with the case now: a worker goes, an operator may record what is known by phone."""
+    card = view.card
+    if not card.is_open:
+        return Bar(None)
+    if actor.startswith("operator:"):
+        return Bar(None, outcomes=True)
+    if card.stream != "care":
+        return Bar(None)
+    if card.owner is None:
+        return Bar("accept", hand_back=actor.partition(":")[2] in view.offered_to)
+    if actor != f"worker:{card.owner.id}":
+        return Bar(None)
+    return Bar(_NEXT_OF_OWNER.get(card.state), hand_back=card.state != "ON_SITE", outcomes=True)
+
+
+def parse(do: str, by: str) -> Tap | None:
+    """Return what a button's value means, None when no button of ours has it.
+
+    ``accept``, ``set_off``, ``arrived``, ``undo``, ``decline:REASON``, ``outcome:CODE`` or ``outcome:CODE:REASON``.
+    """
+    verb, *rest = do.split(":")
+    match verb, rest:
+        case "accept", []:
+            return Accepted(by)
+        case "set_off", []:
+            return SetOff(by)
+        case "arrived", []:
+            return Arrived(by)
+        case "undo", []:
+            return Undone(by)
+        case "decline", [reason] if reason in DECLINE_REASONS:
+            return Declined(by, reason)
+        case "outcome", [code] | [code, _]:
+            return _outcome(by, code, rest[1] if len(rest) == 2 else None)
+        case _:
+            return None
+
+
+def _outcome(by: str, code: str, reason: str | None) -> Tap | None:
+    try:
+        outcome(code, reason)
+    except UnknownOutcome:
+        return None
+    return OutcomeRecorded(by, code, reason)

@@ -1,0 +1,79 @@
+"""The application: routes, headers, and friendly words when something is not there."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import Response
+
+from alerts.access import WrongTries
+from alerts.texts import Texts
+from alerts.web import console, entry, family, machine, worker
+from alerts.web.headers import SafeHeaders, SameSitePosts
+from alerts.web.ports import Health, Readings
+from alerts.web.settings import Settings
+from alerts.web.site import Refused, Site, hosts, stranger, visit
+
+if TYPE_CHECKING:
+    from alerts.store import Store
+
+
+def create(
+    store: "Store",
+    engine: Engine,
+    readings: Readings,
+    texts: Texts,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    health: Callable[[], Health],
+) -> FastAPI:
+    """Return the pages as an ASGI application.
+
+    Parameters
+    ----------
+    store : Store
+        Where taps go.
+    engine : Engine
+        The database of people and cases, for the read models.
+    readings : Readings
+        What is known of a home's water.
+    texts : Texts
+        All catalogues.
+    settings : Settings
+        Of the pages.
+    clock : callable
+        Returns now, aware UTC.
+    health : callable
+        Returns how the service is; called by ``/healthz`` and the console.
+    """
+    # No generated documentation: its pages load scripts from elsewhere.
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.site = Site(store, engine, readings, texts, settings, clock, health, WrongTries())
+    for room in (entry, worker, family, console, machine):
+        app.include_router(room.router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _no_such_page)
+    app.add_middleware(SameSitePosts, hosts=hosts(settings))
+    app.add_middleware(GZipMiddleware, minimum_size=600)
+    app.add_middleware(SafeHeaders, secure=settings.secure, broken=_broken)
+    return app
+
+
+def _refused(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)
+    return visit(request).page("message", refused.status, about=refused.page)
+
+
+def _broken(request: Request) -> Response:
+    """Answer when something of ours failed; asks nothing of the database, which may be what failed."""
+    return stranger(request).page("message", 500, about="broken")
+
+
+def _no_such_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    about = "not_found" if error.status_code == 404 else "cannot"
+    return visit(request).page("message", error.status_code, about=about)

@@ -1,0 +1,110 @@
+"""Coming in and going out: one-time links, the operators' login, language."""
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.responses import RedirectResponse, Response
+
+from alerts import access
+from alerts.texts import LANGUAGES
+from alerts.web.site import LANG_COOKIE, SESSION_COOKIE, Refused, Visit, Visiting
+
+router = APIRouter()
+HOME: dict[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c"}
+_YEAR_S = 365 * 24 * 3600
+
+
+@router.get("/")
+def front(visit: Visiting) -> Response:
+    """Send everybody to their own page."""
+    return visit.go(HOME[visit.session.role] if visit.session else "/login")
+
+
+@router.get("/link/{token}")
+def link(token: str, visit: Visiting) -> Response:
+    """Show one button; opening a link changes nothing, because messengers open links to draw previews."""
+    with visit.site.looking() as conn:
+        found = access.link(conn, token, visit.now)
+    if found is None:
+        return visit.page("link", 404, state="unknown")
+    if _already_in(visit, found):
+        return visit.go(found.goto)
+    return visit.page("link", 200 if found.state == "fresh" else 410, state=found.state)
+
+
+@router.post("/link/{token}")
+def open_link(token: str, visit: Visiting) -> Response:
+    """Redeem a link: the browser gets a session and goes on."""
+    with visit.site.engine.begin() as conn:
+        found = access.link(conn, token, visit.now)
+        if found is None:
+            return visit.page("link", 404, state="unknown")
+        if _already_in(visit, found):
+            return visit.go(found.goto)
+        session = access.redeem(conn, token, visit.now)
+    if session is None:
+        return visit.page("link", 410, state=found.state if found.state != "fresh" else "used")
+    return _enter(visit, session, found.goto)
+
+
+def _already_in(visit: Visit, link: access.Link) -> bool:
+    return visit.session is not None and (visit.session.role, visit.session.person) == (link.role, link.person)
+
+
+def _enter(visit: Visit, session: access.Session, goto: str) -> RedirectResponse:
+    answer = visit.go(goto)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        session.token,
+        max_age=int((session.expires_at - visit.now).total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=visit.site.settings.secure,
+    )
+    return answer
+
+
+@router.get("/login")
+def login(visit: Visiting) -> Response:
+    """Ask an operator for name and password."""
+    return visit.page("login", problem=None, name="")
+
+
+@router.post("/login")
+def try_login(visit: Visiting, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
+    """Open an operator's session; five wrong passwords in a quarter of an hour close the door for a while."""
+    tries, name = visit.site.wrong_tries, name.strip()[:64]
+    if tries.blocked(name, visit.now):
+        return visit.page("login", 429, problem="blocked", name=name)
+    with visit.site.looking() as conn:
+        fits = access.password_fits(conn, name, password)
+    if not fits:
+        tries.count(name, visit.now)
+        return visit.page("login", 401, problem="wrong", name=name)
+    tries.forgive(name)
+    with visit.site.engine.begin() as conn:
+        session = access.new_session(conn, "operator", name, visit.now)
+    return _enter(visit, session, "/c")
+
+
+@router.post("/logout")
+def logout(visit: Visiting, form: Annotated[str, Form()] = "") -> Response:
+    """End the session."""
+    if visit.session is not None:
+        visit.proves_origin(form)
+        with visit.site.engine.begin() as conn:
+            access.end_session(conn, visit.session.token)
+    answer = visit.page("message", about="bye")
+    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=visit.site.settings.secure)
+    return answer
+
+
+@router.post("/lang")
+def choose_language(visit: Visiting, lang: Annotated[str, Form()] = "", back: Annotated[str, Form()] = "/") -> Response:
+    """Keep the language in a cookie and go back to the page."""
+    if lang not in LANGUAGES or not re.fullmatch(r"/(?![/\\])[^\s\\]*", back):
+        raise Refused(400, "cannot")
+    answer = visit.go(back)
+    answer.set_cookie(LANG_COOKIE, lang, max_age=_YEAR_S, httponly=True, samesite="lax")
+    return answer

@@ -1,0 +1,175 @@
+"""The family's page: one sentence, with the part of day at most.  No litres, no times of use, nothing red."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form
+from starlette.responses import Response
+
+from alerts import access, queries
+from alerts.web.ports import Water
+from alerts.web.site import Refused, Visit, Visiting
+from alerts.web.worker import new_tap, tapped
+
+router = APIRouter()
+DAY_STARTS_H = 4
+"""Use after this local hour belongs to the new day; earlier use is a visit to the bathroom at night."""
+TOLD_FOR = timedelta(hours=24)
+"""For how long the page speaks of a case that has ended."""
+FAMILY_TAPS = ("outcome:SAFE_AT_HOME", "outcome:SAFE_AWAY", "undo")
+Look = Literal["ok", "wait", "busy", "blind", "away"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the page says: `key` of the sentence, `look` its shape and colour, `params` its slots."""
+
+    key: str
+    look: Look
+    params: dict[str, str] = field(default_factory=dict)
+
+
+def part_of_day(local: datetime) -> str:
+    """Return the name of the part of day: all that a family is told of a time of use."""
+    for end, name in ((5, "night"), (9, "early"), (12, "morning"), (14, "noon"), (18, "afternoon"), (24, "evening")):
+        if local.hour < end:
+            return name
+    raise AssertionError(local)
+
+
+def state(view: queries.FamilyView, water: Water, now: datetime) -> State:
+    """Return what may be said now.  A case comes first; not knowing is said and never taken for calm."""
+    if view.case is not None:
+        return _in_case(view.case)
+    if (ended := view.last_closed) is not None and (told := _after_case(ended, now)) is not None:
+        return told
+    if view.away_until is not None:
+        return State("away", "away")
+    if view.silent_since is not None or water.known_until is None:
+        return State("unknown", "blind")
+    return _of_the_day(view, water, now)
+
+
+def _in_case(card: queries.CaseCard) -> State:
+    match card.state:
+        case "SUSPECTED":
+            return State("asking", "busy")
+        case "UNATTENDED":
+            return State("unattended", "busy")
+        case "EN_ROUTE" | "ON_SITE" | "ACCEPTED" if card.owner is not None:
+            return State(card.state.lower(), "busy", {"name": card.owner.name})
+        case _:
+            return State("awaiting", "busy")
+
+
+def _after_case(card: queries.CaseCard, now: datetime) -> State | None:
+    if card.outcome == "DECEASED":
+        return State("ended.DECEASED", "busy")  # whatever the meter says: a person calls or visits
+    if card.closed_at is None or now - card.closed_at > TOLD_FOR or card.outcome is None:
+        return None
+    look: Look = "busy" if card.outcome in ("HELPED", "TAKEN_TO_CARE", "NO_ENTRY_HANDED_TO_110") else "ok"
+    return State(f"ended.{card.outcome}", look)
+
+
+def _of_the_day(view: queries.FamilyView, water: Water, now: datetime) -> State:
+    zone = view.home.zone
+    known = water.known_until.astimezone(zone) if water.known_until else now.astimezone(zone)
+    local = now.astimezone(zone)
+    day = _day_start(local)
+    used = water.last_use_at.astimezone(zone) if water.last_use_at else None
+    if known < day:  # a meter that sends once a day: nothing is known of today yet
+        part = {"part": part_of_day(used)} if used and used >= _day_start(known) else {}
+        return State("until_yesterday" if part else "not_yet", "ok" if part else "wait", part)
+    if used is not None and used >= day:
+        return State("today" if day.date() == local.date() else "evening", "ok", {"part": part_of_day(used)})
+    if water.usual_first_use_s is not None and known >= _midnight(day) + timedelta(seconds=water.usual_first_use_s[1]):
+        return State("late", "wait")
+    return State("not_yet", "wait")
+
+
+def _midnight(local: datetime) -> datetime:
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _day_start(local: datetime) -> datetime:
+    start = local.replace(hour=DAY_STARTS_H, minute=0, second=0, microsecond=0)
+    return start if local >= start else start - timedelta(days=1)
+
+
+@router.get("/f")
+def page(visit: Visiting) -> Response:
+    """The state of the home of one's relative."""
+    session = visit.must_be("family")
+    view = _view(visit, session)
+    if view is None:
+        return visit.page("message", about="sharing_ended")
+    if not visit.wants_part:
+        with visit.site.engine.begin() as conn:
+            queries.view_seen(conn, session.actor, view.home.id, "family", visit.now)
+    return _page(visit, session, view)
+
+
+@router.post("/f")
+def answer(
+    visit: Visiting,
+    do: Annotated[str, Form()],
+    tap: Annotated[str, Form()],
+    case: Annotated[str, Form()],
+    form: Annotated[str, Form()] = "",
+    part: Annotated[str, Form()] = "",
+) -> Response:
+    """Say how the resident is, when we asked; for a case that has moved on it changes nothing."""
+    session = visit.must_be("family")
+    visit.proves_origin(form)
+    view = _view(visit, session)
+    if view is None:
+        return visit.page("message", about="sharing_ended")
+    card = next((c for c in (view.case, view.last_closed) if c is not None and c.id == case), None)
+    if card is None or do not in FAMILY_TAPS:
+        raise Refused(400, "cannot")
+    if not tapped(visit, session, card, do, tap):
+        return _page(visit, session, view, too_late=True)
+    return visit.go("/f" + ("?part=1" if part else ""))
+
+
+def _view(visit: Visit, session: access.Session) -> queries.FamilyView | None:
+    with visit.site.looking() as conn:
+        return queries.family(conn, session.person, visit.now)
+
+
+def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_late: bool = False) -> Response:
+    water = visit.water(view.home.id)
+    says = state(view, water, visit.now)
+    params: dict[str, Any] = dict(says.params)
+    if "part" in params:
+        params["part"] = visit.words.t(f"page.part.{params['part']}")
+    words, case = visit.words, view.case
+    return visit.page(
+        "f",
+        409 if too_late else 200,
+        part="parts/f.html",
+        title=words.t(f"page.f.{says.key}.short"),
+        view=view,
+        zone=view.home.zone,
+        look=says.look,
+        sentence=words.t(f"page.f.{says.key}.sentence", **params),
+        more=words.t(f"page.f.{says.key}.more"),
+        why=words.sign("family", case.signs[0], view.home.zone) if case and case.owner is None and case.signs else None,
+        next_at=words.clock(case.next_due, view.home.zone) if case and case.next_due else None,
+        may_answer=case is not None and case.severity == "amber" and case.owner is None,
+        undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
+        undo_s=view.undoable_for(session.actor, visit.now),
+        heard=_heard(visit, water),
+        too_late=too_late,
+        tap=new_tap(),
+    )
+
+
+def _heard(visit: Visit, water: Water) -> str:
+    """Say how fresh the meter is; that it reports tells nothing about the person."""
+    if water.heard_at is None:
+        return visit.words.t("page.f.never_heard")
+    if (visit.now - water.heard_at).total_seconds() < 60:
+        return visit.words.t("page.f.heard_now")
+    return visit.words.t("page.f.heard", t=visit.words.since(water.heard_at))

@@ -1,0 +1,29 @@
+"""What the pages can be told at start."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the pages; `shuian.config` fills them from the configuration file."""
+
+    base_url: str = "http://127.0.0.1:8000"
+    """Where browsers reach the pages; https makes session cookies secure."""
+    duty_phone: str | None = None
+    """The community's duty telephone, on every page that may need it."""
+    emergency_phone: str = "120"
+    """Ambulance; 120 in mainland China."""
+    zone: str = "Asia/Shanghai"
+    """The operators' time zone; homes have their own."""
+    demo: bool = False
+    """Say on every page that nobody here exists."""
+    undo: timedelta = timedelta(seconds=10)
+    """For how long a tap can be taken back, as the policy says."""
+    refresh_s: int = 15
+    """How often an open, visible page asks again. [s]"""
+
+    @property
+    def secure(self) -> bool:
+        """Whether pages are reached over TLS."""
+        return self.base_url.startswith("https:")

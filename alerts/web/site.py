@@ -1,0 +1,212 @@
+"""What every route gets: the site's parts, who is looking, and how to answer."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import Connection, Engine
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from alerts import access, database
+from alerts.texts import Texts
+from alerts.web.headers import origin_proof
+from alerts.web.ports import Day, Health, Readings, Water
+from alerts.web.settings import Settings
+from alerts.web.words import HTML_LANG, Words, language
+
+if TYPE_CHECKING:
+    from alerts.store import Store
+
+log = logging.getLogger(__name__)
+
+NOTHING_KNOWN = Water(None, None, None, None, ())
+SESSION_COOKIE = "shuian"
+LANG_COOKIE = "lang"
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Cpath fill='%230b6380' "
+    "d='M12 2c4 5 7 8.500 7 12.500a7 7 0 0 1-14 0C5 10.500 8 7 12 2z'/%3E%3C/svg%3E"
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The parts that the pages stand on."""
+
+    store: "Store"
+    engine: Engine
+    readings: Readings
+    texts: Texts
+    settings: Settings
+    clock: Callable[[], datetime]
+    health: Callable[[], Health]
+    wrong_tries: access.WrongTries
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The operators' time zone."""
+        return ZoneInfo(self.settings.zone)
+
+    def looking(self) -> AbstractContextManager[Connection]:
+        """Return a connection that only reads: it never waits for a writer."""
+        return database.reading(self.engine).connect()
+
+    @cached_property
+    def templates(self) -> Environment:
+        """The templates; a name that is not given is an error, not an empty place."""
+        return Environment(
+            loader=PackageLoader("alerts.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    @cached_property
+    def static(self) -> Mapping[str, bytes]:
+        """Style and script by file name."""
+        return {name: (files("alerts.web") / "static" / name).read_bytes() for name in ("shuian.css", "shuian.js")}
+
+    @cached_property
+    def static_urls(self) -> Mapping[str, str]:
+        """Their addresses, which change with their content, so that browsers may keep them for ever."""
+        return {
+            name: f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:10]}"
+            for name, content in self.static.items()
+        }
+
+
+class Refused(Exception):
+    """The page is not for whoever asks; `page` names the template part that says so, `status` the HTTP status."""
+
+    def __init__(self, status: int, page: str) -> None:
+        super().__init__(f"{status} {page}")
+        self.status = status
+        self.page = page
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request: the site, who is looking, in which language, and now."""
+
+    request: Request
+    site: Site
+    now: datetime
+    session: access.Session | None
+    words: Words
+
+    @property
+    def wants_part(self) -> bool:
+        """Whether the script asks for the live block alone."""
+        return self.request.query_params.get("part") == "1"
+
+    def week(self, household: str) -> list[Day]:
+        """Return the home's last seven days; none when readings cannot be had: the address matters more."""
+        try:
+            return self.site.readings.days(household, self.now)
+        except Exception:
+            log.exception("a week of readings cannot be had")
+            return []
+
+    def water(self, household: str) -> Water:
+        """Return what is known of the home's water; nothing when readings cannot be had."""
+        try:
+            return self.site.readings.water(household, self.now)
+        except Exception:
+            log.exception("readings cannot be had")
+            return NOTHING_KNOWN
+
+    def must_be(self, role: access.Role) -> access.Session:
+        """Return the session, refusing anybody else.
+
+        Raises
+        ------
+        Refused
+            401 without a session, 403 with one of another role.
+        """
+        if self.session is None:
+            raise Refused(401, "no_session")
+        if self.session.role != role:
+            raise Refused(403, "not_yours")
+        return self.session
+
+    def proves_origin(self, form_token: str) -> None:
+        """Refuse a post of which neither the browser nor the form's token says that it came from our own page.
+
+        Raises
+        ------
+        Refused
+            403.
+        """
+        own_page = origin_proof(self.request.headers, hosts(self.site.settings)) is True
+        own_form = self.session is not None and form_token == access.form_token(self.session)
+        if not own_page and not own_form:
+            raise Refused(403, "not_yours")
+
+    def page(self, name: str, status: int = 200, /, **context: Any) -> HTMLResponse:
+        """Render ``NAME.html``, or its live part alone when the script asks for that."""
+        params = {k: v for k, v in self.request.query_params.items() if k != "part"}
+        path = self.request.url.path
+        base = {
+            "w": self.words,
+            "t": self.words.t,
+            "site": self.site,
+            "session": self.session,
+            "form_token": self._form_token,
+            "path": path + (f"?{urlencode(params)}" if params else ""),
+            "live": f"{path}?{urlencode(params | {'part': '1'})}",
+            "css": self.site.static_urls["shuian.css"],
+            "js": self.site.static_urls["shuian.js"],
+            "icon": Markup(ICON),  # noqa: S704  (a constant)
+            "other_html_lang": HTML_LANG[self.words.other],
+            "drill": False,
+            "zone": self.site.zone,
+        }
+        template = "live.html" if self.wants_part and "part" in context else f"{name}.html"
+        return HTMLResponse(self.site.templates.get_template(template).render(base | context), status)
+
+    def _form_token(self) -> Markup:
+        """The hidden field that shows that a form was ours."""
+        if self.session is None:
+            return Markup()
+        return Markup('<input type="hidden" name="form" value="{}">').format(access.form_token(self.session))
+
+    def go(self, path: str) -> RedirectResponse:
+        """Answer a post: see the page at `path`."""
+        return RedirectResponse(path, 303)
+
+
+def hosts(settings: Settings) -> frozenset[str]:
+    """Return the host by which browsers know us, for the check where a post comes from."""
+    return frozenset({settings.base_url.partition("://")[2].partition("/")[0]})
+
+
+def stranger(request: Request) -> Visit:
+    """Return a visit of somebody unknown."""
+    site: Site = request.app.state.site
+    now = site.clock()
+    lang = language(request.cookies.get(LANG_COOKIE), request.headers.get("accept-language", ""))
+    return Visit(request, site, now, None, Words(site.texts, lang, now))
+
+
+def visit(request: Request) -> Visit:
+    """Look up who is asking; the dependency of every page."""
+    unknown = stranger(request)
+    token = request.cookies.get(SESSION_COOKIE)
+    if not token:
+        return unknown
+    with unknown.site.looking() as conn:
+        return replace(unknown, session=access.session(conn, token, unknown.now))
+
+
+Visiting = Annotated[Visit, Depends(visit)]

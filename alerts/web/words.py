@@ -1,0 +1,121 @@
+"""Words of one page in one language: what templates call to turn values into text."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+
+from alerts.queries import CaseCard, CaseEvent, Home, Sign
+from alerts.texts import DEFAULT, LANGUAGES, Texts
+
+HTML_LANG = {"zh_CN": "zh-CN", "en": "en"}
+
+
+def language(cookie: str | None, accept: str) -> str:
+    """Return the language of a page: the cookie's, else the browser's first that we know, else Chinese."""
+    if cookie in LANGUAGES:
+        return cookie
+    for part in accept.split(","):
+        code = part.partition(";")[0].strip().lower()
+        for ours in LANGUAGES:
+            if code.partition("-")[0] == ours.partition("_")[0]:
+                return ours
+    return DEFAULT
+
+
+@dataclass(frozen=True)
+class Words:
+    """All texts of a page, rendered for `lang` at `now`."""
+
+    texts: Texts
+    lang: str
+    now: datetime
+
+    @property
+    def html_lang(self) -> str:
+        """The language for the ``lang`` attribute."""
+        return HTML_LANG[self.lang]
+
+    @property
+    def other(self) -> str:
+        """The language that the switch offers."""
+        return next(lang for lang in LANGUAGES if lang != self.lang)
+
+    def t(self, key: str, /, **params: Any) -> str:
+        """Return a sentence."""
+        return self.texts(self.lang, key, **params)
+
+    def duration(self, seconds: float) -> str:
+        """Return how long."""
+        return self.texts.duration(self.lang, seconds)
+
+    def since(self, moment: datetime) -> str:
+        """Return how long ago `moment` was."""
+        return self.duration(max(0.0, (self.now - moment).total_seconds()))
+
+    def waiting(self, moment: datetime) -> str:
+        """Return for how long somebody has waited; under a minute just that it is new."""
+        if (self.now - moment).total_seconds() < 60:
+            return self.t("unit.just_now")
+        return self.t("page.waiting", t=self.since(moment))
+
+    def clock(self, moment: datetime, zone: ZoneInfo) -> str:
+        """Return a time of day, with the day when it is not today."""
+        return self.texts.moment(self.lang, moment, zone, self.now)
+
+    def day(self, day: date, zone: ZoneInfo) -> str:
+        """Return the short name of a day: today, or the weekday."""
+        if day == self.now.astimezone(zone).date():
+            return self.t("page.chart.today")
+        return format_date(day, "EEE", locale=self.lang)
+
+    def address(self, home: Home) -> str:
+        """Return building, riser, floor and door in the order in which one walks."""
+        riser, floor = (
+            self.t(f"page.address.{name}", n=value) if value and value.lstrip("-").isdigit() else value
+            for name, value in (("riser", home.riser), ("floor", home.floor))
+        )
+        return " ".join(part for part in (home.building, riser, floor, home.door) if part)
+
+    def sign(self, part: str, sign: Sign, zone: ZoneInfo) -> str:
+        """Return ``title`` or ``sentence`` of a finding.
+
+        A page about a person in need must show even if a detector's sentence is missing: then it says so in general.
+        """
+        if not self.texts.has(f"finding.{sign.reason}.{part}"):
+            return self.t(f"page.sign.{part}")
+        return self.texts.finding(self.lang, part, sign.reason, sign.evidence, zone, self.now)
+
+    def headline(self, card: CaseCard) -> str:
+        """Return what happened in a few words."""
+        return self.sign("title", card.signs[0], card.home.zone) if card.signs else self.t("page.sign.title")
+
+    def code(self, family: str, code: str) -> str:
+        """Return the word for a stored code, the code itself when there is none (a newer part may know more)."""
+        key = f"page.{family}.{code}"
+        return self.t(key) if self.texts.has(key) else code
+
+    def event(self, event: CaseEvent) -> str:
+        """Return one line of a case's history: who did what, and how or why."""
+        kind = f"timer.{event.data['timer']}" if "timer" in event.data else event.kind
+        what = self.code("event", kind)
+        if "code" in event.data:
+            what = self.t("page.event.more", what=what, more=self.code("outcome", event.data["code"]))
+        elif event.kind == "declined":
+            what = self.t("page.event.more", what=what, more=self.code("decline", event.data["reason"]))
+        return self.t("page.event.by", who=event.actor, what=what) if event.actor else what
+
+    def count(self, name: str, number: int) -> str:
+        """Return a count of the service; one of seconds as how long."""
+        return self.duration(number) if name.endswith("_s") else str(number)
+
+    def outcome(self, card: CaseCard) -> str:
+        """Return how a case ended, with its reason."""
+        if card.outcome is None:
+            return self.code("state", card.state)
+        word = self.code("outcome", card.outcome)
+        if card.outcome_reason is None:
+            return word
+        return self.t("page.outcome.with_reason", outcome=word, reason=self.code("reason", card.outcome_reason))

@@ -1,0 +1,136 @@
+"""The clock of each row: up to when its water is known, and since when none was drawn.
+
+What is not known restarts the clock, because water may have been drawn until the last moment of it; a declared absence
+restarts it at its end.  Intervals that lie before what is already known come late and change nothing here.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from detectors.bins import LEAST_USE_L, Bools, Floats, News, Rows
+
+JITTER_S = 1.0
+"""Registers are stamped in whole seconds: a step of one second between two intervals is no hole. [s]"""
+START, END = 0, 1
+
+
+class Moment(NamedTuple):
+    """What one interval of each of some rows did to their clocks; all arrays are (M,)."""
+
+    rows: Rows
+    start: Floats
+    """Start of the part that is new."""
+    end: Floats
+    litres: Floats
+    offset_s: Floats
+    used: Bools
+    """Water was drawn in a known interval."""
+    unknown: Bools
+    """What was drawn is not known."""
+    moved: Bools
+    """Water was drawn, if only somewhere in an interval that is not known."""
+    hole: Bools
+    """Nothing is known from the clock's end to `start`."""
+    origin: Floats
+    """Since when no water was drawn, as the clock stood before this interval (NaN: never heard)."""
+    by_use: Bools
+    """That stood still since a known use, not since a hole or an absence."""
+    away: Bools
+    """The interval touches a declared absence."""
+    blind_until: Floats
+    """End of the last stretch that was not known, as the clock stood before this interval."""
+
+
+@dataclass
+class Clock:
+    """State of all rows, each array (H,); times in seconds since 1970, NaN: never."""
+
+    known_until: Floats
+    since: Floats
+    """End of the last interval in which water was, or may have been, drawn; also the start of all knowledge."""
+    by_use: Bools
+    heard: Floats
+    """When we last received anything from the meter (our clock)."""
+    blind_until: Floats
+    """End of the last stretch that is not known."""
+    offset_s: Floats
+    """Local time minus UTC at `known_until`. [s]"""
+    absences: Floats = field(default_factory=lambda: np.empty((0, 0, 2)))
+    """(H, K, 2) start and end of declared absences; NaN: none."""
+
+    @classmethod
+    def fresh(cls, rows: int, absences: int = 0) -> "Clock":
+        """Return the clocks of rows that were never heard, with room for some absences."""
+        nan = np.full((5, rows), np.nan)
+        return cls(
+            nan[0],
+            nan[1],
+            np.zeros(rows, np.bool_),
+            nan[2],
+            nan[3],
+            np.zeros(rows),
+            np.full((rows, absences, 2), np.nan),
+        )
+
+    def away(self, row: int, start: float, end: float) -> None:
+        """Declare an absence; the same start again replaces its end, an end not after its start withdraws it."""
+        slots = self.absences[row]
+        same = np.flatnonzero(slots[:, START] == start)
+        free = same if len(same) else np.flatnonzero(np.isnan(slots[:, START]))
+        if not len(free):
+            more = np.full((len(self.absences), max(2, slots.shape[0]), 2), np.nan)
+            self.absences = np.concatenate([self.absences, more], axis=1)
+            free = np.array([slots.shape[0]])
+        self.absences[row, free[0]] = (start, end) if end > start else (np.nan, np.nan)
+
+    def origin(self, rows: Rows, until: Floats) -> Floats:
+        """Return (M,) since when a quiet counts as seen at `until`: later than `until` during an absence."""
+        since = self.since[rows]
+        back = self.back_at(rows, until)
+        return np.where(np.isnan(since), since, np.fmax(since, back))
+
+    def back_at(self, rows: Rows, until: Floats) -> Floats:
+        """Return (M,) the latest end of the absences that began before `until`; -inf: none did."""
+        if not self.absences.shape[1]:
+            return np.full(len(rows), -np.inf)
+        left = self.absences[rows]
+        begun = left[:, :, START] < until[:, None]
+        ends: Floats = np.where(begun, left[:, :, END], -np.inf).max(axis=1)
+        return ends
+
+    def touches_absence(self, rows: Rows, start: Floats, end: Floats) -> Bools:
+        """Return (M,) whether [start, end] touches a declared absence."""
+        if not self.absences.shape[1]:
+            return np.zeros(len(rows), np.bool_)
+        left = self.absences[rows]
+        touched = (left[:, :, START] < end[:, None]) & (left[:, :, END] > start[:, None])
+        some: Bools = np.any(touched, axis=1)
+        return some
+
+    def step(self, news: News) -> Moment:
+        """Move the clocks on by at most one interval a row; return what is new in it (late intervals are left out)."""
+        self.heard[news.row] = np.fmax(self.heard[news.row], news.received)
+        known = self.known_until[news.row]
+        late = ~(np.isnan(known) | (news.end > known))
+        if late.any():
+            news, known = news.take(~late), known[~late]
+        rows, end = news.row, news.end
+        unknown = np.isnan(news.litres)
+        used = news.litres >= LEAST_USE_L  # False for NaN
+        moved = used if news.moved is None else used | (unknown & news.moved)
+        hole = np.logical_not(news.start <= known + JITTER_S)  # True as well where nothing was known yet
+        start = np.where(hole, news.start, known)
+        origin = self.origin(rows, start)
+        by_use = self.by_use[rows] & (origin == self.since[rows]) & ~hole
+        away = self.touches_absence(rows, start, end)
+        self.since[rows] = np.where(used | unknown, end, np.where(hole, start, self.since[rows]))
+        self.by_use[rows] = used | (self.by_use[rows] & ~unknown & ~hole)
+        before = self.blind_until[rows]
+        blind = np.where(unknown, end, np.where(hole, start, np.nan))
+        self.blind_until[rows] = np.where(np.isnan(blind), before, blind)
+        self.known_until[rows], self.offset_s[rows] = end, news.offset_s
+        return Moment(
+            rows, start, end, news.litres, news.offset_s, used, unknown, moved, hole, origin, by_use, away, before
+        )

@@ -1,0 +1,124 @@
+"""What devices say: one module a format, found by itself, with its source and its own proof.
+
+To add a format, add a module with a `FORMAT` to this folder; nothing else changes.  Modules are imported when this
+package is, so that one that fails stops the program at its start and not at its first message.  Names that begin with
+an underscore are helpers and no formats.
+"""
+
+import importlib
+import logging
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from ingest.errors import Unreadable
+from ingest.readings import Reading
+from ingest.strict_json import MOST_BYTES
+
+__all__ = ["FORMATS", "Decoded", "Format", "Sample", "Unreadable", "decode"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A message and what a correct reader makes of it: the proof of a format, replayed by one test.
+
+    `readings` are all that must come out; `rejected` is a part of the reason that must be given, None: no complaint.
+    """
+
+    source: str
+    topic: str
+    payload: bytes
+    readings: tuple[Reading, ...] = ()
+    rejected: str | None = None
+    retain: bool = False
+    received_at: datetime = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way of writing readings into messages.
+
+    `matches` looks at the topic only; `sniff` may look into the payload and is asked when no topic matches.  `decode`
+    gets topic, payload, arrival time and the retain flag and returns readings, none when the message is none of our
+    business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages, for simulators.
+    """
+
+    name: str
+    matches: Callable[[str], bool]
+    sniff: Callable[[str, bytes], bool]
+    decode: Callable[[str, bytes, datetime, bool], list[Reading]]
+    encode: Callable[..., tuple[str, bytes]]
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What we understood of a message.
+
+    `format` is None when nobody knows the message; `rejected` says what could not be read (both may be filled: the
+    good part of a batch, and the complaint about the rest); `device` is whose message it is, if that much is legible.
+    """
+
+    format: str | None
+    readings: tuple[Reading, ...]
+    rejected: str | None
+    device: str | None = None
+
+
+def _discover() -> dict[str, Format]:
+    formats = {}
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            found: Format = importlib.import_module(f"{__name__}.{module.name}").FORMAT
+            formats[found.name] = found
+    return formats
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
+"""Every format by name."""
+
+
+def decode(topic: str, payload: bytes, received_at: datetime, retain: bool = False) -> Decoded:
+    """Read one message.  Never raises, whatever the bytes.
+
+    Parameters
+    ----------
+    topic, payload
+        As on the wire.
+    received_at : datetime
+        When it came here (aware): device times are judged against it.
+    retain : bool
+        The broker marked it as a retained copy: state, not an event.
+    """
+    reader = _reader(topic, payload)
+    if reader is None:
+        known = ", ".join(FORMATS)
+        return Decoded(None, (), f"unknown format: want one of {known} by topic or shape, got neither")
+    if len(payload) > MOST_BYTES:
+        return Decoded(reader.name, (), f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
+    try:
+        readings = tuple(reader.decode(topic, payload, received_at, retain))
+    except Unreadable as error:
+        return Decoded(reader.name, error.readings, str(error), error.device or _owner(error.readings))
+    except Exception as error:  # a fault of ours in one reader must not stop all the others
+        log.exception("a reader failed", extra={"format": reader.name})
+        return Decoded(reader.name, (), f"our reader failed: {type(error).__name__}")
+    return Decoded(reader.name, readings, None, _owner(readings))
+
+
+def _reader(topic: str, payload: bytes) -> Format | None:
+    for candidate in FORMATS.values():
+        if candidate.matches(topic):
+            return candidate
+    for candidate in FORMATS.values():
+        if candidate.sniff(topic, payload):
+            return candidate
+    return None
+
+
+def _owner(readings: tuple[Reading, ...]) -> str | None:
+    return readings[0].device if readings else None

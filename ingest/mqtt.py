@@ -1,0 +1,287 @@
+"""The edge to MQTT: take, decode, judge, commit, and only then acknowledge.
+
+How this works.  paho's network thread does one thing: it puts messages into a bounded inbox.  One committing thread
+(`ingest.committer`) takes small batches, judges them, commits them in one synced transaction and acknowledges each
+message after that.  Killed at any line, or failed to store: the broker still holds the message and sends it again, and
+the store's key absorbs the copy.  While the store fails the full inbox makes the broker wait.
+
+An acknowledgement belongs to the connection on which its message came: after a reconnect the
+same number may name another message, so acknowledgements of an earlier connection are not sent; those messages come
+again.
+"""
+
+import logging
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from queue import Full, Queue
+from threading import Event, Lock, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from ingest import metrics
+from ingest.bindings import Bindings
+from ingest.committer import Committer, Received
+from ingest.quality import Message
+from ingest.store import SqliteStore
+
+log = logging.getLogger(__name__)
+
+INBOX = 2_000
+"""Messages that wait for the store in memory; more wait at the broker."""
+RECEIVE_MAXIMUM = 200
+"""MQTT 5: messages the broker may send without acknowledgement; more gains nothing (measured on Mosquitto 2.0)."""
+RESUMED_S = 60.0
+"""After a session was resumed, what comes may have come before even without the DUP flag. [s]"""
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """One broker to listen to.
+
+    Parameters
+    ----------
+    name : str
+        For logs and metrics.
+    topics : tuple of str
+        Filters to subscribe to with QoS 1.
+    client_id : str
+        Fixed, and used by nobody else at this broker: the session, with all that waits for us, hangs on it.
+    version : {5, 3}
+        MQTT 5 or 3.1.1.
+    session_expiry_s : int
+        How long an MQTT 5 broker keeps messages for us while we are away. [s]
+    retry_s : (float, float)
+        First and longest pause between attempts to connect, and between attempts to store. [s]
+    """
+
+    name: str
+    host: str
+    port: int
+    topics: tuple[str, ...]
+    client_id: str
+    version: int = 5
+    username: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    ca_file: str | None = None
+    session_expiry_s: int = 7 * 86_400
+    retry_s: tuple[float, float] = (1.0, 30.0)
+
+
+class _Client(paho.Client):
+    """paho's client, whose network thread outlives an exception (a malformed packet, for instance)."""
+
+    on_fault: Callable[[], None]
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """Run the network until `loop_stop`; an unexpected exception costs the connection, not the thread."""
+        while True:
+            try:
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception:
+                log.exception("the MQTT connection failed in an unexpected way")
+                self.on_fault()
+                sleep(1.0)  # whatever it was, it may come again at once
+                try:
+                    self.reconnect()
+                except OSError:
+                    continue  # loop_forever goes on trying, with its pauses
+
+
+class Source:
+    """Readings from one broker into the store.
+
+    Parameters
+    ----------
+    settings : BrokerSettings
+    store : SqliteStore
+        Several sources may share one.
+    bindings : Bindings
+        Asked for every reading.
+    clock : callable
+        Returns the aware time of now.
+    on_commit : callable
+        Called after every commit, on the committing thread; must be quick.
+    """
+
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        store: SqliteStore,
+        bindings: Bindings,
+        clock: Clock,
+        on_commit: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._inbox: Queue[Received] = Queue(INBOX)
+        self._stopping = Event()
+        self._acking = Lock()
+        self._connection = 0
+        self._resumed_until = 0.0
+        self._connected = False
+        self._network = "not started"
+        self._client = self._make_client()
+        self._committer = Committer(
+            settings.name,
+            self._inbox,
+            store,
+            bindings,
+            on_commit=on_commit,
+            acknowledge=self._acknowledge,
+            stopping=self._stopping,
+            retry_s=settings.retry_s,
+        )
+        self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """True while connected and subscribed."""
+        return self._connected
+
+    @property
+    def status(self) -> str:
+        """One line for the operator: the connection, and the store when it is in trouble."""
+        trouble = self._committer.trouble
+        return self._network if trouble is None else f"{self._network}; {trouble}"
+
+    def start(self) -> None:
+        """Begin; returns at once, whether the broker is there or not."""
+        settings = self._settings
+        self._say(f"waiting for {settings.host}:{settings.port}")
+        self._committing.start()
+        if settings.version == 5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = settings.session_expiry_s
+            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            self._client.connect_async(settings.host, settings.port, 30, clean_start=False, properties=properties)
+        else:
+            self._client.connect_async(settings.host, settings.port, 30)
+        self._client.loop_start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish the batch in hand, keep the session at the broker, end both threads.
+
+        What is not committed by then is not acknowledged, and comes again at the next start.
+        """
+        self._stopping.set()
+        if self._committing.is_alive():
+            self._committing.join(timeout_s)
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._connected = False
+        metrics.CONNECTED.labels(self._settings.name).set(0)
+        self._say("stopped")
+
+    # ------------------------------------------------- on paho's network thread
+
+    def _make_client(self) -> _Client:
+        settings = self._settings
+        if settings.version == 5:
+            client = _Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=paho.MQTTv5, manual_ack=True)
+        else:
+            client = _Client(
+                CallbackAPIVersion.VERSION2, settings.client_id, False, protocol=paho.MQTTv311, manual_ack=True
+            )
+        if settings.username is not None:
+            client.username_pw_set(settings.username, settings.password)
+        if settings.tls:
+            client.tls_set(ca_certs=settings.ca_file, cert_reqs=ssl.CERT_REQUIRED)
+        client.reconnect_delay_set(*settings.retry_s)  # type: ignore[arg-type]  # paho only compares and adds them
+        client.connect_timeout = 5.0
+        client.on_fault = metrics.FAULTS.labels(settings.name, "network").inc
+        client.on_pre_connect = self._next_connection
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_subscribe = self._on_subscribe
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    def _next_connection(self, *_: Any) -> None:
+        with self._acking:
+            self._connection += 1
+
+    def _on_connect(
+        self, client: paho.Client, _data: Any, flags: paho.ConnectFlags, reason: ReasonCode, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self._say(f"refused by {self._settings.host}:{self._settings.port}: {reason}")
+            return
+        self._resumed_until = monotonic() + RESUMED_S if flags.session_present else 0.0
+        client.subscribe([(topic, 1) for topic in self._settings.topics])
+
+    def _on_subscribe(
+        self, _client: paho.Client, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+    ) -> None:
+        refused = [topic for topic, code in zip(self._settings.topics, reasons, strict=False) if code.is_failure]
+        if refused:
+            self._say(f"connected, but the broker refuses to let us read {', '.join(refused)}")
+            return
+        self._connected = True
+        metrics.CONNECTED.labels(self._settings.name).set(1)
+        self._say(f"connected to {self._settings.host}:{self._settings.port}")
+
+    def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
+        self._say(f"waiting for {self._settings.host}:{self._settings.port}")
+
+    def _on_disconnect(self, client: paho.Client, data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
+        self._next_connection(client, data)
+        was_connected, self._connected = self._connected, False
+        metrics.CONNECTED.labels(self._settings.name).set(0)
+        place = f"{self._settings.host}:{self._settings.port}"
+        if self._stopping.is_set() or self._network.startswith("refused"):
+            return  # said already, and why
+        if was_connected:
+            self._say(f"connection to {place} lost: {reason}")
+        else:
+            self._say(f"{place} hangs up before it answers: wrong user, password or MQTT version?")
+
+    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+        """Queue, nothing else.  QoS 1 waits for room (then the broker waits too), QoS 0 is dropped and counted."""
+        name = self._settings.name
+        metrics.RECEIVED.labels(name).inc()
+        now = self._clock()
+        metrics.LAST_MESSAGE.labels(name).set(now.timestamp())
+        redelivered = message.dup or monotonic() < self._resumed_until
+        came = Message(_topic(message), bytes(message.payload), now, bool(message.retain), redelivered)
+        item = Received(came, message.mid, message.qos, self._connection)
+        while not self._stopping.is_set():
+            try:
+                return self._inbox.put(item, timeout=0.2 if message.qos else 0.0)
+            except Full:
+                if not message.qos:
+                    return metrics.DROPPED.labels(name).inc()
+        return None
+
+    def _say(self, network: str) -> None:
+        """Note the state of the connection; log it once per change."""
+        if network != self._network:
+            self._network = network
+            log.info("broker: %s", network, extra={"broker": self._settings.name})
+
+    def _acknowledge(self, item: Received) -> None:
+        if item.qos == 0:
+            return
+        with self._acking:
+            if item.connection == self._connection:
+                with suppress(OSError):  # the connection has just gone: the message will come again
+                    self._client.ack(item.mid, item.qos)
+
+
+def _topic(message: paho.MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:  # MQTT 3.1.1, 1.5.3 forbids it; some brokers let it pass
+        return "(topic is not UTF-8)"

@@ -1,0 +1,284 @@
+"""Judging: what of a message may be stored, under which time, with which doubts.  Pure: no I/O, no clock.
+
+How this works, for every reading of a message:
+
+1. Is it ours?  An unknown device goes to quarantine; without consent only size and digest of the message are kept; a
+   message in another format than the registry says is refused.
+2. When was it?  The device's own time, late or not, unless it is absent or impossible; then the time of arrival.  A
+   broker may deliver such a message twice, so its arrival is remembered under (device, quantity, message id or digest)
+   and a second copy inside the redelivery window takes the time of the first: the key of the store absorbs it.
+3. How much?  Litres; raw counts and unit-less registers become litres only with the registry's factor.  Text is not
+   stored, and what is negative or absurd is refused.
+4. Is it believable?  A register that falls, jumps or wraps is kept with a flag: a doubt, not a loss.
+
+A retained copy tells of a state, not of an event: without a plausible time of its own it is no sign of life and is
+dropped; with one it is the same reading once more, and carries the flag `retained`.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import Protocol
+
+from ingest.bindings import Binding, Bindings
+from ingest.devices import Decoded
+from ingest.errors import BindingsUnavailable
+from ingest.measures import FACTORS, PLAUSIBLE_FROM, milliseconds, thousandths
+from ingest.readings import WATER_VOLUME_TOTAL, Reading, Reject, StoredReading
+from ingest.register import doubts
+
+MOST_PAYLOAD = 4096
+"""Bytes of a refused message that are kept for inspection."""
+MOST_AHEAD = timedelta(minutes=10)
+"""A clock further ahead of ours is wrong; radio meters without synchronisation drift by seconds a day."""
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    "L": (0, 1e10),
+    "count": (0, 1e12),
+    "L/h": (-1e6, 1e6),
+    "Cel": (-60, 150),
+    "%RH": (0, 100),
+    "%": (0, 100),
+    "V": (0, 1000),
+}
+"""Unit -> what a device in or near a home can say at all."""
+_MOST_UNKNOWN = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it came: `redelivered` says that the broker may have delivered it before."""
+
+    topic: str
+    payload: bytes
+    received_at: datetime
+    retain: bool = False
+    redelivered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a reading without a device time came first, under what tells it from others (id or digest)."""
+
+    device: str
+    quantity: str
+    ident: str
+    measured_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one message leaves: rows, refusals, arrivals to remember, and retained states that were dropped."""
+
+    readings: tuple[StoredReading, ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    arrivals: tuple[Arrival, ...] = ()
+    states: int = 0
+
+
+class Seen(Protocol):
+    """What judging asks of the past."""
+
+    def last(self, device: str, quantity: str) -> StoredReading | None:
+        """Return the reading with the newest measured time, None when there is none."""
+        ...
+
+    def arrival(self, device: str, quantity: str, ident: str) -> int | None:
+        """Return the arrival of that reading in milliseconds, None when it is new."""
+        ...
+
+
+class Memory:
+    """The past including what was judged in this batch and is not committed yet."""
+
+    def __init__(self, past: Seen) -> None:
+        self._past = past
+        self._last: dict[tuple[str, str], StoredReading] = {}
+        self._arrivals: dict[tuple[str, str, str], int] = {}
+
+    def last(self, device: str, quantity: str) -> StoredReading | None:
+        """Return the reading with the newest measured time, None when there is none."""
+        return self._last.get((device, quantity)) or self._past.last(device, quantity)
+
+    def arrival(self, device: str, quantity: str, ident: str) -> int | None:
+        """Return the arrival of that reading in milliseconds, None when it is new."""
+        found = self._arrivals.get((device, quantity, ident))
+        return found if found is not None else self._past.arrival(device, quantity, ident)
+
+    def note(self, row: StoredReading, arrival: Arrival | None) -> None:
+        """Remember one row of this batch."""
+        last = self.last(row.device, row.quantity)
+        if last is None or row.measured_ms > last.measured_ms:
+            self._last[row.device, row.quantity] = row
+        if arrival is not None:
+            self._arrivals[arrival.device, arrival.quantity, arrival.ident] = arrival.measured_ms
+
+
+def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory) -> Judged:
+    """Judge one message.
+
+    Parameters
+    ----------
+    message, decoded
+        What came, and what `ingest.devices.decode` made of it.
+    bindings : Bindings
+        Who may be stored, and how to read them.
+    memory : Memory
+        What is known so far; rows of this message are noted in it.
+
+    Raises
+    ------
+    BindingsUnavailable
+        The registry could not be asked: nothing may be decided now.
+    """
+    rows: list[StoredReading] = []
+    arrivals: list[Arrival] = []
+    states = 0
+    reasons: dict[str, bool] = {}  # reason -> may the payload be kept?
+    if decoded.rejected is not None:
+        reasons[f"unreadable: {decoded.rejected}"] = True
+        if decoded.device is not None:
+            _may_store(decoded.device, message.received_at, decoded.format, bindings, reasons)
+    for reading in decoded.readings:
+        time = _trusted_time(reading, message.received_at)
+        if time is None and message.retain:
+            states += 1
+            continue
+        binding = _may_store(reading.device, time or message.received_at, decoded.format, bindings, reasons)
+        if binding is None:
+            continue
+        row, arrival = _row(reading, time, message, binding=binding, memory=memory, reasons=reasons)
+        if row is not None:
+            rows.append(row)
+            memory.note(row, arrival)
+            arrivals += [arrival] if arrival is not None else []
+    keep = all(reasons.values())
+    rejects = tuple(reject(message, reason, keep_payload=keep) for reason in reasons)
+    return Judged(tuple(rows), rejects, tuple(arrivals), states)
+
+
+def reject(message: Message, reason: str, *, keep_payload: bool) -> Reject:
+    """Return the entry for a message, or a part of it, that may not be stored."""
+    kept = message.payload[:MOST_PAYLOAD] if keep_payload else b""
+    received = milliseconds(message.received_at)
+    return Reject(message.topic, reason, received, kept, len(message.payload), digest(message.payload))
+
+
+def digest(payload: bytes) -> str:
+    """Return the first 16 hex digits of the SHA-256 of `payload`."""
+    return hashlib.sha256(payload).hexdigest()[:16]
+
+
+def reason_class(reason: str) -> str:
+    """Return the class of a reason, for counting: what stands before its first colon."""
+    return reason.partition(":")[0].replace(" ", "_")
+
+
+def _may_store(
+    device: str, time: datetime, format_name: str | None, bindings: Bindings, reasons: dict[str, bool]
+) -> Binding | None:
+    """Return the binding if `device` may be stored at `time`; else None, and the reason is noted."""
+    try:
+        binding = bindings.at(device, time)
+    except Exception as error:
+        raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
+    if binding is None:
+        reasons["unknown device: want a device of the registry, bound at the time of the reading"] = True
+    elif not binding.consented:
+        reasons.clear()  # another reason could quote the message
+        reasons["no consent: only size and digest are kept"] = False
+    elif binding.format != format_name:
+        reasons[f"other format: want {binding.format} for this device, got {format_name}"] = True
+    else:
+        return binding
+    return None
+
+
+def _trusted_time(reading: Reading, received_at: datetime) -> datetime | None:
+    """Return the device's own time, None when arrival must stand in."""
+    if reading.time is None or not PLAUSIBLE_FROM <= reading.time <= received_at + MOST_AHEAD:
+        return None
+    return reading.time
+
+
+def _row(
+    reading: Reading,
+    time: datetime | None,
+    message: Message,
+    *,
+    binding: Binding,
+    memory: Memory,
+    reasons: dict[str, bool],
+) -> tuple[StoredReading | None, Arrival | None]:
+    measured = _in_litres(reading, binding, reasons)
+    if measured is None:
+        return None, None
+    quantity = _stored_quantity(measured)
+    flags = measured.flags
+    arrival = None
+    received_ms = milliseconds(message.received_at)
+    if time is not None:
+        measured_ms = milliseconds(time)
+    else:
+        clock = "time_missing" if reading.time is None else "implausible_time"
+        flags += (clock,) if not _explained(flags) else ()
+        ident = str(measured.extra.get("message_id") or digest(message.payload))
+        first = memory.arrival(reading.device, quantity, ident) if message.redelivered else None
+        measured_ms = received_ms if first is None else first
+        arrival = Arrival(reading.device, quantity, ident, measured_ms)
+    assert not isinstance(measured.value, str)  # _in_litres has seen to it
+    value = thousandths(measured.value)
+    flags += ("retained",) if message.retain and "retained" not in flags else ()
+    row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
+    if quantity == WATER_VOLUME_TOTAL:
+        more = doubts(row, memory.last(reading.device, quantity), binding.modulus_l, binding.resolution_l)
+        row = replace(row, flags=tuple(dict.fromkeys(flags + more)))
+    return row, arrival
+
+
+def _explained(flags: Iterable[str]) -> bool:
+    return any(flag in ("time_missing", "implausible_time", "time_zone_missing") for flag in flags)
+
+
+def _stored_quantity(reading: Reading) -> str:
+    """Return the name under which a reading is stored: a channel or an interval makes it a quantity of its own."""
+    part = reading.extra.get("channel") or reading.extra.get("interval")
+    return f"{reading.quantity}:{part}" if part else reading.quantity
+
+
+def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> Reading | None:
+    """Return the reading in our unit, None (with a reason) when it cannot or may not be stored."""
+    value = reading.value
+    if isinstance(value, str):
+        return None  # words are for `decode`; the store keeps numbers
+    if isinstance(value, bool):
+        return reading
+    known = _unit(reading, binding)
+    if known is None:
+        reasons[f"unit unknown: want a unit in the registry for {reading.quantity}, got none"] = True
+        return None
+    unit, factor = known
+    if unit != reading.unit:
+        value = float(Decimal(str(value)) * factor)
+        flags = tuple(flag for flag in reading.flags if flag not in ("unit_unknown", "pulse_factor_unknown"))
+        name = WATER_VOLUME_TOTAL if reading.quantity == "pulse_count_total" else reading.quantity
+        reading = replace(reading, quantity=name, unit=unit, value=value, flags=flags)
+    least, most = _LIMITS.get(unit, (-_MOST_UNKNOWN, _MOST_UNKNOWN))
+    if not isfinite(value) or not least <= value <= most:
+        reasons[f"value: want {least:g} to {most:g} for {reading.quantity}, got another"] = True
+        return None
+    return reading
+
+
+def _unit(reading: Reading, binding: Binding) -> tuple[str, Decimal] | None:
+    """Return the unit to store and the factor that leads to it; None when a volume has no known unit."""
+    if reading.quantity == "pulse_count_total":
+        litres = binding.litres_per_pulse
+        return (reading.unit, Decimal(1)) if litres is None else ("L", Decimal(str(litres)))
+    if reading.unit or not reading.quantity.startswith("water_volume"):
+        return reading.unit, Decimal(1)
+    unit, factor = FACTORS.get(binding.unit or "", ("", Decimal(1)))
+    return (unit, factor) if unit == "L" else None

@@ -1,0 +1,128 @@
+"""JSON as we accept it from outside: small, flat, exact, without surprises.
+
+RFC 8259 leaves duplicate names, huge numbers and deep nesting to the reader, and Python's reader adds ``NaN`` and
+``Infinity``.  A payload that uses any of these is refused with a reason, because two programs would read it in two
+ways.  Numbers become `int` or `Decimal`, so that 82.184 m³ is 82184 L and not 82184.00000000001 L.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import NoReturn
+
+from ingest.errors import Unreadable
+
+MOST_BYTES = 256 * 1024
+"""Largest payload that is read at all: a year of hourly readings is smaller. [byte]"""
+MOST_LEVELS = 8
+"""Deepest nesting; the formats we know need 4."""
+MOST_DIGITS = 40
+"""Longest number; a register has at most 12 digits."""
+
+Number = int | Decimal
+
+
+def show(value: object) -> str:
+    """Return a short, printable, one-line picture of `value` for a reason: long texts are cut, others only named."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case int() | Decimal():
+            return str(value)
+        case str():
+            return ascii(value[:40]) + ("…" if len(value) > 40 else "")
+        case Mapping():
+            return f"an object of {len(value)}"
+        case list():
+            return f"a list of {len(value)}"
+        case _:
+            return type(value).__name__
+
+
+def parse(payload: bytes) -> object:
+    """Return the one JSON value in `payload`; numbers are `int` or `Decimal`.
+
+    Raises
+    ------
+    Unreadable
+        Not UTF-8, not JSON, too long, too deep, a name twice in one object, NaN, Infinity, a NUL character, or a
+        number nobody would send.
+    """
+    if len(payload) > MOST_BYTES:
+        raise Unreadable(f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
+    if b"\0" in payload or b"\\u0000" in payload:
+        raise Unreadable("payload: want JSON text, got a NUL character")
+    try:
+        text = payload.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"payload: want UTF-8 text, got other bytes at position {error.start}") from None
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"payload: want JSON, got {error.msg.lower()} at position {error.pos}") from None
+    except RecursionError:
+        raise Unreadable(f"payload: want at most {MOST_LEVELS} levels, got far more") from None
+    _refuse_depth(value)
+    return value
+
+
+def parse_object(payload: bytes) -> dict[str, object]:
+    """Return the JSON object in `payload`.
+
+    Raises
+    ------
+    Unreadable
+        As `parse`, or the value is not an object.
+    """
+    value = parse(payload)
+    if not isinstance(value, dict):
+        raise Unreadable(f"payload: want a JSON object, got {show(value)}")
+    return value
+
+
+def _refuse_depth(value: object) -> None:
+    nested = [value] if isinstance(value, dict | list) else []
+    for _ in range(MOST_LEVELS):
+        children = (child for node in nested for child in (node.values() if isinstance(node, dict) else node))
+        nested = [child for child in children if isinstance(child, dict | list)]
+        if not nested:
+            return
+    raise Unreadable(f"payload: want at most {MOST_LEVELS} levels, got more")
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Unreadable(f"payload: want each name once, got {show(twice)} twice")
+    return found
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise Unreadable(f"payload: want finite numbers, got {word}")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise Unreadable(f"payload: want numbers of at most {MOST_DIGITS} digits, got {len(digits)}")
+    return int(digits)
+
+
+def _decimal(digits: str) -> Decimal:
+    if len(digits) > MOST_DIGITS:
+        raise Unreadable(f"payload: want numbers of at most {MOST_DIGITS} digits, got {len(digits)}")
+    try:
+        value = Decimal(digits)
+    except InvalidOperation:
+        raise Unreadable(f"payload: want numbers that can be written out, got {show(digits)}") from None
+    if abs(value.adjusted()) > MOST_DIGITS:
+        raise Unreadable(f"payload: want numbers that can be written out, got {show(digits)}")
+    return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_once, parse_float=_decimal, parse_int=_integer, parse_constant=_no_constant
+)

@@ -1,0 +1,5 @@
+"""``python -m shuian``."""
+
+from shuian.cli import main
+
+main()

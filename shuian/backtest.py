@@ -1,0 +1,169 @@
+"""What would have been raised on recorded data, and when: the detectors of the service, run over files.
+
+The clock of a back-test is the arrival of rows: nothing is known before the row that proves it, and a silent meter is
+noticed when the first row of any home arrives after its limit.  Every home advances by one interval a round, all homes
+together; rows do not know each other, so the order between homes does not matter.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts import texts
+from detectors import silence
+from detectors.bins import News
+from detectors.errors import RuleError
+from detectors.findings import Finding
+from detectors.partition import Partition, Settings
+from detectors.rules import parse
+from shuian import backtest_report
+from shuian.backtest_input import BacktestError, Record, load
+from shuian.backtest_summary import Summary, summarise
+
+__all__ = ["BacktestError", "Summary", "episodes", "run"]
+
+ROUNDS_AT_A_TIME = 2000
+Progress = Callable[[str], None]
+
+
+def run(
+    readings: Path,
+    households: Path,
+    absences: Path | None,
+    coverage: Path | None,
+    rules: Sequence[str],
+    out: Path,
+    report: Path | None = None,
+    progress: Progress = lambda _: None,
+    settings: Settings | None = None,
+) -> Summary:
+    """Back-test recorded homes and write one JSON line for each episode.
+
+    Parameters
+    ----------
+    readings, households, absences, coverage : Path
+        CSV or .csv.gz, see `shuian.backtest_input`.
+    rules : sequence of str
+        Rules beside the personal model (`detectors.rules`).
+    out : Path
+        JSON lines: household_id, kind, severity, onset, raised_at, cleared_at, evidence, sentence.
+    report : Path, optional
+        Where to write a page with plots.
+    progress : callable
+        Called with a sentence now and then.
+
+    Raises
+    ------
+    BacktestError
+        A file or a rule cannot be used.
+    """
+    try:
+        names = tuple(parse(name).name for name in rules)
+    except RuleError as wrong:
+        raise BacktestError(str(wrong)) from None
+    progress(f"reading {readings.name}")
+    records, notes = load(readings, households, absences, coverage)
+    for note in notes:
+        progress(note)
+    found = episodes(records, replace(settings or Settings(), rules=names), progress)
+    _write(out, "".join(lines(records, found)))
+    summary = summarise(records, found, names, notes)
+    if report is not None:
+        _write(report, backtest_report.page(summary))
+    return summary
+
+
+def episodes(records: Sequence[Record], settings: Settings, progress: Progress = lambda _: None) -> list[Finding]:
+    """Return every episode of every record (row = place in `records`), in order of time."""
+    partition = Partition(
+        settings, np.array([r.period_s for r in records]), np.array([r.resolution_l for r in records])
+    )
+    for row, record in enumerate(records):
+        for start, end in record.absences:
+            partition.away(row, start, end)
+    found: dict[tuple[int, str, str, float], Finding] = {}
+    news, chunk = _news(records)
+    chunks = int(chunk.max(initial=-1)) + 1
+    for n in range(chunks):
+        changes = partition.step(news.take(chunk == n))
+        found |= {_episode(finding): finding for finding in (*changes.raised, *changes.cleared)}
+        progress(f"{100 * (n + 1) // chunks} % of {len(news):,} intervals in {len(records)} homes")
+    silent = _silences(records, settings)
+    return sorted((*found.values(), *silent), key=lambda f: (f.raised_at, f.row, f.kind, f.severity))
+
+
+def _episode(finding: Finding) -> tuple[int, str, str, float]:
+    return finding.row, finding.kind, finding.severity, finding.onset
+
+
+def _news(records: Sequence[Record]) -> tuple[News, NDArray[np.intp]]:
+    """Return all intervals, and in which step each is taken: what arrived together for a home is never parted."""
+    row = np.repeat(np.arange(len(records)), [len(r.end) for r in records])
+    chunks = [np.empty(0, np.intp)]
+    for r in records:
+        last = np.append(np.flatnonzero(np.diff(r.received)), len(r.end) - 1)
+        together = np.searchsorted(last, np.arange(len(r.end)))
+        chunks.append(last[together] // ROUNDS_AT_A_TIME if len(r.end) else chunks[0])
+    start, end, litres, offset_s, received = (
+        np.concatenate([np.empty(0), *(getattr(r, name) for r in records)])
+        for name in ("start", "end", "litres", "offset_s", "received")
+    )
+    moved = np.concatenate([np.empty(0, np.bool_), *(r.moved for r in records)])
+    return News(row, start, end, litres, offset_s, received, moved), np.concatenate(chunks)
+
+
+def _silences(records: Sequence[Record], settings: Settings) -> list[Finding]:
+    """Return the silences of meters, each noticed when the next row of any home arrives."""
+    arrivals = np.unique(np.concatenate([np.empty(0), *(r.received for r in records)]))
+    limits = silence.limit(settings.silence, np.array([r.period_s for r in records]))
+    found = []
+    for row, (record, limit_s) in enumerate(zip(records, limits.tolist(), strict=True)):
+        heard = np.unique(record.received)
+        due = silence.overdue_at(heard, np.full(len(heard), limit_s), -np.inf)
+        back = np.append(heard[1:], np.inf)[: len(heard)]
+        for n in np.flatnonzero(due < back):
+            proof = int(np.searchsorted(arrivals, due[n]))
+            if proof == len(arrivals):
+                continue  # the record of all homes ends before the limit
+            at = float(arrivals[proof])
+            one = silence.finding(row, float(heard[n]), -np.inf, at, limit_s, record.period_s)
+            found.append(replace(one, cleared_at=None if np.isinf(back[n]) else float(back[n])))
+    return found
+
+
+def lines(records: Sequence[Record], found: Sequence[Finding]) -> list[str]:
+    """Return one JSON line for each episode."""
+    said = texts.load()
+    made = []
+    for f in found:
+        record = records[f.row]
+        now = datetime.fromtimestamp(f.raised_at, UTC)
+        sentence = {
+            key: said.finding(lang, "sentence", f.reason, f.evidence, record.zone, now)
+            for key, lang in (("zh", "zh_CN"), ("en", "en"))
+        }
+        made.append(
+            json.dumps(
+                {
+                    "household_id": record.household, "kind": f.kind, "severity": f.severity, "onset": f.onset,
+                    "raised_at": f.raised_at, "cleared_at": f.cleared_at, "evidence": f.evidence, "sentence": sentence,
+                },
+                ensure_ascii=False, allow_nan=False,
+            ) + "\n"
+        )  # fmt: skip
+    return made
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the whole file or none of it."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError as trouble:
+        raise BacktestError(f"cannot write {path}: {trouble.strerror}") from None

@@ -1,0 +1,95 @@
+"""`shuian check`: every connection of the configuration tried, each with what was found and what to do."""
+
+import socket
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts import database, registry
+from ingest.mqtt import BrokerSettings
+from shuian.config import Config
+from shuian.errors import Trouble
+from shuian.service import want_port
+
+PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One check: `what` was looked at, `found`, and what to `do` if it is not `ok`."""
+
+    what: str
+    ok: bool
+    found: str
+    do: str = ""
+
+
+def run(config: Config) -> list[Checked]:
+    """Try every connection that `config` names."""
+    results = [_folder(config.service.data)]
+    if not config.mqtt:
+        results.append(
+            Checked("broker", True, "none configured: an embedded one on loopback, for trials on one machine")
+        )
+    results += [_broker(one) for one in config.mqtt]
+    results.append(_pages(config))
+    for name, settings in sorted(config.channels.items()):
+        host, port = getattr(settings, "host", None), getattr(settings, "port", None)
+        if host and port:
+            results.append(_reachable(f"channel {name}", host, port))
+        else:
+            results.append(Checked(f"channel {name}", True, "configured; its addresses stand in the registry"))
+    if not config.channels:
+        results.append(
+            Checked("channels", False, "none", "add [channels.email] or [channels.webhook]: nobody can be told")
+        )
+    if results[0].ok:
+        results += _registry(config.service.data)
+    return results
+
+
+def _folder(folder: Path) -> Checked:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".probe"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as trouble:
+        return Checked("data folder", False, f"{folder}: {trouble.strerror}", f"let this user write to {folder}")
+    return Checked("data folder", True, str(folder))
+
+
+def _reachable(what: str, host: str, port: int) -> Checked:
+    try:
+        with socket.create_connection((host, port), PATIENCE_S):
+            return Checked(what, True, f"{host}:{port} answers")
+    except OSError as trouble:
+        return Checked(what, False, f"{host}:{port}: {trouble}", f"start it, or correct its address ({what})")
+
+
+def _broker(settings: BrokerSettings) -> Checked:
+    return _reachable(f"broker {settings.name}", settings.host, settings.port)
+
+
+def _pages(config: Config) -> Checked:
+    try:
+        want_port(config.web.host, config.web.port, "web.port =")
+    except Trouble as trouble:
+        return Checked("pages", False, trouble.what, trouble.do)
+    return Checked("pages", True, f"{config.base_url} (port is free)")
+
+
+def _registry(folder: Path) -> list[Checked]:
+    try:
+        engine = database.open(folder / "people.sqlite")
+    except (sqlite3.Error, OSError) as trouble:
+        return [Checked("people's database", False, str(trouble), "restore it from a backup")]
+    try:
+        with engine.connect() as conn:
+            bound = registry.bindings(conn)
+    finally:
+        engine.dispose()
+    homes = {one.household for one in bound}
+    agreed = {one.household for one in bound if one.consented}
+    found = f"{len(homes)} household(s) with a device, {len(agreed)} with consent to be monitored"
+    return [Checked("registry", bool(agreed), found, "import one: shuian import FOLDER --apply")]

@@ -1,0 +1,278 @@
+"""The command line is a contract: one line what, one line what to do; exit code 2 for bad input, 1 for trouble."""
+
+import asyncio
+import getpass
+import io
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+from shuian.errors import BadInput, ShuianError, Trouble
+
+app = typer.Typer(
+    name="shuian",
+    help="水安 Shuian: watching over older people who live alone, through their water meters.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+user = typer.Typer(help="Operators' accounts.", no_args_is_help=True)
+app.add_typer(user, name="user")
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+DEFAULT_CONFIG = Path("shuian.toml")
+
+
+def _until_signalled(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
+    """Run `work(stop)`; the first Ctrl-C or SIGTERM sets `stop`, a second one ends at once."""
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def ask() -> None:
+            if stop.is_set():
+                sys.exit(130)
+            stop.set()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask)
+        await work(stop)
+
+    asyncio.run(run())
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Folder of the demo; kept, so that it goes on where it was.")] = Path(
+        "demo-data"
+    ),
+    port: Annotated[int, typer.Option(help="Port of the pages; the two after it serve the gateways.")] = 8480,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: forget what happened in this demo.")] = False,
+) -> None:
+    """A neighbourhood that does not exist, on this machine. Example: shuian demo --port 8480"""
+    from shuian import demo as neighbourhood
+
+    neighbourhood.prepare(data, port, fresh)
+    _until_signalled(lambda stop: neighbourhood.run(data, stop))
+
+
+@app.command()
+def serve(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Run the service. Example: shuian serve --config shuian.toml"""
+    from shuian import config as configuration
+    from shuian import logs, service
+
+    settings = configuration.load(config)
+    logs.start()
+    _until_signalled(lambda stop: service.serve(settings, stop))
+
+
+@app.command()
+def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
+    """Write a commented configuration. Example: shuian init shuian.toml"""
+    from shuian import config as configuration
+
+    if path.exists():
+        raise BadInput(f"{path} is there already", "move it away, or name another file: shuian init other.toml")
+    path.write_text(configuration.example(), "utf-8")
+    print(f"wrote {path}; edit it, then: shuian check --config {path}")
+
+
+@app.command()
+def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
+    """Check the configuration and every connection in it. Example: shuian check --config shuian.toml"""
+    from shuian import checks
+    from shuian import config as configuration
+
+    results = checks.run(configuration.load(config))
+    for result in results:
+        print(f"{'ok  ' if result.ok else 'FAIL'}  {result.what}: {result.found}")
+    bad = [result for result in results if not result.ok]
+    if bad:
+        raise Trouble(f"{len(bad)} of {len(results)} checks failed", "; ".join(one.do for one in bad))
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="FILE", help="A folder of .csv sheets.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Really change the registry; without it, only say what would.")
+    ] = False,
+) -> None:
+    """Read the registry: a dry run first, then with --apply. Example: shuian import registry/ --apply"""
+    from shuian import config as configuration
+    from shuian import registry_import
+
+    registry_import.run(folder, configuration.load(config), apply)
+
+
+@app.command()
+def decode() -> None:
+    """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
+    from shuian import decode as decoding
+
+    decoding.run(sys.stdin, sys.stdout)
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="Recorded litres: household_id, ts, volume_l[, cumulative_l][, fixture].")
+    ],
+    broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
+    fmt: Annotated[str, typer.Option("--as", help="native or wmbusmeters")] = "native",
+    speed: Annotated[
+        float, typer.Option(help="Seconds of the record in one second; 0: as fast as the broker takes it.")
+    ] = 0,
+    coverage: Annotated[
+        Path | None, typer.Option(help="household_id, part, start_ts, end_ts: when anybody looked.")
+    ] = None,
+    household: Annotated[list[str] | None, typer.Option(help="Only this household; may be given again.")] = None,
+) -> None:
+    """Recorded households over MQTT. Example: shuian replay pulses.csv.gz --broker mqtt://127.0.0.1:1883 --as native"""
+    from simulators import publisher, recorded
+    from simulators import replay as again
+
+    if fmt not in again.FORMATS:
+        raise BadInput(f"no format {fmt!r} to replay in", f"take one of: {', '.join(again.FORMATS)}")
+    if not speed >= 0:
+        raise BadInput(f"want a speed from 0 up, got {speed}", "0 is as fast as the broker takes it, 1 is life's speed")
+    try:
+        registers = recorded.read(_there(file), _there(coverage) if coverage else None)
+        wanted = [one for one in registers if not household or one.household in household]
+        if not wanted:
+            raise BadInput(
+                f"no such household in {file}", f"it has: {', '.join(one.household for one in registers[:10])}"
+            )
+        with publisher.Publisher(broker) as out:
+            sent = again.replay(
+                wanted, out, fmt, speed, lambda n, at: print(f"{n} messages, up to {at:.0f}", file=sys.stderr)
+            )
+    except recorded.RecordError as fault:
+        raise BadInput(str(fault), "mend the file; its columns are explained in docs/formats.md") from None
+    except publisher.PublishError as trouble:
+        raise Trouble(str(trouble), "then run this again: what arrived twice is stored once") from None
+    print(f"{sent} messages of {len(wanted)} household(s) confirmed by the broker")
+
+
+@app.command()
+def backtest(
+    readings: Annotated[
+        Path, typer.Option(help="CSV or .csv.gz: household_id, ts, volume_l[, cumulative_l][, fixture]")
+    ],
+    households: Annotated[Path, typer.Option(help="CSV: household_id, occupants, tz, resolution")],
+    out: Annotated[Path, typer.Option(help="JSON lines, one for each finding episode.")],
+    absences: Annotated[Path | None, typer.Option(help="CSV: household_id, start_ts, end_ts")] = None,
+    coverage: Annotated[Path | None, typer.Option(help="CSV: household_id, part, start_ts, end_ts")] = None,
+    rules: Annotated[
+        list[str] | None, typer.Option(help="A rule beside the personal model, e.g. 12h-10l; may be given again.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with plots.")] = None,
+) -> None:
+    """What would have been raised on recorded data, and when. Example: shuian backtest --readings r.csv.gz --households h.csv --rules 12h-10l --out findings.jsonl"""
+    from shuian import backtest as replayed
+
+    named = [name for one in rules or () for name in one.replace(",", " ").split()]
+    try:
+        summary = replayed.run(
+            readings=_there(readings),
+            households=_there(households),
+            absences=_there(absences) if absences else None,
+            coverage=_there(coverage) if coverage else None,
+            rules=named,
+            out=out,
+            report=report,
+            progress=lambda text: print(text, file=sys.stderr),
+        )
+    except replayed.BacktestError as fault:
+        raise BadInput(
+            str(fault), "the columns are explained by: shuian backtest --help and docs/backtest.md"
+        ) from None
+    print(summary.table())
+
+
+@user.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="The name to log in with.")], config: ConfigFile = DEFAULT_CONFIG
+) -> None:
+    """Give an operator an account; the password is asked for, or read from standard input. Example: shuian user add lin"""
+    from alerts import access, database
+    from shuian import config as configuration
+
+    settings = configuration.load(config)
+    password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if len(password) < 10:
+        raise BadInput("this password is shorter than 10 characters", "take a longer one; a sentence is fine")
+    settings.service.data.mkdir(parents=True, exist_ok=True)
+    engine = database.open(settings.service.data / "people.sqlite")
+    with engine.begin() as conn:
+        access.set_password(conn, name, password)
+    engine.dispose()
+    print(f"{name} can log in at {settings.base_url}/login")
+
+
+def _spread_rules(arguments: list[str]) -> list[str]:
+    """Let ``--rules A B C`` name several rules, as the contract writes it."""
+    spread: list[str] = []
+    open_ended = False
+    for word in arguments:
+        if word.startswith("-"):
+            open_ended = word == "--rules"
+        elif open_ended and spread[-1] != "--rules":
+            spread.append("--rules")
+        spread.append(word)
+    return spread
+
+
+def _there(path: Path) -> Path:
+    if not path.is_file():
+        raise BadInput(f"no file at {path}", "check the path; .csv and .csv.gz are read")
+    return path
+
+
+def _fail(what: str, do: str, code: int) -> NoReturn:
+    print(f"shuian: {what}\n  {do}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; never shows a traceback for what people can mend themselves."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape" if stream is sys.stdin else "replace")
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["backtest"]:
+        words = _spread_rules(words)
+    try:
+        code = get_command(app)(args=words, prog_name="shuian", standalone_mode=False)
+    except ShuianError as wrong:
+        _fail(wrong.what, wrong.do, wrong.code)
+    except BaseExceptionGroup as group:
+        known, _ = group.split(ShuianError)
+        if known is None:
+            raise
+        first: Any = known
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        _fail(first.what, first.do, first.code)
+    except TyperException as wrong_call:
+        said = wrong_call.format_message()
+        if said.startswith("Usage:"):  # no arguments at all: the help is the answer
+            print(said)
+            raise SystemExit(2) from None
+        _fail(said[0].lower() + said[1:].rstrip("."), "see: shuian --help, or shuian COMMAND --help", 2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(0) from None
+    except (KeyboardInterrupt, typer.Abort):
+        raise SystemExit(130) from None
+    raise SystemExit(code or 0)

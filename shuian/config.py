@@ -1,0 +1,202 @@
+"""One TOML file and the environment → each room's frozen settings; every error reported at once.
+
+An environment variable ``SHUIAN_<SECTION>__<KEY>`` wins over the file (``SHUIAN_CHANNELS__WEBHOOK__SECRET``,
+``SHUIAN_MQTT__0__PASSWORD``): secrets need not stand in a file.
+"""
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import TypeAdapter, ValidationError
+
+from alerts import channels
+from alerts.errors import PolicyError
+from alerts.policy import Policy
+from detectors.errors import RuleError
+from detectors.partition import Settings as DetectSettings
+from detectors.rules import parse as parse_rule
+from ingest.mqtt import BrokerSettings
+from shuian.errors import BadInput
+
+ENVIRONMENT = "SHUIAN_"
+RULES = ("250l-1h", "continuous-3h")
+"""Rules in force beside the personal model unless the file names others: a tap left open, water that does not stop."""
+TOPICS = ("shuian/v1/+/+/up", "shuian/v1/+/+/status", "wmbusmeters/#")
+T = TypeVar("T")
+SECRET = ("password", "secret", "token")
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Where things are and how people here speak."""
+
+    data: Path = Path("shuian-data")
+    zone: str = "Asia/Shanghai"
+    site: str = "shuian"
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """Where the pages are."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    base_url: str = ""
+    duty_phone: str = ""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything, read once at start."""
+
+    service: ServiceSettings = field(default_factory=ServiceSettings)
+    mqtt: tuple[BrokerSettings, ...] = ()
+    detect: DetectSettings = field(default_factory=lambda: DetectSettings(rules=RULES))
+    policy: Policy = field(default_factory=Policy)
+    web: WebSettings = field(default_factory=WebSettings)
+    channels: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_url(self) -> str:
+        """The address that people are sent to."""
+        return self.web.base_url or f"http://{self.web.host}:{self.web.port}"
+
+
+def example() -> str:
+    """Return the commented configuration that `shuian init` writes."""
+    return (files("shuian") / "example.toml").read_text("utf-8")
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Read `path` and the environment.
+
+    Raises
+    ------
+    BadInput
+        Every wrong or unknown setting, each with where it stands, what was wanted and what came.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"no configuration at {path}", f"write one with: shuian init {path}") from None
+    except (OSError, UnicodeDecodeError) as trouble:
+        raise BadInput(f"cannot read {path}: {trouble}", "want a UTF-8 text file that this user may read") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise BadInput(f"{path} is not TOML: {fault}", "compare it with what 'shuian init' writes") from None
+    _overlay(table, os.environ if environment is None else environment)
+    return build(table, str(path), path.parent)
+
+
+def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
+    """Make a `Config` of a parsed table; a relative data folder is taken from `folder`."""
+    faults: list[str] = []
+    known = {one.name for one in dataclasses.fields(Config)}
+    faults += [f"{key}: no such section; want one of {', '.join(sorted(known))}" for key in sorted(set(table) - known)]
+    service = _section(ServiceSettings, table.get("service", {}), "service", faults)
+    detect = _section(DetectSettings, _with(table.get("detect", {}), {"rules": RULES}), "detect", faults)
+    web = _section(WebSettings, table.get("web", {}), "web", faults)
+    brokers = table.get("mqtt", [])
+    if not isinstance(brokers, list):
+        faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
+        brokers = []
+    site = service.site if service else ServiceSettings.site
+    mqtt = [_section(BrokerSettings, broker_defaults(site, one), f"mqtt.{n}", faults) for n, one in enumerate(brokers)]
+    policy = Policy()
+    try:
+        policy = Policy.load(table.get("policy", {}))
+    except PolicyError as wrong:
+        faults += [f"policy.{fault}" for fault in wrong.faults]
+    wanted = _channels(table.get("channels", {}), faults)
+    if service and not _zone(service.zone):
+        faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
+    for rule in detect.rules if detect else ():
+        try:
+            parse_rule(rule)
+        except RuleError as wrong_rule:
+            faults.append(f"detect.rules: {wrong_rule}")
+    if faults or service is None or detect is None or web is None:
+        listed = "\n  ".join(faults)
+        raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
+    if not service.data.is_absolute():
+        service = dataclasses.replace(service, data=folder / service.data)
+    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted)
+
+
+def broker_defaults(site: str, entry: Any) -> Any:
+    """Return a broker's settings with what need not be said: topics, and the client id on which its session hangs."""
+    if not isinstance(entry, Mapping):
+        return entry
+    return _with(entry, {"port": 1883, "topics": TOPICS, "client_id": f"{site}-ingest-{entry.get('name', '')}"})
+
+
+def _with(given: Any, defaults: Mapping[str, Any]) -> Any:
+    return {**defaults, **given} if isinstance(given, Mapping) else given
+
+
+def _channels(table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
+    wanted = {}
+    for name, values in table.items():
+        if name not in channels.CHANNELS:
+            faults.append(f"channels.{name}: no such channel; want one of {', '.join(sorted(channels.CHANNELS))}")
+            continue
+        wanted[name] = _section(channels.CHANNELS[name].Settings, values, f"channels.{name}", faults)
+    return {name: settings for name, settings in wanted.items() if settings is not None}
+
+
+def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:
+    if not isinstance(values, Mapping):
+        faults.append(f"{where}: want a section [{where}], got {values!r}")
+        return None
+    try:
+        return TypeAdapter(cls).validate_python(_known(cls, values, where, faults))
+    except ValidationError as wrong:
+        for fault in wrong.errors():
+            place = ".".join(str(part) for part in (where, *fault["loc"]))
+            came = "(hidden)" if place.rpartition(".")[2] in SECRET else repr(fault["input"])
+            faults.append(f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {came}")
+        return None
+
+
+def _known(cls: Any, values: Mapping[str, Any], where: str, faults: list[str]) -> dict[str, Any]:
+    """Return the values without those that no field takes, which are faults; sections inside sections too."""
+    kinds = get_type_hints(cls)
+    unknown = sorted(set(values) - set(kinds))
+    faults += [f"{where}.{key}: no such setting; want one of {', '.join(sorted(kinds))}" for key in unknown]
+    return {
+        key: _known(kinds[key], value, f"{where}.{key}", faults)
+        if dataclasses.is_dataclass(kinds[key]) and isinstance(value, Mapping)
+        else value
+        for key, value in values.items()
+        if key in kinds
+    }
+
+
+def _zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _overlay(table: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        if not name.startswith(ENVIRONMENT) or "__" not in name:
+            continue
+        *path, last = name.removeprefix(ENVIRONMENT).lower().split("__")
+        place: Any = table
+        for step in path:
+            if isinstance(place, list):
+                if not step.isdigit() or int(step) >= len(place):
+                    raise BadInput(f"{name}: there is no [[{path[0]}]] number {step}", "count from 0, as in the file")
+                place = place[int(step)]
+            else:
+                place = place.setdefault(step, {})
+        place[last] = value

@@ -1,0 +1,114 @@
+"""What the pages show of a home's water: quarters of an hour of the last days, and what is known now."""
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+import numpy as np
+
+from alerts.web.ports import Day, Water
+from detectors.bins import between
+from ingest.bindings import Binding
+from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
+from ingest.store import SqliteStore
+from shuian.pipeline import RESET_FLAGS, Pipeline
+
+QUARTER_S = 900
+FIRST_USE_FROM_S = 4 * 3600
+"""The day of a person begins at four in the morning: a visit to the bathroom at two is not getting up. [s]"""
+
+
+def quarters(readings: Sequence[StoredReading], period_s: float, start_s: float, count: int) -> list[float | None]:
+    """Spread registers over `count` quarters of an hour from `start_s`.
+
+    Parameters
+    ----------
+    readings : registers of one meter, in order of measured time
+    period_s : how often the meter reports. [s]
+    start_s : start of the first quarter, seconds since 1970
+    count : number of quarters
+
+    Returns
+    -------
+    list of float or None
+        Litres; None where any second of the quarter is not known.
+    """
+    litres, known = np.zeros(count), np.zeros(count)
+    if len(readings) > 1:
+        at = np.array([r.measured_ms for r in readings]) / 1000
+        register = np.array([r.value for r in readings]) / 1000
+        reset = np.array([bool(RESET_FLAGS.intersection(r.flags)) for r in readings[1:]])
+        drawn = between(at[:-1], at[1:], np.diff(register), np.full(len(at) - 1, period_s), reset)
+        for begin, end, volume in zip(at[:-1], at[1:], drawn, strict=True):
+            if math.isnan(volume) or end <= begin:
+                continue
+            first, last = int((begin - start_s) // QUARTER_S), int(-((start_s - end) // QUARTER_S))
+            for q in range(max(first, 0), min(last, count)):
+                left = start_s + q * QUARTER_S
+                inside = min(end, left + QUARTER_S) - max(begin, left)
+                if inside > 0:
+                    known[q] += inside
+                    litres[q] += volume * inside / (end - begin)
+    return [float(v) if k >= QUARTER_S - 1 else None for v, k in zip(litres, known, strict=True)]
+
+
+def first_use(day: Day) -> float | None:
+    """Return the start of the day's first quarter with water after 04:00, None if none or if not known."""
+    for q in range(FIRST_USE_FROM_S // QUARTER_S, len(day.litres)):
+        litres = day.litres[q]
+        if litres is None:
+            return None
+        if litres > 0:
+            return float(q * QUARTER_S)
+    return None
+
+
+class History:
+    """`alerts.web.ports.Readings` over the store and the detectors' present state."""
+
+    def __init__(self, store: SqliteStore, pipeline: Pipeline) -> None:
+        self._store, self._pipeline = store, pipeline
+
+    def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
+        """Return the last `count` local days, today last; quarters after `now` are None."""
+        present = self._pipeline.present(household)
+        zone = present["zone"] if present else UTC
+        today = now.astimezone(zone).date()
+        dates = [today - timedelta(days=back) for back in range(count - 1, -1, -1)]
+        bindings: list[Binding] = present["bindings"] if present else []
+        return [self._day(one, zone, bindings) for one in dates]
+
+    def _day(self, one: date, zone: object, bindings: Sequence[Binding]) -> Day:
+        # A day of a clock change has 92 or 100 quarters; the chart keeps 96 and lets the odd hour go.
+        start = datetime.combine(one, time(), zone).timestamp()  # type: ignore[arg-type]
+        margin_ms = 26 * 3_600_000  # a register of the day before is needed to know the first quarter
+        total: list[float | None] = [None] * 96
+        for binding in bindings:
+            readings = self._store.history(
+                binding.device,
+                WATER_VOLUME_TOTAL,
+                int(start * 1000) - margin_ms,
+                int((start + 86_400) * 1000) + margin_ms,
+            )
+            for q, value in enumerate(quarters(readings, binding.period_s, start, 96)):
+                if value is not None:
+                    total[q] = value + (total[q] or 0.0)
+        return Day(one, tuple(total))
+
+    def water(self, household: str, now: datetime) -> Water:
+        """Return what is known of the home's water now."""
+        present = self._pipeline.present(household)
+        if present is None:
+            return Water(None, None, None, None, ())
+        band = present["usual_first_use"]
+        return Water(
+            last_use_at=_moment(present["last_use"]),
+            heard_at=_moment(present["heard"]),
+            known_until=_moment(present["known_until"]),
+            usual_first_use_s=None if any(math.isnan(x) for x in band) else band,
+            first_uses=tuple((day.date, first_use(day)) for day in self.days(household, now)),
+        )
+
+
+def _moment(seconds: float) -> datetime | None:
+    return None if math.isnan(seconds) else datetime.fromtimestamp(seconds, UTC)

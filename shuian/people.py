@@ -1,0 +1,82 @@
+"""How the pipeline meets people and cases: the registry read for it, findings handed over for it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, select
+
+from alerts import registry, schema
+from alerts.store import NewFinding, Store
+from detectors.findings import Finding
+from ingest.bindings import Binding
+from shuian.rows import Bound
+
+
+class PeopleRegistry:
+    """`shuian.pipeline.Registry` over the people's database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def version(self) -> int:
+        """Return a number that moves with every change of the registry."""
+        with self._engine.connect() as conn:
+            return registry.version(conn)
+
+    def bound(self) -> list[Bound]:
+        """Return every device binding with its household."""
+        with self._engine.connect() as conn:
+            return [
+                Bound(
+                    one.household,
+                    one.tz,
+                    Binding(
+                        device=one.device,
+                        format=one.format,
+                        valid_from=one.valid_from,
+                        valid_to=one.valid_to,
+                        unit=one.unit,
+                        litres_per_pulse=one.litres_per_pulse,
+                        resolution_l=one.resolution_l,
+                        modulus_l=one.modulus_l,
+                        zone=one.zone,
+                        period_s=one.period_s,
+                        consented=one.consented,
+                    ),
+                )
+                for one in registry.bindings(conn)
+            ]
+
+    def absences(self) -> list[tuple[str, datetime, datetime]]:
+        """Return (household, start, end) of declared absences."""
+        a = schema.absences.c
+        with self._engine.connect() as conn:
+            return [(row.household, row.start, row.end) for row in conn.execute(select(a.household, a.start, a.end))]
+
+
+class CaseDesk:
+    """`shuian.pipeline.Alerts` over the alert store; `wake` is called when something is owed."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], wake: Callable[[], None]) -> None:
+        self._store, self._clock, self._wake = store, clock, wake
+
+    def raised(self, household: str, finding: Finding, finding_id: str) -> None:
+        """Store a finding and what it owes the world; a second call with the same id changes nothing."""
+        new = NewFinding(
+            id=finding_id,
+            realm="live",
+            household=household,
+            kind=finding.kind,
+            severity=finding.severity,
+            onset=datetime.fromtimestamp(finding.onset, UTC),
+            raised_at=datetime.fromtimestamp(finding.raised_at, UTC),
+            reason=finding.reason,
+            evidence=dict(finding.evidence),
+        )
+        self._store.raise_finding(new, self._clock())
+        self._wake()
+
+    def cleared(self, finding_id: str, cleared_at: datetime) -> None:
+        """Note that a finding no longer holds; an id never raised is no error."""
+        self._store.clear_finding(finding_id, cleared_at, self._clock())
+        self._wake()

@@ -1,0 +1,51 @@
+"""`shuian import`: a dry run that says what would change, then the change itself in one transaction."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alerts import database, registry
+from ingest.devices import FORMATS
+from shuian.config import Config
+from shuian.errors import BadInput
+
+MOST_SHOWN = 50
+
+
+def run(folder: Path, config: Config, apply: bool) -> None:
+    """Read the sheets in `folder`; print what is wrong, or what would change, or change it.
+
+    Raises
+    ------
+    BadInput
+        Every wrong cell, named by file, row and column.
+    """
+    if not folder.is_dir():
+        raise BadInput(
+            f"no folder at {folder}", "want a folder of .csv sheets: areas.csv, households.csv, residents.csv, …"
+        )
+    try:
+        sheets = registry.read(folder, FORMATS)
+    except registry.RegistryError as wrong:
+        shown = "\n  ".join(str(fault) for fault in wrong.faults[:MOST_SHOWN])
+        more = f"\n  … and {len(wrong.faults) - MOST_SHOWN} more" if len(wrong.faults) > MOST_SHOWN else ""
+        raise BadInput(
+            f"{len(wrong.faults)} fault(s) in {folder}; nothing was changed\n  {shown}{more}",
+            "mend these cells and run it again",
+        ) from None
+    config.service.data.mkdir(parents=True, exist_ok=True)
+    engine = database.open(config.service.data / "people.sqlite")
+    try:
+        now = datetime.now(UTC)
+        if apply:
+            with engine.begin() as conn:
+                changes = registry.apply(sheets, conn, now)
+        else:
+            with engine.connect() as conn:
+                changes = registry.plan(sheets, conn)
+        print("changed:" if apply else "would change:")
+        for line in changes.lines():
+            print(f"  {line}")
+        if not apply:
+            print("nothing was changed; do it with: --apply")
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""The pages on which received messages are read."""

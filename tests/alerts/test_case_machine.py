@@ -1,0 +1,213 @@
+"""Any order of findings, taps, clocks and dead channels: what may never happen, does not.
+
+Hypothesis drives the real store on a real SQLite file; the clock is turned by hand, and a plain count of what was
+promised is kept beside it.
+"""
+
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import func, select
+
+from alerts import database, schema
+from alerts.casefile import ENDED, OWNED, State
+from alerts.cases import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, Undone
+from alerts.outcomes import OUTCOMES
+from alerts.policy import Policy
+from alerts.store import Store
+from tests.alerts.neighbourhood import T0, finding
+
+PEOPLE = st.sampled_from(["worker:wang", "worker:li", "worker:zhao", "operator:ops", "contact:f1"])
+HOMES = st.sampled_from(["h1", "h2"])
+HUMAN = {"outcome_recorded"}
+
+
+class Cases(RuleBasedStateMachine):
+    """One street, any history."""
+
+    filled: Path
+    """A database with the test registry, to copy."""
+
+    @initialize()
+    def begin(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="cases-"))
+        shutil.copy(self.filled, self.folder / "people.sqlite")
+        self.engine = database.open(self.folder / "people.sqlite")
+        self.store = Store(self.engine, Policy())
+        self.now, self.n, self.raised, self.tapped = T0, 0, {}, []
+
+    def teardown(self):
+        if hasattr(self, "engine"):
+            self.engine.dispose()
+            shutil.rmtree(self.folder)
+
+    def cases(self):
+        """Return every open case."""
+        return self.store.open_cases()
+
+    # --- what happens ----------------------------------------------------------------------------------------------
+
+    @rule(home=HOMES, kind=st.sampled_from(["quiet", "rule:250l-1h"]), severity=st.sampled_from(["red", "amber"]))
+    def a_finding_is_raised(self, home, kind, severity):
+        self.n += 1
+        name = f"f-{self.n}"
+        self.raised[name] = (home, severity)
+        case = self.store.raise_finding(finding(name, severity, household=home, kind=kind, at=self.now), self.now)
+        assert self.store.case("live", case).household == home
+
+    @precondition(lambda self: self.raised)
+    @rule(data=st.data())
+    def a_finding_comes_again(self, data):
+        name = data.draw(st.sampled_from(sorted(self.raised)))
+        before = self.everything()
+        home, severity = self.raised[name]
+        self.store.raise_finding(finding(name, severity, household=home, at=self.now), self.now)
+        assert self.everything() == before
+
+    @precondition(lambda self: self.raised)
+    @rule(data=st.data())
+    def a_finding_is_cleared(self, data):
+        name = data.draw(st.sampled_from(sorted(self.raised)))
+        self.store.clear_finding(name, self.now, self.now)
+
+    @rule(seconds=st.sampled_from([1, 9, 10, 60, 299, 300, 600, 1200, 7200, 86400]))
+    def time_passes(self, seconds):
+        self.now += timedelta(seconds=seconds)
+        for _ in range(2):
+            self.store.fire_due(self.now)
+        assert self.store.fire_due(self.now) == 0, "no clock rings for ever"
+
+    @precondition(lambda self: self.cases())
+    @rule(
+        data=st.data(), who=PEOPLE,
+        what=st.sampled_from(["accept", "decline", "set off", "arrive", "undo", "outcome", "outcome"]),
+        code=st.sampled_from(sorted(OUTCOMES)),
+    )  # fmt: skip
+    def somebody_taps(self, data, who, what, code):
+        case = data.draw(st.sampled_from(sorted(c.id for c in self.cases())))
+        event = {
+            "accept": Accepted(who), "decline": Declined(who, "busy"), "set off": SetOff(who), "arrive": Arrived(who),
+            "undo": Undone(who), "outcome": OutcomeRecorded(who, code),
+        }[what]  # fmt: skip
+        tap = f"tap-{len(self.tapped)}"
+        self.tapped.append((case, event, tap))
+        before = self.store.case("live", case)
+        acted = self.store.act("live", case, event, self.now, tap)
+        assert (acted.result == "done") == (acted.case != before)
+        if acted.result == "taken":
+            assert acted.owner is not None
+            assert acted.since is not None
+
+    @precondition(lambda self: self.tapped)
+    @rule(data=st.data())
+    def a_tap_comes_again(self, data):
+        case, event, tap = data.draw(st.sampled_from(self.tapped))
+        before = self.everything()
+        assert self.store.act("live", case, event, self.now, tap).result == "repeated"
+        assert self.everything() == before
+
+    @precondition(lambda self: self.tapped)
+    @rule(data=st.data())
+    def the_last_tap_is_taken_back(self, data):
+        case, event, _ = self.tapped[-1]
+        tap = f"tap-{len(self.tapped)}"
+        self.tapped.append((case, Undone(event.by), tap))
+        self.store.act("live", case, Undone(event.by), self.now, tap)
+
+    @rule(data=st.data(), dead=st.booleans())
+    def the_dispatcher_tries(self, data, dead):
+        n = schema.notices
+        with self.engine.begin() as conn:
+            due = conn.execute(select(n).where(n.c.state == "pending", n.c.due_at <= self.now)).mappings().all()
+            if not due:
+                return
+            notice = data.draw(st.sampled_from(due))
+            mine = n.c.realm == notice["realm"], n.c.id == notice["id"]
+            conn.execute(n.update().where(*mine).values(state="failed" if dead else "accepted", attempts=1))
+            if dead:
+                self.store.undeliverable(conn, notice, self.now)
+
+    @rule()
+    def the_service_starts_again(self):
+        self.engine.dispose()
+        self.engine = database.open(self.folder / "people.sqlite")
+        self.store = Store(self.engine, Policy())
+
+    # --- what must hold --------------------------------------------------------------------------------------------
+
+    def everything(self):
+        """Return all rows that a repeat must not touch."""
+        tables = schema.cases, schema.findings, schema.notices, schema.timers, schema.offers, schema.case_events
+        with self.engine.connect() as conn:
+            return [conn.execute(select(t).order_by(*t.primary_key.columns)).all() for t in tables]
+
+    @invariant()
+    def one_open_case_for_each_home(self):
+        homes = [c.household for c in self.cases()]
+        assert len(homes) == len(set(homes))
+
+    @invariant()
+    def an_open_case_is_never_forgotten(self):
+        for case in self.cases():
+            assert case.timers, f"{case.state} without a clock"
+            assert (case.owner is not None) == (case.state in OWNED)
+            assert [o for o in case.offers if o.state == "accepted"] == [
+                o for o in case.offers if o.worker == case.owner and o.state == "accepted"
+            ]
+            if case.severity == "red":
+                assert case.state != State.SUSPECTED, "a red case does not wait"
+
+    @invariant()
+    def an_ended_case_has_no_clocks_and_a_red_one_was_ended_by_a_human(self):
+        c, t, e = schema.cases.c, schema.timers.c, schema.case_events.c
+        with self.engine.connect() as conn:
+            for row in conn.execute(select(schema.cases).where(c.closed_at.is_not(None))):
+                assert row.state in ENDED
+                assert conn.scalar(select(func.count()).where(t.case_id == row.id)) == 0
+                if row.severity == "red":
+                    last = select(e.kind).where(e.case_id == row.id).order_by(e.n.desc()).limit(1)
+                    assert conn.scalar(last) in HUMAN
+                    assert row.outcome is not None
+
+    @invariant()
+    def every_red_case_owes_somebody_a_notice(self):
+        n, c = schema.notices.c, schema.cases.c
+        with self.engine.connect() as conn:
+            for case in conn.scalars(select(c.id).where(c.severity == "red")):
+                assert conn.scalar(select(func.count()).where(n.case_id == case, n.recipient_kind != "contact")) > 0
+
+    @invariant()
+    def the_log_is_without_gaps_and_labels_follow_outcomes(self):
+        c, e, f = schema.cases.c, schema.case_events.c, schema.findings.c
+        with self.engine.connect() as conn:
+            for row in conn.execute(select(c.id, c.version, c.outcome)):
+                numbers = conn.scalars(select(e.n).where(e.case_id == row.id).order_by(e.n)).all()
+                assert numbers == list(range(1, row.version + 1))
+                labels = set(conn.scalars(select(f.label).where(f.case_id == row.id)))
+                if row.outcome is not None:
+                    assert labels == {OUTCOMES[row.outcome].label}
+
+
+@pytest.mark.slow
+def test_no_order_of_events_breaks_a_promise(filled):
+    Cases.filled = filled
+    run_state_machine_as_test(
+        Cases,
+        settings=settings(
+            max_examples=40, stateful_step_count=25, deadline=None, database=None, derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )  # fmt: skip

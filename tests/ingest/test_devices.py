@@ -1,0 +1,147 @@
+"""Every format against its own samples, against recorded messages, and against noise."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.devices import FORMATS, Decoded, Format, Sample, decode
+from ingest.measures import zulu
+from ingest.readings import Reading
+
+NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "wmbusmeters.json").read_text(encoding="utf-8"))
+SAMPLES = [(form, sample) for form in FORMATS.values() for sample in form.samples]
+MAY_COME_BESIDES = "temperature"
+
+
+def written(reading: Reading) -> tuple[object, ...]:
+    time = None if reading.time is None else zulu(reading.time)
+    channel = reading.extra.get("channel")
+    return reading.device, reading.quantity, reading.value, reading.unit, time, frozenset(reading.flags), channel
+
+
+def wanted(item: dict[str, object]) -> tuple[object, ...]:
+    head = tuple(item[name] for name in ("device", "quantity", "value", "unit", "time"))
+    return (*head, frozenset(item["flags"]), item.get("channel"))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(("form", "sample"), [pytest.param(*pair, id=pair[1].source[:60]) for pair in SAMPLES])
+def test_every_sample_is_read_as_its_module_says(form: Format, sample: Sample) -> None:
+    decoded = decode(sample.topic, sample.payload, sample.received_at, sample.retain)
+    assert decoded.format == form.name
+    assert decoded.readings == sample.readings
+    assert (decoded.rejected is None) == (sample.rejected is None)
+    assert (sample.rejected or "") in (decoded.rejected or "")
+
+
+@pytest.mark.parametrize("form", FORMATS.values(), ids=list(FORMATS))
+def test_every_format_has_a_sample_that_is_read_and_one_that_is_broken(form: Format) -> None:
+    assert any(sample.readings and sample.rejected is None for sample in form.samples)
+    assert any(sample.rejected for sample in form.samples)
+
+
+@pytest.mark.parametrize("item", GOLDEN, ids=[item["source"][-50:] for item in GOLDEN])
+def test_recorded_messages_come_out_as_they_should(item: dict[str, object]) -> None:
+    payload = json.dumps(item["payload"]).encode()
+    decoded = decode(str(item["topic"]), payload, NOW, bool(item.get("retain", False)))
+    got = {written(reading) for reading in decoded.readings}
+    expected = {wanted(reading) for reading in item["expected"]}  # type: ignore[attr-defined]
+    assert decoded.rejected is None
+    assert expected <= got
+    assert all(extra[1] == MAY_COME_BESIDES for extra in got - expected)
+    assert bool(expected) or not got
+
+
+@pytest.mark.parametrize("item", GOLDEN, ids=[item["source"][-50:] for item in GOLDEN])
+def test_nothing_of_the_user_s_own_fields_comes_out(item: dict[str, object]) -> None:
+    decoded = decode(str(item["topic"]), json.dumps(item["payload"]).encode(), NOW)
+    assert not any(word in repr(decoded) for word in ("Gemeinde", "Hoechst", "MainWater", "MyTapWater"))
+
+
+def check(decoded: Decoded) -> None:
+    assert decoded.rejected is None or (decoded.rejected and decoded.rejected.isprintable())
+    for reading in decoded.readings:
+        assert reading.device.isascii()
+        assert reading.time is None or reading.time.tzinfo is UTC
+        json.dumps(reading.value, allow_nan=False)
+
+
+TOPICS = st.sampled_from(["t/v1/s/d/up", "t/v1/s/d/status", "wmbusmeters/x", "gateway/telegram"]) | st.text()
+
+
+@given(TOPICS, st.binary(max_size=200), st.booleans())
+def test_no_bytes_raise(topic: str, payload: bytes, retain: bool) -> None:
+    check(decode(topic, payload, NOW, retain))
+
+
+NAMES = st.sampled_from(
+    [
+        "id",
+        "media",
+        "meter",
+        "total_m3",
+        "status",
+        "timestamp",
+        "measurements",
+        "quantity",
+        "value",
+        "unit",
+        "time",
+        "interval",
+        "alarms",
+        "battery_percent",
+        "schema",
+        "device",
+        "battery_pct",
+        "flow_m3h",
+        "flow_temperature_c",
+        "channel",
+        "time_quality",
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        "water",
+        "heat",
+        "12",
+        "nan",
+        "L",
+        "m3",
+        "open",
+        "1970-01-01T00:00:00Z",
+        "9999-12-31T23:59:60-23:59",
+        "0000-00-00T00:00:00Z",
+        "water_volume_total",
+        "water_volume_delta",
+        "contact",
+        "temperature",
+        "online",
+        "PT1H",
+        "d",
+    ]
+)
+NUMBERS = st.sampled_from([0, -1, 127, 80000, -2147483.648, 99999.999, 1e308, 10**39])
+LEAVES = st.none() | st.booleans() | NUMBERS | st.floats() | st.integers() | WORDS | st.text(max_size=5)
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6))
+
+
+@given(TOPICS, st.dictionaries(NAMES, VALUES, max_size=9), st.booleans())
+def test_no_json_raises(topic: str, message: object, retain: bool) -> None:
+    decoded = decode(topic, json.dumps(message).encode(), NOW, retain)
+    check(decoded)
+    assert "our reader failed" not in (decoded.rejected or "")
+
+
+def test_an_unknown_message_is_refused_with_a_reason() -> None:
+    assert decode("a/b", b"\x00\xff", NOW) == Decoded(
+        None, (), "unknown format: want one of native, wmbusmeters by topic or shape, got neither"
+    )
+
+
+def test_a_payload_that_is_too_long_is_refused_unread() -> None:
+    decoded = decode("t/v1/s/d/up", b" " * 300_000, NOW)
+    assert decoded.rejected == "payload: want at most 262144 bytes, got 300000"

@@ -1,0 +1,44 @@
+"""What JSON we refuse, and what the reason says."""
+
+from decimal import Decimal
+
+import pytest
+
+from ingest.errors import Unreadable
+from ingest.strict_json import parse, parse_object
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        pytest.param(b'{"a":1,"a":2}', "each name once, got 'a' twice", id="duplicate name"),
+        pytest.param(b'{"a":NaN}', "finite numbers, got NaN", id="NaN"),
+        pytest.param(b'{"a":-Infinity}', "finite numbers, got -Infinity", id="Infinity"),
+        pytest.param(b"[" * 9 + b"]" * 9, "at most 8 levels", id="deep"),
+        pytest.param(b"[" * 100_000, "at most 8 levels", id="far too deep"),
+        pytest.param(b'{"a":"\x00"}', "NUL", id="NUL byte"),
+        pytest.param(b'{"a":"\\u0000"}', "NUL", id="NUL escape"),
+        pytest.param(b'{"a":"\xff"}', "UTF-8", id="not UTF-8"),
+        pytest.param(b"9" * 5000, "at most 40 digits", id="endless integer"),
+        pytest.param(b"1e99999999999999999999", "written out", id="endless exponent"),
+        pytest.param(b"1e300", "written out", id="absurd exponent"),
+        pytest.param(b"", "want JSON", id="empty"),
+        pytest.param(b" " * 262_145, "at most 262144 bytes, got 262145", id="too long"),
+    ],
+)
+def test_json_that_two_programs_would_read_in_two_ways_is_refused(payload: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        parse(payload)
+
+
+def test_numbers_keep_every_digit() -> None:
+    assert parse(b"[82.184, 99999.999, 12, 1e3]") == [Decimal("82.184"), Decimal("99999.999"), 12, Decimal("1e3")]
+
+
+def test_eight_levels_are_read() -> None:
+    assert parse(b"[" * 8 + b"]" * 8) == [[[[[[[[]]]]]]]]
+
+
+def test_a_list_is_no_object() -> None:
+    with pytest.raises(Unreadable, match="JSON object, got a list of 2"):
+        parse_object(b"[1,2]")

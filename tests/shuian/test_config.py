@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from shuian import config
+from shuian.errors import BadInput
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "shuian.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_what_init_writes_loads_as_the_defaults(tmp_path):
+    loaded = config.load(written(tmp_path, config.example()), {})
+    assert loaded.web == config.WebSettings()
+    assert loaded.detect == config.Config().detect
+    assert loaded.policy == config.Config().policy
+    assert loaded.service.data == tmp_path / "shuian-data"
+
+
+def test_every_setting_that_the_example_shows_is_a_real_one_with_its_real_default(tmp_path):
+    shown = "\n".join(
+        line.removeprefix("# ") if line.startswith("# ") and ("=" in line or line.startswith("# [")) else line
+        for line in config.example().splitlines()
+        if not line.startswith(("# A setting", "# SHUIAN", "# Shuian", "# Mosquitto needs", "# its defaults", "# What"))
+    )
+    loaded = config.load(written(tmp_path, shown), {})
+    assert loaded.web == config.WebSettings()
+    assert loaded.detect == config.Config().detect
+    assert loaded.mqtt[0].host == "127.0.0.1"
+    assert set(loaded.channels) == {"email", "webhook"}
+
+
+def test_every_fault_is_reported_at_once(tmp_path):
+    text = '[web]\nport = "many"\ncolour = 1\n[service]\nzone = "Mars/Olympus"\n[channels.pigeon]\n[sevice]\n[detect]\nrules = ["13-moons"]\n[policy]\nundo_s = -1\n'
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    for part in ("web.port", "'many'", "web.colour", "Mars/Olympus", "channels.pigeon", "sevice", "13-moons", "undo_s"):
+        assert part in wrong.value.what
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    text = '[web]\nport = 1\n[[mqtt]]\nname = "a"\nhost = "h"\nport = 1883\n'
+    loaded = config.load(written(tmp_path, text), {"SHUIAN_WEB__PORT": "8099", "SHUIAN_MQTT__0__PASSWORD": "hush"})
+    assert loaded.web.port == 8099
+    assert loaded.mqtt[0].password == "hush"
+
+
+def test_a_secret_is_never_repeated_in_an_error(tmp_path):
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, "[channels.webhook]\nsecret = [1234567]\n"), {})
+    assert "channels.webhook.secret" in wrong.value.what
+    assert "1234567" not in wrong.value.what
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("[web\n", "not TOML", id="broken TOML"),
+        pytest.param("[mqtt]\nhost = 'x'\n", "double brackets", id="one bracket for a broker"),
+        pytest.param("web = 3\n", "want a section", id="a value for a section"),
+    ],
+)
+def test_a_wrong_file_says_what_was_wanted(tmp_path, text, said):
+    with pytest.raises(BadInput, match=said):
+        config.load(written(tmp_path, text), {})
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(BadInput) as wrong:
+        config.load(tmp_path / "none.toml", {})
+    assert "shuian init" in wrong.value.do

@@ -1,0 +1,48 @@
+from datetime import date
+
+import pytest
+
+from alerts.web.ports import Day
+from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
+from shuian.history import first_use, quarters
+
+
+def registers(*pairs):
+    return [
+        StoredReading("m", WATER_VOLUME_TOTAL, round(at * 1000), round(litres * 1000), round(at * 1000))
+        for at, litres in pairs
+    ]
+
+
+def test_a_quarter_is_known_only_if_every_second_of_it_is():
+    shown = quarters(registers((0, 10), (900, 12), (1800, 12), (2100, 13)), 900, 0, 4)
+    assert shown[:2] == [pytest.approx(2), pytest.approx(0)]
+    assert shown[2:] == [None, None]
+
+
+def test_a_hole_with_use_is_unknown_and_a_hole_without_is_zero():
+    used = quarters(registers((0, 10), (3600, 12)), 900, 0, 4)
+    unused = quarters(registers((0, 10), (3600, 10)), 900, 0, 4)
+    assert used == [None] * 4
+    assert unused == [0.0] * 4
+
+
+def test_an_hourly_meter_spreads_its_hour():
+    assert quarters(registers((0, 0), (3600, 8)), 3600, 0, 4) == [pytest.approx(2)] * 4
+
+
+def test_a_register_that_fell_says_nothing():
+    assert quarters(registers((0, 500), (900, 2)), 900, 0, 1) == [None]
+
+
+def test_no_readings_is_not_known():
+    assert quarters([], 900, 0, 3) == [None] * 3
+
+
+def test_the_first_use_of_a_day_is_after_four_and_never_guessed():
+    litres = [0.0] * 96
+    litres[8] = 6.0  # 02:00: a visit to the bathroom
+    litres[26] = 1.0
+    assert first_use(Day(date(2026, 11, 1), tuple(litres))) == 26 * 900
+    holed = [None if q == 20 else v for q, v in enumerate(litres)]
+    assert first_use(Day(date(2026, 11, 1), tuple(holed))) is None

@@ -1,0 +1,46 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from simulators import recorded
+
+
+def test_the_packaged_home_reads_as_a_register_that_never_falls():
+    home = recorded.weusedto()
+    assert home.household == "weusedto-1"
+    assert len(home.at_s) > 10_000
+    assert np.all(np.diff(home.at_s) > 0)
+    assert np.all(np.diff(home.litres) >= 0)
+
+
+def test_draws_are_read_off_only_while_somebody_looked_and_a_hole_is_never_none(tmp_path):
+    pulses, coverage = tmp_path / "p.csv", tmp_path / "c.csv"
+    pulses.write_text("household_id,ts,volume_l\nh,1000,2\nh,1500,3\n")
+    coverage.write_text("household_id,part,start_ts,end_ts\nh,home,900,1800\nh,home,9000,9900\nh,kitchen,0,99999\n")
+    (home,) = recorded.read(pulses, coverage)
+    assert home.at_s.tolist() == [900, 1800, 9000, 9900]
+    assert home.litres.tolist() == [0, 5, 6, 6]  # one litre more after the hole: unknown, not none
+
+
+def test_a_cumulative_record_is_taken_as_it_is(tmp_path):
+    pulses = tmp_path / "p.csv.gz"
+    pulses.write_bytes(gzip.compress(b"household_id,ts,volume_l,cumulative_l\nh,10,1,1\nh,20,0,1\nh,30,4,5\n"))
+    (home,) = recorded.read(pulses)
+    assert home.litres.tolist() == [1, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("household_id,ts\nh,1\n", "volume_l", id="column missing"),
+        pytest.param("household_id,ts,volume_l\nh,now,1\n", "line 2: ts", id="no number"),
+        pytest.param("household_id,ts,volume_l\nh,1,nan\n", "line 2: volume_l", id="not finite"),
+        pytest.param("household_id,ts,volume_l\nh,1,-3\n", "from 0 up", id="negative"),
+    ],
+)
+def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path, text, said):
+    file = tmp_path / "bad.csv"
+    file.write_text(text)
+    with pytest.raises(recorded.RecordError, match=said):
+        recorded.read(file)

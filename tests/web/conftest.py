@@ -1,0 +1,130 @@
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine, select
+
+from alerts import access, schema, texts
+from alerts.events import Accepted, Tap
+from alerts.policy import Policy
+from alerts.store import Store
+from alerts.web import Settings
+from alerts.web.app import create
+from alerts.web.ports import Check, Health
+from tests.web import neighbourhood
+
+BASE = "http://pages.test"
+WELL = Health((Check("broker", True), Check("store", True)), {"stored": 12, "rejected": 1})
+
+
+@pytest.fixture(scope="session")
+def catalogues() -> texts.Texts:
+    return texts.load()
+
+
+@dataclass
+class Visitor:
+    """A browser without a browser: keeps cookies, sends posts as a page of ours does."""
+
+    app: FastAPI
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self._ask("GET", path, headers)
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **form: str) -> httpx.Response:
+        return self._ask("POST", path, {"origin": BASE} if headers is None else headers, form)
+
+    def _ask(
+        self, method: str, path: str, headers: dict[str, str], form: dict[str, str] | None = None
+    ) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=BASE, cookies=self.cookies) as client:
+                answer = await client.request(method, path, headers=headers, data=form)
+                self.cookies.update(answer.cookies)
+                return answer
+
+        return asyncio.run(ask())
+
+
+@dataclass
+class Community:
+    """The neighbourhood with its pages and a clock that tests turn by hand."""
+
+    engine: Engine
+    store: Store
+    readings: neighbourhood.HandMade
+    app: FastAPI
+    now: datetime = neighbourhood.NOW
+    health: Health = WELL
+
+    def visitor(self, role: access.Role | None = None, person: str = "", lang: str = "zh_CN") -> Visitor:
+        cookies = {"lang": lang}
+        if role is not None:
+            with self.engine.begin() as conn:
+                cookies["shuian"] = access.new_session(conn, role, person, self.now).token
+        return Visitor(self.app, cookies)
+
+    def link(self, role: access.Role, person: str, goto: str, life: timedelta = timedelta(minutes=30)) -> str:
+        with self.engine.begin() as conn:
+            return access.new_link(conn, role, person, goto, self.now, life)
+
+    def red(self, household: str) -> str:
+        case = self.store.raise_finding(neighbourhood.quiet(household, "red", self.now), self.now)
+        assert case is not None
+        return case
+
+    def amber(self, household: str) -> str:
+        case = self.store.raise_finding(neighbourhood.quiet(household, "amber", self.now), self.now)
+        assert case is not None
+        return case
+
+    def tap(self, case: str, event: Tap) -> None:
+        assert self.store.act("live", case, event, self.now, f"{event}{self.now}").done
+
+    def accepted(self, household: str, worker: str = "w1") -> str:
+        case = self.red(household)
+        self.tap(case, Accepted(f"worker:{worker}"))
+        return case
+
+    def state(self, case: str) -> str:
+        with self.engine.connect() as conn:
+            return conn.scalars(select(schema.cases.c.state).where(schema.cases.c.id == case)).one()
+
+    def later(self, **step: float) -> None:
+        self.now += timedelta(**step)
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The database with the neighbourhood in it, to be copied by each test."""
+    folder = tmp_path_factory.mktemp("people")
+    with neighbourhood.registered(folder):
+        pass
+    return folder / "people.sqlite"
+
+
+@pytest.fixture
+def community(tmp_path: Path, people: Path, catalogues: texts.Texts) -> Iterator[Community]:
+    shutil.copy(people, tmp_path / "people.sqlite")
+    with neighbourhood.opened(tmp_path) as engine:
+        store, readings = Store(engine, Policy()), neighbourhood.HandMade()
+        made: list[Community] = []
+        app = create(
+            store,
+            engine,
+            readings,
+            catalogues,
+            Settings(base_url=BASE, duty_phone="021 5550 0000"),
+            lambda: made[0].now,
+            lambda: made[0].health,
+        )
+        made.append(Community(engine, store, readings, app))
+        yield made[0]

@@ -1,0 +1,192 @@
+"""A small neighbourhood for the pages: registry rows, hand-made readings, cases raised through the real store."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, insert
+
+from alerts import database, schema
+from alerts.store import NewFinding
+from alerts.web.ports import Day, Water
+from detectors.findings import Severity
+
+ZONE = ZoneInfo("Asia/Shanghai")
+NOW = datetime(2026, 11, 18, 10, 40, tzinfo=ZONE).astimezone(UTC)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+# household: (area, building, riser, floor, door, resident, phone, risk)
+HOMES = {
+    "h1": ("grid-1", "幸福里 3 号楼", "2", "5", "502", "陈秀英", "021 5550 0101", "耳背，请用力敲门"),
+    "h2": ("grid-1", "幸福里 3 号楼", "1 单元", "2", "201", "周国强", "021 5550 0102", None),
+    "h3": ("grid-1", "幸福里 5 号楼", None, "1", "101", "吴桂兰", None, None),
+    "h4": ("grid-1", "幸福里 5 号楼", None, "6", "603", "郑德明", "021 5550 0104", None),
+    "h5": ("grid-2", "滨河路 18 弄 7 号", None, "4", "402", "孙玉珍", "021 5550 0105", None),
+}
+WORKERS = {
+    "w1": ("王丽", "worker", "grid-1"),
+    "w2": ("李敏", "worker", "grid-2"),
+    "w3": ("赵刚", "lead", "community"),
+    "w9": ("值班室", "operator", "community"),
+}
+
+
+def register(conn: Connection) -> None:
+    """Write homes, people, shifts, devices and consents."""
+    conn.execute(
+        insert(schema.areas),
+        [
+            {"id": "community", "parent": None, "kind": "community", "name": "幸福里社区"},
+            {"id": "grid-1", "parent": "community", "kind": "grid", "name": "第一网格"},
+            {"id": "grid-2", "parent": "community", "kind": "grid", "name": "第二网格"},
+            {"id": "elsewhere", "parent": None, "kind": "community", "name": "东风社区"},
+        ],
+    )
+    conn.execute(
+        insert(schema.workers),
+        [
+            {"id": key, "name": name, "role": role, "area": area, "channel": "email", "address": f"{key}@example.org"}
+            for key, (name, role, area) in WORKERS.items()
+        ],
+    )
+    conn.execute(
+        insert(schema.workers).values(
+            id="w5", name="何远", role="worker", area="elsewhere", channel="email", address="w5@example.org"
+        )
+    )
+    for n, (home, row) in enumerate(HOMES.items(), 1):
+        _home(conn, n, home, *row)
+    conn.execute(
+        insert(schema.shifts).values(
+            area="grid-1",
+            start=NOW - timedelta(hours=3),
+            end=NOW + timedelta(hours=6),
+            owner="w1",
+            backup="w2",
+            lead="w3",
+        )
+    )
+
+
+def _home(conn, n, home, area, building, riser, floor, door, name, phone, risk):
+    conn.execute(
+        insert(schema.households).values(
+            id=home, area=area, building=building, riser=riser, floor=floor, door=door, tz="Asia/Shanghai"
+        )
+    )
+    conn.execute(insert(schema.residents).values(id=f"r{n}", household=home, name=name, phone=phone, risk=risk))
+    conn.execute(
+        insert(schema.contacts).values(
+            id=f"c{n}", resident=f"r{n}", name=f"家属{n}", position=1, channel="email", address=f"c{n}@example.org"
+        )
+    )
+    for purpose in ("monitor", "community", "relative"):
+        conn.execute(
+            insert(schema.consents).values(
+                resident=f"r{n}", purpose=purpose, recipient="", version="1", given_at=LONG_AGO, given_by=name
+            )
+        )
+    conn.execute(
+        insert(schema.devices).values(
+            id=f"m{n}", format="native", household=home, valid_from=LONG_AGO, resolution_l=1.0, period_s=3600,
+            zone="Asia/Shanghai",
+        )
+    )  # fmt: skip
+
+
+def morning_person(today: date, until: datetime, quiet_today: bool, gap: bool = False) -> list[Day]:
+    """Seven days of somebody who rises at seven; today nothing, or the same; one night unknown if `gap`."""
+    rows = []
+    for back in range(6, -1, -1):
+        day = today - timedelta(days=back)
+        litres: list[float | None] = [0.0] * 96
+        shift = (back * 7) % 3
+        for quarter, drawn in (
+            (28 + shift, 9.0),
+            (30, 4.0),
+            (47, 12.0),
+            (49, 3.0),
+            (71, 18.0),
+            (73, 6.0),
+            (84, 38.0),
+            (87, 5.0),
+        ):
+            litres[quarter] = drawn
+        litres[11 + shift] = 4.0
+        if gap and back == 2:
+            litres[52:76] = [None] * 24
+        if back == 0:
+            if quiet_today:
+                litres = [0.0] * 96
+            known = int((until.astimezone(ZONE) - datetime.combine(today, time(), ZONE)).total_seconds() // 900)
+            litres[known:] = [None] * (96 - known)
+        rows.append(Day(day, tuple(litres)))
+    return rows
+
+
+@dataclass
+class HandMade:
+    """Readings that a test sets by hand."""
+
+    waters: Mapping[str, Water] = field(default_factory=dict)
+    weeks: Mapping[str, list[Day]] = field(default_factory=dict)
+
+    def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
+        today = now.astimezone(ZONE).date()
+        return self.weeks.get(household) or morning_person(today, now - timedelta(minutes=25), quiet_today=False)
+
+    def water(self, household: str, now: datetime) -> Water:
+        return self.waters.get(household) or water(now, used=now - timedelta(hours=1))
+
+
+def water(now: datetime, used: datetime | None, known_until: datetime | None = None) -> Water:
+    """Return what the meter lets us know, heard ten minutes ago."""
+    return Water(
+        last_use_at=used,
+        heard_at=now - timedelta(minutes=10),
+        known_until=known_until or now - timedelta(minutes=25),
+        usual_first_use_s=(6.5 * 3600, 7 * 3600 + 40 * 60),
+        first_uses=(),
+    )
+
+
+def quiet(household: str, severity: Severity = "red", at: datetime = NOW, name: str = "") -> NewFinding:
+    """Return what the detector says of a home that used no water this morning."""
+    last = at - timedelta(hours=13, minutes=20)
+    evidence = {
+        "quiet_s": 48000.0, "last_use_at": last.timestamp(), "usual_s": 39600.0, "score": 2.7, "history_days": 56,
+        "usual_return_at": (last + timedelta(hours=11)).timestamp(), "heard_at": (at - timedelta(minutes=10)).timestamp(),
+    }  # fmt: skip
+    key = name or f"{household}-quiet-{severity}"
+    return NewFinding(key, "live", household, "quiet", severity, last, at, "quiet", evidence)
+
+
+def meter_silent(household: str, at: datetime = NOW) -> NewFinding:
+    """Return what the detector says of a meter that is not heard."""
+    since = at - timedelta(hours=5)
+    evidence = {"silent_s": 18000.0, "heard_at": since.timestamp(), "limit_s": 10800.0}
+    return NewFinding(
+        f"{household}-silent", "live", household, "meter_silent", "blue", since, at, "meter_silent", evidence
+    )
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Engine]:
+    """Open the database in `folder`."""
+    engine = database.open(folder / "people.sqlite")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def registered(folder: Path) -> Iterator[Engine]:
+    """Open a new database with the neighbourhood in it."""
+    with opened(folder) as engine:
+        with engine.begin() as conn:
+            register(conn)
+        yield engine

@@ -1,0 +1,127 @@
+"""The duty desk: what waits, what arrived, what is not watched, how the service is."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import insert, select, update
+
+from alerts import queries, schema
+from alerts.events import Accepted
+from alerts.web.ports import Check, Health
+from tests.web.neighbourhood import NOW, meter_silent, quiet
+
+
+def tiles(page: str) -> dict[str, int]:
+    found = re.findall(r'<li class="tile \w+"><strong>(\d+)</strong><span>([^<]+)</span>', page)
+    return {label: int(number) for number, label in found}
+
+
+def test_the_tiles_count_what_they_say(community):
+    community.red("h1")
+    community.accepted("h3")
+    community.store.raise_finding(meter_silent("h4"), NOW)
+    with community.engine.begin() as conn:
+        conn.execute(
+            insert(schema.absences).values(household="h5", start=NOW, end=NOW + timedelta(days=1), by="孙玉珍")
+        )
+    page = community.visitor("operator", "w9").get("/c").text
+    assert tiles(page) == {
+        "没有人接": 1,
+        "进行中": 2,
+        "24 小时内没送到的通知": 0,
+        "看得到的家": 3,
+        "外出": 1,
+        "水表离线": 1,
+    }
+    assert "由 孙玉珍 登记" in page
+
+
+def test_the_queue_has_first_what_nobody_has_and_then_what_falls_due(community):
+    taken = community.red("h1")
+    community.tap(taken, Accepted("worker:w1"))
+    amber = community.amber("h2")
+    later = community.red("h3")
+    community.later(minutes=1)
+    latest = community.red("h4")
+    page = community.visitor("operator", "w9").get("/c").text
+    assert re.findall(r'class="headline" href="/c/case/(\w+)"', page) == [later, latest, amber, taken]
+
+
+def test_taken_by_a_gateway_is_not_called_delivered(community):
+    community.red("h1")
+    visitor = community.visitor("operator", "w9")
+    words = {"pending": "待发送", "accepted": "对方服务器已收，未确认送达", "delivered": "已送达", "failed": "没有送到"}
+    for state, word in words.items():
+        with community.engine.begin() as conn:
+            conn.execute(update(schema.notices).values(state=state))
+        page = visitor.get("/c").text
+        assert re.findall(r'class="delivery \w+">([^<]+?)</span>', page) == [word, word]  # worker and family
+        assert tiles(page)["24 小时内没送到的通知"] == (2 if state == "failed" else 0)
+
+
+def test_a_notice_that_waits_for_more_than_a_minute_counts_as_not_delivered(community):
+    community.red("h1")
+    community.later(seconds=61)
+    assert tiles(community.visitor("operator", "w9").get("/c").text)["24 小时内没送到的通知"] == 2
+
+
+def test_a_device_case_is_kept_apart_from_people(community):
+    case = community.store.raise_finding(meter_silent("h4"), NOW)
+    page = community.visitor("operator", "w9").get("/c").text
+    assert "现在没有要处理的提醒" in page
+    assert f'href="/c/case/{case}"' in page
+    assert case not in community.visitor("worker", "w1").get("/w").text
+
+
+def test_a_finding_held_back_is_shown_with_its_reason(community):
+    with community.engine.begin() as conn:
+        conn.execute(insert(schema.absences).values(household="h1", start=NOW, end=NOW + timedelta(days=1), by="x"))
+    assert community.store.raise_finding(replace(quiet("h1"), raised_at=NOW), NOW) is None
+    page = community.visitor("operator", "w9").get("/c").text
+    assert "已声明外出" in page
+
+
+def test_trouble_of_the_service_is_told_at_the_top(community):
+    visitor = community.visitor("operator", "w9")
+    assert "服务有一部分不正常" not in visitor.get("/c").text
+    assert visitor.get("/healthz").json() == {
+        "ok": True,
+        "checks": [{"name": "broker", "ok": True, "detail": ""}, {"name": "store", "ok": True, "detail": ""}],
+        "counts": {"stored": 12, "rejected": 1},
+    }
+    community.health = Health((Check("broker", False, "refused"), Check("store", True)))
+    assert "服务有一部分不正常" in visitor.get("/c").text
+    assert visitor.get("/healthz").status_code == 503
+
+
+def test_what_was_never_measured_is_not_healthy(community):
+    community.health = Health(())
+    assert community.visitor().get("/healthz").status_code == 503
+    assert "什么都没有测到" in community.visitor("operator", "w9").get("/c").text
+
+
+def test_metrics_name_nobody(community):
+    community.red("h1")
+    text = community.visitor().get("/metrics").text
+    assert "shuian_cases_opened_total" in text
+    assert "陈秀英" not in text
+    assert "h1" not in text.split()
+
+
+def test_a_thousand_cases_do_not_break_the_list(community):
+    many = queries.cases.PAGE + 5
+    with community.engine.begin() as conn:
+        for n in range(many):
+            conn.execute(
+                insert(schema.cases).values(
+                    realm="live", id=f"old{n}", household="h1", stream="care", severity="red", state="CLOSED",
+                    version=1, onset=NOW, opened_at=NOW, closed_at=NOW - timedelta(minutes=n), rung=0, loop=0,
+                )
+            )  # fmt: skip
+    page = community.visitor("worker", "w1").get("/w?tab=done").text
+    shown = re.findall(r'href="/w/a/old(\d+)"', page)
+    assert len(shown) == queries.cases.PAGE
+    assert shown[0] == "0"
+    with community.engine.connect() as conn:
+        assert len(conn.execute(select(schema.cases.c.id)).all()) == many
