@@ -37,7 +37,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alerts.casefile import OWNED, UNOWNED, Case, Offer, State, Undo
-from alerts.effects import FAMILY, STAFF, CancelHeld, Effect, MarkAway, Notify, SetLabel, TellTold
+from alerts.effects import FAMILY, STAFF, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
 from alerts.events import (
     Accepted,
     Arrived,
@@ -332,8 +332,8 @@ def _outcome(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:
         effects += (TellTold("finished", ("operator",), held=True),)
     if found.tell_family and case.state != State.NOTED:
         effects += (TellTold(f"family_outcome.{event.code}", FAMILY, but=event.by, held=True),)
-    if event.code == "SAFE_AWAY":
-        effects += (MarkAway(event.by, at.after(at.policy.away_s)),)
+    if found.explains is not None and case.state != State.NOTED:
+        effects += (Explain(event.by, at.after(at.policy.explained_s(found.explains))),)
     return closed, effects
 
 
@@ -345,7 +345,7 @@ def _undone(case: Case, undo: Undo, at: Tonight) -> Step:
     )  # fmt: skip
     effects: tuple[Effect, ...] = (CancelHeld(undo.version),)
     if case.outcome is not None:
-        effects += (SetLabel(None), MarkAway(undo.by, None))
+        effects += (SetLabel(None), Explain(undo.by, None))
     if case.severity == "red" and undo.severity != "red":  # it turned red while it looked taken
         louder, more = _upgraded(back, at)
         return replace(louder, version=back.version), effects + more

@@ -40,8 +40,8 @@ class SetLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkAway:
-    """Count the household as away until then (None: take that back): a person was told so."""
+class Explain:
+    """Count the home's silence up to then as explained (None: take that back): a person was there, or was told why."""
 
     by: str
     until: datetime | None
@@ -54,4 +54,4 @@ class CancelHeld:
     version: int
 
 
-Effect = Notify | TellTold | SetLabel | MarkAway | CancelHeld
+Effect = Notify | TellTold | SetLabel | Explain | CancelHeld

@@ -5,6 +5,7 @@ from typing import Literal
 
 from alerts.errors import UnknownOutcome
 
+Explains = Literal["until_now", "away", "care", "for_good"]
 Label = Literal["true", "false", "device", "outage", "unknown"]
 
 
@@ -17,6 +18,9 @@ class Outcome:
     """What the detectors learn."""
     tell_family: bool = True
     """False: never by text; a person calls or visits."""
+    explains: Explains | None = "until_now"
+    """For how long the silence of the home is explained by it: until a person was there, for a day away, for some days in
+    care, for good; None: not at all.  What is explained neither trains the detectors nor calls anybody again."""
     reasons: tuple[str, ...] = ()
     """Reasons that may be given with it; empty: none."""
 
@@ -25,15 +29,15 @@ OUTCOMES = {
     outcome.code: outcome
     for outcome in (
         Outcome("SAFE_AT_HOME", "false", reasons=("low_use", "guest", "illness", "other")),
-        Outcome("SAFE_AWAY", "false"),
+        Outcome("SAFE_AWAY", "false", explains="away"),
         Outcome("HELPED", "true"),
-        Outcome("TAKEN_TO_CARE", "true"),
+        Outcome("TAKEN_TO_CARE", "true", explains="care"),
         Outcome("LEAK_FIXED", "true"),
         Outcome("TAP_LEFT_OPEN", "true"),
         Outcome("DEVICE_FAULT", "device"),
         Outcome("OUTAGE", "outage"),
-        Outcome("NO_ENTRY_HANDED_TO_110", "unknown"),
-        Outcome("DECEASED", "true", tell_family=False),
+        Outcome("NO_ENTRY_HANDED_TO_110", "unknown", explains=None),
+        Outcome("DECEASED", "true", tell_family=False, explains="for_good"),
     )
 }
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from alerts import registry
 from alerts.case_rows import offer_id
 from alerts.casefile import Case
-from alerts.effects import CancelHeld, Effect, MarkAway, Notify, SetLabel, TellTold
+from alerts.effects import CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
 from alerts.notices import TEMPLATES, life
 from alerts.policy import Policy
 from alerts.registry.changes import OUTCOME, bump
@@ -29,8 +29,8 @@ def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime
             case SetLabel(label):
                 signs = findings.c.realm == case.realm, findings.c.case_id == case.id
                 conn.execute(update(findings).where(*signs).values(label=label))
-            case MarkAway(_, until):
-                _mark_away(conn, case, until)
+            case Explain(_, until):
+                _explain(conn, case, until)
             case CancelHeld(version):
                 n = notices.c
                 held = n.realm == case.realm, n.case_id == case.id, n.tap == str(version), n.state == "pending"
@@ -68,8 +68,8 @@ def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:
     return [actor for actor in actors if actor != effect.but]
 
 
-def _mark_away(conn: Connection, case: Case, until: datetime | None) -> None:
-    """Declare the household away because somebody found out, or take that back; whoever keeps a copy hears of it."""
+def _explain(conn: Connection, case: Case, until: datetime | None) -> None:
+    """Declare the home's silence explained because somebody found out, or take that back; the detectors hear of it."""
     by = f"{OUTCOME}{case.id}"
     if until is None:
         if not conn.execute(delete(absences).where(absences.c.by == by)).rowcount:

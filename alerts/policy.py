@@ -13,11 +13,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from alerts.errors import PolicyError
+from alerts.outcomes import Explains
 from detectors.findings import Severity
 
 RUNGS = ("owner", "backup", "lead")
 """The ladder, in the order in which its people are asked."""
 
+FOR_GOOD_S = 3650 * 86400.0
 LEAD = RUNGS.index("lead")
 
 
@@ -73,6 +75,8 @@ class Policy:
     """How long other notices are tried: a stand-down is worth a day."""
     away_s: float = 86400.0
     """How long an outcome "safe, but away" counts as a declared absence: one day, as for any unconfirmed absence."""
+    care_s: float = 259200.0
+    """How long "taken to care" does: three days, then somebody is asked again."""
     no_use_kinds: tuple[str, ...] = (
         "quiet", "rule:*-zero", "rule:12h-10l", "rule:24h-10l", "rule:no-draw-*", "rule:windows-*",
     )  # fmt: skip
@@ -87,6 +91,10 @@ class Policy:
     def offer_life(self, severity: Severity) -> timedelta:
         """Return how long an offer is worth delivering."""
         return timedelta(seconds=self.red_offer_life_s if severity == "red" else self.amber_offer_life_s)
+
+    def explained_s(self, explains: Explains) -> float:
+        """Return for how long from now an outcome explains that no water is used. [s]"""
+        return {"until_now": 0.0, "away": self.away_s, "care": self.care_s, "for_good": FOR_GOOD_S}[explains]
 
     def explained_by_absence(self, kind: str) -> bool:
         """Whether a finding of `kind` says only that water was not used."""

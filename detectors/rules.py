@@ -79,7 +79,8 @@ hours without a stop."""
 
 def plain(name: str) -> str:
     """Return the name in small letters with single hyphens: ``12h<10L``, ``12h_10l`` and ``12H 10L`` are ``12h-10l``."""
-    return re.sub(r"[^a-z0-9.]+", "-", name.strip().lower()).strip("-")
+    joined = re.sub(r"(\d)\s+(h|l)\b", r"\1\2", name.strip().lower().removeprefix("rule:"))
+    return re.sub(r"[^a-z0-9.]+", "-", joined).strip("-")
 
 
 def parse(name: str) -> Rule:
@@ -90,7 +91,7 @@ def parse(name: str) -> Rule:
     RuleError
         There is none; the message lists all.
     """
-    asked = plain(name.removeprefix("rule:"))
+    asked = plain(name)
     if asked in PRESETS:
         return PRESETS[asked]
     rule = _of_family(asked)
@@ -107,12 +108,12 @@ def parse(name: str) -> Rule:
 
 def _of_family(asked: str) -> Rule | None:
     number = r"(\d+(?:\.\d+)?)"
-    if found := re.fullmatch(rf"no-draw-{number}h", asked):
-        return Rule(asked, "no_use", float(found[1]))
+    if found := re.fullmatch(rf"no-draw-{number}h|{number}h-zero", asked):
+        return Rule(asked, "no_use", float(found[1] or found[2]))
     if found := re.fullmatch(rf"{number}h-{number}l", asked):
         return Rule(asked, "little", float(found[1]), float(found[2]))
     if found := re.fullmatch(rf"{number}l-1h", asked):
         return Rule(asked, "much", 1.0, float(found[1]))
-    if found := re.fullmatch(rf"continuous-{number}h", asked):
-        return Rule(asked, "continuous", float(found[1]))
+    if found := re.fullmatch(rf"continuous-{number}h|{number}h-continuous", asked):
+        return Rule(asked, "continuous", float(found[1] or found[2]))
     return None

@@ -85,7 +85,7 @@ def _registry(folder: Path) -> list[Checked]:
     except (sqlite3.Error, OSError) as trouble:
         return [Checked("people's database", False, str(trouble), "restore it from a backup")]
     try:
-        with engine.connect() as conn:
+        with database.reading(engine).connect() as conn:
             bound = registry.bindings(conn)
     finally:
         engine.dispose()

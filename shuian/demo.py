@@ -26,8 +26,8 @@ from ingest.store import SqliteStore
 from shuian import config as configuration
 from shuian import logs, neighbourhood
 from shuian.errors import BadInput
-from shuian.neighbourhood import HOMES, REPORT_S, Home, Incidents, Life
-from shuian.service import DEMO_MARK, Service, wall_clock, want_port
+from shuian.neighbourhood import REPORT_S, Home, Incidents, Life, with_seeds
+from shuian.service import DEMO_MARK, Service, only_one, wall_clock, want_port
 from simulators.gateways import Gateways
 from simulators.publisher import Publisher, PublishError
 
@@ -39,14 +39,14 @@ LINK_LIFE = timedelta(days=1)
 
 def prepare(data: Path, port: int, fresh: bool) -> None:
     """Make the demo's folder, or take the one that is there."""
-    if fresh and data.exists():
-        if not (data / DEMO_MARK).exists():
-            raise BadInput(f"{data} is not a demo's folder; nothing was deleted", "name another one with --data")
-        shutil.rmtree(data)
-    if data.exists() and any(data.iterdir()) and not (data / DEMO_MARK).exists():
-        raise BadInput(f"{data} holds something else", "name another folder with --data")
-    for number, name in ((port, "--port"), (port + 1, "--port"), (port + 2, "--port")):
-        want_port("127.0.0.1", number, name)
+    mine = (data / DEMO_MARK).exists()
+    if data.exists() and any(data.iterdir()) and not mine:
+        raise BadInput(f"{data} is not a demo's folder; nothing was changed", "name another one with --data")
+    for number in (port, port + 1, port + 2):
+        want_port("127.0.0.1", number, "--port")
+    if fresh and mine:
+        with only_one(data):
+            shutil.rmtree(data)
     data.mkdir(parents=True, exist_ok=True)
     (data / DEMO_MARK).touch()
     state = _state(data)
@@ -74,7 +74,7 @@ def settings(data: Path, port: int) -> configuration.Config:
         "service": {"data": str(data.absolute())},
         "web": {"port": port, "duty_phone": "0755-0000-0000"},
         "channels": {
-            "email": {"host": "127.0.0.1", "port": port + 2, "sender": "shuian@demo.invalid"},
+            "email": {"host": "127.0.0.1", "port": port + 2, "sender": "shuian@demo.invalid", "loopback_only": True},
             "webhook": {"secret": "demo", "loopback_only": True},
         },
     }
@@ -155,8 +155,9 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     if first:
         _say("placing the incidents …")
         start = wall_clock()
-        placed = await asyncio.to_thread(neighbourhood.place_incidents, start, config.detect)
-        state |= {"start": start.timestamp(), "fall_s": placed.fall_s, "tap_s": placed.tap_s}
+        seeds = await asyncio.to_thread(neighbourhood.people_at_home, start)
+        placed = await asyncio.to_thread(neighbourhood.place_incidents, start, config.detect, seeds)
+        state |= {"start": start.timestamp(), "seeds": seeds, "fall_s": placed.fall_s, "tap_s": placed.tap_s}
         _write(data, state)
     start = datetime.fromtimestamp(state["start"], UTC)
     incidents = Incidents(state["fall_s"], state["tap_s"])
@@ -169,7 +170,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
         with service.engine.begin() as conn:
             registry.apply(registry.read(sheets), conn, wall_clock())
         service.pipeline.refresh()
-        lives = [Life(home, start, wall_clock(), incidents) for home in HOMES]
+        lives = [Life(home, start, wall_clock(), incidents) for home in with_seeds(state["seeds"])]
         fleet = Fleet(lives, service.readings, service.broker_url, start)
         fleet.start()
         _say("sending 56 days of history over MQTT …" if first else "going on where the demo was …")
@@ -187,7 +188,7 @@ def _links(service: Service, base: str, port: int) -> None:
         ("后备 backup 李强", "worker", "li", "/w"),
         ("家属 family of 301", "family", "f-301", "/f"),
         ("家属 family of 402", "family", "f-402", "/f"),
-        ("值班 operator", "operator", "demo", "/c"),
+        ("值班 operator", "operator", "ops", "/c"),
     )
     with service.engine.begin() as conn:
         now = wall_clock()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, select
 
-from alerts import registry, schema
+from alerts import database, registry, schema
 from alerts.store import NewFinding, Store
 from detectors.findings import Finding
 from ingest.bindings import Binding
@@ -16,16 +16,16 @@ class PeopleRegistry:
     """`shuian.pipeline.Registry` over the people's database."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._reading = database.reading(engine)
 
     def version(self) -> int:
         """Return a number that moves with every change of the registry."""
-        with self._engine.connect() as conn:
+        with self._reading.connect() as conn:
             return registry.version(conn)
 
     def bound(self) -> list[Bound]:
         """Return every device binding with its household."""
-        with self._engine.connect() as conn:
+        with self._reading.connect() as conn:
             return [
                 Bound(
                     one.household,
@@ -50,7 +50,7 @@ class PeopleRegistry:
     def absences(self) -> list[tuple[str, datetime, datetime]]:
         """Return (household, start, end) of declared absences."""
         a = schema.absences.c
-        with self._engine.connect() as conn:
+        with self._reading.connect() as conn:
             return [(row.household, row.start, row.end) for row in conn.execute(select(a.household, a.start, a.end))]
 
 

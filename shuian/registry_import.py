@@ -40,7 +40,7 @@ def run(folder: Path, config: Config, apply: bool) -> None:
             with engine.begin() as conn:
                 changes = registry.apply(sheets, conn, now)
         else:
-            with engine.connect() as conn:
+            with database.reading(engine).connect() as conn:
                 changes = registry.plan(sheets, conn)
         print("changed:" if apply else "would change:")
         for line in changes.lines():

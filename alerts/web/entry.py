@@ -1,6 +1,7 @@
 """Coming in and going out: one-time links, the operators' login, language."""
 
 import re
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -8,10 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts import access
 from alerts.texts import LANGUAGES
-from alerts.web.site import LANG_COOKIE, SESSION_COOKIE, Refused, Visit, Visiting
+from alerts.web.site import HOME, LANG_COOKIE, SESSION_COOKIES, Refused, Visit, Visiting
 
 router = APIRouter()
-HOME: dict[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c"}
 _YEAR_S = 365 * 24 * 3600
 
 
@@ -49,13 +49,13 @@ def open_link(token: str, visit: Visiting) -> Response:
 
 
 def _already_in(visit: Visit, link: access.Link) -> bool:
-    return visit.session is not None and (visit.session.role, visit.session.person) == (link.role, link.person)
+    return any((session.role, session.person) == (link.role, link.person) for session in visit.sessions)
 
 
 def _enter(visit: Visit, session: access.Session, goto: str) -> RedirectResponse:
     answer = visit.go(goto)
     answer.set_cookie(
-        SESSION_COOKIE,
+        SESSION_COOKIES[session.role],
         session.token,
         max_age=int((session.expires_at - visit.now).total_seconds()),
         httponly=True,
@@ -91,12 +91,14 @@ def try_login(visit: Visiting, name: Annotated[str, Form()] = "", password: Anno
 @router.post("/logout")
 def logout(visit: Visiting, form: Annotated[str, Form()] = "") -> Response:
     """End the session."""
-    if visit.session is not None:
-        visit.proves_origin(form)
-        with visit.site.engine.begin() as conn:
-            access.end_session(conn, visit.session.token)
     answer = visit.page("message", about="bye")
-    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="lax", secure=visit.site.settings.secure)
+    session = next((one for one in visit.sessions if access.form_token(one) == form), visit.session)
+    if session is not None:
+        replace(visit, session=session).proves_origin(form)
+        with visit.site.engine.begin() as conn:
+            access.end_session(conn, session.token)
+        name = SESSION_COOKIES[session.role]
+        answer.delete_cookie(name, httponly=True, samesite="lax", secure=visit.site.settings.secure)
     return answer
 
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOTHING_KNOWN = Water(None, None, None, None, ())
-SESSION_COOKIE = "shuian"
+SESSION_COOKIES: Mapping[access.Role, str] = {"worker": "shuian-w", "family": "shuian-f", "operator": "shuian-c"}
+"""One for each role: a tester, or a worker with an old mother of her own, opens several links in one browser."""
+HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c"}
 LANG_COOKIE = "lang"
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Cpath fill='%230b6380' "
@@ -104,6 +106,8 @@ class Visit:
     now: datetime
     session: access.Session | None
     words: Words
+    sessions: tuple[access.Session, ...] = ()
+    """All sessions of this browser, that of the page's own role first."""
 
     @property
     def wants_part(self) -> bool:
@@ -202,11 +206,15 @@ def stranger(request: Request) -> Visit:
 def visit(request: Request) -> Visit:
     """Look up who is asking; the dependency of every page."""
     unknown = stranger(request)
-    token = request.cookies.get(SESSION_COOKIE)
-    if not token:
+    top = "/" + request.url.path.split("/")[1]
+    names = sorted(SESSION_COOKIES, key=lambda role: HOME[role] != top)
+    tokens = [token for role in names if (token := request.cookies.get(SESSION_COOKIES[role]))]
+    if not tokens:
         return unknown
     with unknown.site.looking() as conn:
-        return replace(unknown, session=access.session(conn, token, unknown.now))
+        found = [access.session(conn, token, unknown.now) for token in tokens]
+    sessions = tuple(session for session in found if session is not None)
+    return replace(unknown, session=sessions[0] if sessions else None, sessions=sessions)
 
 
 Visiting = Annotated[Visit, Depends(visit)]

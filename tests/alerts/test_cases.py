@@ -19,7 +19,7 @@ from alerts.cases import (
     Undone,
     step,
 )
-from alerts.effects import CancelHeld, MarkAway, Notify, SetLabel, TellTold
+from alerts.effects import CancelHeld, Explain, Notify, SetLabel, TellTold
 from alerts.errors import UnknownOutcome
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy, Roster
@@ -64,8 +64,8 @@ def said(effects):
                 words.append(f"told {'+'.join(kinds)} {template}")
             case SetLabel(label):
                 words.append(f"label {label}")
-            case MarkAway(_, until):
-                words.append("away" if until else "not away")
+            case Explain(_, until):
+                words.append(f"explained for {(until - T0).total_seconds() / 3600:.0f} h" if until else "not explained")
             case CancelHeld():
                 words.append("cancel")
     return words
@@ -137,22 +137,22 @@ TO_ALL_STAFF, TO_FAMILY = "told worker+operator", "told contact"
         pytest.param([AMBER, ACCEPT, CLEARED], "ACCEPTED", [f"{TO_ALL_STAFF} likely_well", f"{TO_FAMILY} family_likely_well"], id="water again on the way"),
         pytest.param([BLUE, CLEARED], "CLOSED", ["label device"], id="the meter is back"),
         pytest.param([BLUE, ACCEPT], "NOTED", None, id="nobody is sent for a meter"),
-        pytest.param([RED, ACCEPT, SAFE], "CLOSED", ["label false", "told operator finished", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME"], id="all well"),
+        pytest.param([RED, ACCEPT, SAFE], "CLOSED", ["label false", "told operator finished", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME", "explained for 0 h"], id="all well"),
         pytest.param(
             [RED, OutcomeRecorded("operator:ops", "SAFE_AT_HOME")], "CLOSED",
-            ["label false", f"{TO_ALL_STAFF} stand_down", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME"], id="the operator phoned",
+            ["label false", f"{TO_ALL_STAFF} stand_down", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME", "explained for 0 h"], id="the operator phoned",
         ),
         pytest.param([RED, OutcomeRecorded("contact:f1", "SAFE_AT_HOME")], "AWAITING", None, id="family cannot end a red case"),
-        pytest.param([AMBER, OutcomeRecorded("contact:f1", "SAFE_AT_HOME")], "CLOSED", ["label false", f"{TO_ALL_STAFF} stand_down", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME"], id="but an amber one"),
+        pytest.param([AMBER, OutcomeRecorded("contact:f1", "SAFE_AT_HOME")], "CLOSED", ["label false", f"{TO_ALL_STAFF} stand_down", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME", "explained for 0 h"], id="but an amber one"),
         pytest.param([AMBER, OutcomeRecorded("contact:f9", "SAFE_AT_HOME")], "SUSPECTED", None, id="other people's family cannot"),
         pytest.param([RED, ACCEPT, OutcomeRecorded("worker:li", "SAFE_AT_HOME")], "ACCEPTED", None, id="nor another worker"),
-        pytest.param([RED, ACCEPT, OutcomeRecorded("worker:wang", "DECEASED")], "CLOSED", ["label true", "told operator finished"], id="never by text"),
+        pytest.param([RED, ACCEPT, OutcomeRecorded("worker:wang", "DECEASED")], "CLOSED", ["label true", "told operator finished", "explained for 87600 h"], id="never by text"),
         pytest.param(
             [RED, ACCEPT, OutcomeRecorded("worker:wang", "SAFE_AWAY")], "CLOSED",
-            ["label false", "told operator finished", f"{TO_FAMILY} family_outcome.SAFE_AWAY", "away"], id="away: counts as absence",
+            ["label false", "told operator finished", f"{TO_FAMILY} family_outcome.SAFE_AWAY", "explained for 24 h"], id="away: counts as absence",
         ),
         pytest.param([RED, ACCEPT, Undone("worker:wang")], "AWAITING", ["cancel"], id="taken back"),
-        pytest.param([RED, ACCEPT, SAFE, Undone("worker:wang")], "ACCEPTED", ["cancel", "label None", "not away"], id="an outcome taken back"),
+        pytest.param([RED, ACCEPT, SAFE, Undone("worker:wang")], "ACCEPTED", ["cancel", "label None", "not explained"], id="an outcome taken back"),
         pytest.param([AMBER, ACCEPT, RED, Undone("worker:wang")], "AWAITING", ["cancel", "wang offer", "f1 family_called_out", "f2 family_called_out"], id="it turned red before that"),
         pytest.param([RED, ACCEPT, SAFE, 1, Undone("worker:wang")], "CLOSED", None, id="too late to take back"),
         pytest.param([RED, ACCEPT, SAFE, 1, RED], "CLOSED", None, id="a closed case is never opened again"),

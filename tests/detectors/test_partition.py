@@ -312,6 +312,7 @@ def test_rows_can_be_added_while_others_are_in_the_middle_of_a_quiet():
     assert part.last_use()[2] == at + 3600
 
 
+@pytest.mark.slow
 def test_a_senior_who_falls_is_found_within_the_day_for_every_meter():
     start = datetime(2025, 4, 1, tzinfo=UTC)
     for period_s, resolution_l in ((900.0, 1.0), (3600.0, 1.0), (3600.0, 10.0)):

@@ -17,6 +17,7 @@ from alerts.store import Store
 from alerts.web import Settings
 from alerts.web.app import create
 from alerts.web.ports import Check, Health
+from alerts.web.site import SESSION_COOKIES
 from tests.web import neighbourhood
 
 BASE = "http://pages.test"
@@ -69,7 +70,7 @@ class Community:
         cookies = {"lang": lang}
         if role is not None:
             with self.engine.begin() as conn:
-                cookies["shuian"] = access.new_session(conn, role, person, self.now).token
+                cookies[SESSION_COOKIES[role]] = access.new_session(conn, role, person, self.now).token
         return Visitor(self.app, cookies)
 
     def link(self, role: access.Role, person: str, goto: str, life: timedelta = timedelta(minutes=30)) -> str:

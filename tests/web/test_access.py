@@ -1,5 +1,6 @@
 """Links, sessions, passwords: who gets in, and how often."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -92,11 +93,23 @@ def test_a_session_ends_with_the_post_of_its_worker(community):
 
 def test_logging_out_ends_the_session(community):
     visitor = community.visitor("worker", "w1")
-    token = visitor.cookies["shuian"]
+    token = visitor.cookies["shuian-w"]
     assert visitor.post("/logout").status_code == 200
     again = community.visitor()
-    again.cookies["shuian"] = token
+    again.cookies["shuian-w"] = token
     assert again.get("/w").status_code == 401
+
+
+def test_one_browser_can_be_a_worker_and_a_relative_and_logs_out_of_one(community):
+    visitor = community.visitor("worker", "w1")
+    visitor.cookies |= community.visitor("family", "c1").cookies
+    assert visitor.get("/w").status_code == 200
+    assert visitor.get("/f").status_code == 200
+    form = re.search(r'name="form" value="([^"]+)"', visitor.get("/f").text)
+    assert visitor.post("/logout", form=form[1]).status_code == 200
+    assert visitor.get("/w").status_code == 200
+    assert community.visitor("family", "c1").get("/f").status_code == 200
+    assert visitor.get("/f").status_code in {401, 403}
 
 
 def test_an_operator_comes_in_by_password(community):
