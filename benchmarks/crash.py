@@ -8,6 +8,8 @@ have arrived, repeats under the same notice id.
 """
 
 import argparse
+import itertools
+import queue
 import random
 import sqlite3
 import tempfile
@@ -70,32 +72,41 @@ def owed(data: Path) -> list[tuple[str, str, str]]:
         conn.close()
 
 
-def ordeal(at: World, kills: int, readings: int, seed: int = 1) -> Sent:
-    """Let all homes talk and surge while the service is killed `kills` times; return what the broker confirmed."""
+def ordeal(at: World, kills: int, seed: int = 1) -> Sent:
+    """Let all homes talk and surge while the service is killed `kills` times; return what the broker confirmed.
+
+    Half of the surges come just before a kill, half while nobody listens.
+    """
     chance = random.Random(seed)
     talk = Talk(at)
+    surging: queue.Queue[int] = queue.Queue()
     over = threading.Event()
 
     def speak() -> None:
         with Publisher(f"mqtt://127.0.0.1:{at.mqtt_port}", client_id="crash-load") as out:
-            for step in range(readings):
-                for n in range(at.homes):
-                    talk.say(out, n, chance.random() * 3)
-                # The surges are spread over the whole ordeal, so that some fall into every gap of the service.
-                for n in range(step * at.homes // readings, (step + 1) * at.homes // readings):
-                    talk.surge(out, n)
-        over.set()
+            for n in itertools.cycle(range(at.homes)):
+                talk.say(out, n, chance.random() * 3)
+                while not surging.empty():
+                    talk.surge(out, surging.get())
+                if over.is_set():
+                    return
+                time.sleep(0.005)
 
     speaker = threading.Thread(target=speak)
     speaker.start()
-    for _ in range(kills):
-        time.sleep(chance.uniform(0.3, 1.5))
+    homes = list(range(at.homes))
+    for kill in range(kills):
+        now = homes[kill * at.homes // kills : (kill + 1) * at.homes // kills]
+        time.sleep(chance.uniform(0.2, 1.0))
+        for n in now[::2]:
+            surging.put(n)
+        time.sleep(chance.uniform(0.0, 0.12))
         at.service.kill()
-        time.sleep(chance.uniform(0.0, 0.3))
-        at.start_service(wait=chance.random() < 0.5)
-    speaker.join(300)
-    if not over.is_set():
-        raise TimeoutError("the load did not end")
+        for n in now[1::2]:
+            surging.put(n)
+        at.start_service(wait=chance.random() < 0.7)
+    over.set()
+    speaker.join(60)
     return talk.sent
 
 
@@ -113,7 +124,7 @@ def judge(at: World, sent: Sent, kills: int) -> Verdict:
     until(settled, 90, "all owed notices to be handed over")
     found = stored(at.data)
     notices = {one for one, _, _ in owed(at.data)}
-    arrivals = Counter(str(one["notice"]) for one in at.messages() for _ in range(int(one["times"])))
+    arrivals = {str(one["notice"]): int(one["repeats"]) for one in at.messages()}
     conn = sqlite3.connect(f"file:{at.data / 'people.sqlite'}?mode=ro", uri=True)
     open_cases = conn.execute(
         "SELECT count(DISTINCT household) FROM cases WHERE closed_at IS NULL AND stream = 'care'"
@@ -126,7 +137,7 @@ def judge(at: World, sent: Sent, kills: int) -> Verdict:
         cases=int(open_cases[0]),
         owed=len(notices),
         arrived=len(notices & set(arrivals)),
-        repeats=sum(arrivals[one] - 1 for one in notices if arrivals[one]),
+        repeats=sum(arrivals.values()),
         strangers=len(set(arrivals) - notices),
     )
 
@@ -136,11 +147,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--homes", type=int, default=40)
-    parser.add_argument("--readings", type=int, default=50)
     asked = parser.parse_args()
     # One worker gets all these offers: without an answer nobody else is asked while the ordeal lasts.
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), asked.homes) as at:
-        sent = ordeal(at, asked.kills, asked.readings)
+        sent = ordeal(at, asked.kills)
         print("\n".join(judge(at, sent, asked.kills).lines()))
 
 

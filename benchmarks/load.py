@@ -11,7 +11,7 @@ from simulators.publisher import Publisher
 
 SURGE_L = 300.0
 """More than the rule of 250 L in an hour allows, drawn within ten minutes: 0.5 L/s, which a pipe can carry. [L]"""
-STEP = timedelta(seconds=60)
+STEP = timedelta(seconds=5)
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Sent:
 
 
 class Talk:
-    """Homes that report registers one after the other, a minute of measured time apart, up to ten minutes ago.
+    """Homes that report registers one after the other, a few seconds of measured time apart, up to some time ago.
 
     A surge is then the register of this moment, `SURGE_L` further.
     """
@@ -38,7 +38,8 @@ class Talk:
         self._lock = threading.Lock()
 
     def surge(self, out: Publisher, n: int) -> None:
-        """Publish that home `n` drew `SURGE_L` in the last ten minutes."""
+        """Publish that home `n` drew `SURGE_L` in the last ten minutes: the register before, and the one after."""
+        self.say(out, n, at=datetime.now(UTC) - timedelta(minutes=10))
         self.sent.surged[n] = time.time()
         self.say(out, n, SURGE_L, datetime.now(UTC))
 

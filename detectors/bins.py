@@ -152,6 +152,7 @@ class Trail:
     """(H,) place of the newest point in the ring."""
 
     POINTS = 388
+    BLOCK = 8192
 
     @classmethod
     def fresh(cls, rows: int) -> "Trail":
@@ -164,9 +165,8 @@ class Trail:
         newest = self.at[rows, self.head[rows]]
         with np.errstate(invalid="ignore"):
             hole_s = np.where(np.isneginf(newest), 0.0, start - newest)
-        edge = np.isneginf(newest) | (
-            hole_s > 0
-        )  # a point of its own, so that a hole is not smeared over what is known
+        # A hole gets a point of its own at its end, so that it is not smeared over what is known.
+        edge = np.isneginf(newest) | (hole_s > 0)
         self._push(rows[edge], start[edge], np.zeros(int(edge.sum())), hole_s[edge], forced=True)
         unknown = np.isnan(litres)
         self._push(rows, end, np.where(unknown, 0.0, litres), np.where(unknown, end - start, 0.0), forced=False)
@@ -186,14 +186,8 @@ class Trail:
         head = self.head[rows]
         until = self.at[rows, head]
         since = until - seconds
-        low = np.zeros(len(rows), np.intp)  # in order of age: 0 is the oldest point, POINTS - 1 the newest
-        high = np.full(len(rows), self.POINTS - 1, np.intp)
-        for _ in range(int(self.POINTS).bit_length()):
-            middle = (low + high) // 2
-            reached = self.at[rows, (head + 1 + middle) % self.POINTS] >= since
-            high, low = np.where(reached, middle, high), np.where(reached, low, np.minimum(middle + 1, high))
-        after = (head + 1 + high) % self.POINTS
-        before = np.where(high > 0, (after - 1) % self.POINTS, after)
+        after = (head + 1 - self._points_from(rows, since)) % self.POINTS  # the oldest point inside the window
+        before = np.where(after != (head + 1) % self.POINTS, (after - 1) % self.POINTS, after)
         end = self.at[rows, after]
         length = end - self.at[rows, before]
         inside = np.zeros(len(rows))
@@ -204,3 +198,11 @@ class Trail:
         )
         never = ~(np.isfinite(length) & (length > 0)) & (end > since)  # the window reaches back before the first point
         return litres, unknown_s + np.where(never, end - since, 0.0)
+
+    def _points_from(self, rows: Rows, since: Floats) -> Rows:
+        """Return (M,) how many points lie at `since` or later; in blocks, so that a million rows fit into memory."""
+        counts = [np.empty(0, np.intp)]
+        for first in range(0, len(rows), self.BLOCK):
+            block = slice(first, first + self.BLOCK)
+            counts.append(np.count_nonzero(self.at[rows[block]] >= since[block, None], axis=1))
+        return np.concatenate(counts)
