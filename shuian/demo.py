@@ -26,7 +26,7 @@ from ingest.store import SqliteStore
 from shuian import config as configuration
 from shuian import logs, neighbourhood
 from shuian.errors import BadInput
-from shuian.neighbourhood import REPORT_S, Home, Incidents, Life, with_seeds
+from shuian.neighbourhood import HOMES, REPORT_S, Home, Incidents, Life
 from shuian.service import DEMO_MARK, Service, only_one, wall_clock, want_port
 from simulators.gateways import Gateways
 from simulators.publisher import Publisher, PublishError
@@ -155,9 +155,8 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     if first:
         _say("placing the incidents …")
         start = wall_clock()
-        seeds = await asyncio.to_thread(neighbourhood.people_at_home, start)
-        placed = await asyncio.to_thread(neighbourhood.place_incidents, start, config.detect, seeds)
-        state |= {"start": start.timestamp(), "seeds": seeds, "fall_s": placed.fall_s, "tap_s": placed.tap_s}
+        placed = await asyncio.to_thread(neighbourhood.place_incidents, start, config.detect)
+        state |= {"start": start.timestamp(), "fall_s": placed.fall_s, "tap_s": placed.tap_s}
         _write(data, state)
     start = datetime.fromtimestamp(state["start"], UTC)
     incidents = Incidents(state["fall_s"], state["tap_s"])
@@ -170,7 +169,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
         with service.engine.begin() as conn:
             registry.apply(registry.read(sheets), conn, wall_clock())
         service.pipeline.refresh()
-        lives = [Life(home, start, wall_clock(), incidents) for home in with_seeds(state["seeds"])]
+        lives = [Life(home, start, wall_clock(), incidents) for home in HOMES]
         fleet = Fleet(lives, service.readings, service.broker_url, start)
         fleet.start()
         _say("sending 56 days of history over MQTT …" if first else "going on where the demo was …")

@@ -4,7 +4,7 @@ Every life is a function of the demo's seed and start, so that a demo that was k
 """
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,6 @@ FALL_DUE = timedelta(seconds=150)
 """The fall's red level is reached this long after the first start."""
 FLUSH_S = 60.0
 CLOSE_S = 45.0
-LONG_QUIET_S = 13 * 3600.0
 SEARCH_H = 40.0
 """No red level lies further ahead of a last use than this. [h]"""
 TAP_L_S = 0.1
@@ -131,13 +130,6 @@ def registry(folder: Path, start: datetime, http_port: int) -> None:
             writer.writerows(rows)
 
 
-def with_seeds(seeds: Mapping[str, int], story: str | None = None) -> Iterator[Home]:
-    """Yield the homes, or those of one story, with the seeds that this demo took."""
-    for home in HOMES:
-        if story in {None, home.story}:
-            yield replace(home, seed=seeds.get(home.id, home.seed))
-
-
 @dataclass(frozen=True)
 class Incidents:
     """When the two scripted incidents begin: seconds since 1970."""
@@ -156,7 +148,7 @@ class Life:
         if self._recorded is None:
             begin = _midnight(start - HISTORY)
             days = (now + HORIZON - begin).days
-            draws = households.life(home.seed, begin, days, ZONE, "average")
+            draws = households.life(home.seed, begin, days, ZONE, "average", trips=False)
             if self._fell_s is not None:
                 draws = fallen(draws, self._fell_s)
             if incidents is not None and home.story == "tap":
@@ -196,22 +188,7 @@ def _recorded(start: datetime) -> recorded.Register:
     return recorded.Register(shifted.household, shifted.at_s, whole)
 
 
-def people_at_home(start: datetime) -> dict[str, int]:
-    """Return a seed for each home with an ordinary life, so that nobody is on a trip around `start`."""
-    chosen = {}
-    for home in HOMES:
-        if home.story == "recorded":
-            continue
-        for seed in range(home.seed, 1000, 10):
-            at = Life(replace(home, seed=seed), start, start, None).draws.start_s - start.timestamp()
-            around = np.diff(at[(at > -4 * 86_400) & (at < 2 * 86_400)])
-            if len(around) and around.max() < LONG_QUIET_S:
-                chosen[home.id] = seed
-                break
-    return chosen
-
-
-def place_incidents(start: datetime, settings: Settings, seeds: Mapping[str, int]) -> Incidents:
+def place_incidents(start: datetime, settings: Settings) -> Incidents:
     """Begin the incidents in the past, so that each falls due within five minutes of `start`.
 
     The tap needs no search.  For the fall the detectors are asked themselves: the person falls after a last visit to the
@@ -220,7 +197,7 @@ def place_incidents(start: datetime, settings: Settings, seeds: Mapping[str, int
     taken, and the service knows of it as soon as it has heard the history.
     """
     tap = start + TAP_DUE - timedelta(seconds=TAP_RULE_L / TAP_L_S)
-    home = next(with_seeds(seeds, "fall"))
+    home = next(h for h in HOMES if h.story == "fall")
     search = _Search(Life(home, start, start, None).draws, start, replace(settings, rules=()))
     return Incidents(search.moment((start + FALL_DUE).timestamp()), tap.timestamp())
 

@@ -179,8 +179,8 @@ class Pipeline:
         if not row:
             return None
         starts, ends, litres, doubted = np.array(start), np.array(end), np.array(volume), np.array(reset)
-        moved = ~doubted & (litres > 0)  # somebody used water in there, even where nobody knows when
         known = between(starts, ends, litres, np.array(period), doubted)
+        moved = np.isnan(known) & ~doubted & (litres > 0)  # somebody used water in there; nobody knows when
         return News(np.array(row), starts, ends, known, np.array(offset), np.array(received), moved)
 
     # --- passing on ----------------------------------------------------------------------------------------------------

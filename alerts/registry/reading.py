@@ -1,7 +1,7 @@
 """Reading a folder of .csv sheets: every bad cell is found before a single one is believed."""
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import StringIO
@@ -227,6 +227,7 @@ def _check_devices(sheets: Sheets, formats: Collection[str] | None, faults: list
     """A device belongs to one household at a time; its zone defaults to the household's."""
     homes = _by_id(sheets, "households")
     spans: dict[str, list[_Row]] = {}
+    registers: dict[str, list[_Row]] = {}
     for row in sheets["devices"]:
         cells = row.cells
         cells["zone"] = cells["zone"] or homes.get(cells["household"], {}).get("tz")
@@ -235,14 +236,28 @@ def _check_devices(sheets: Sheets, formats: Collection[str] | None, faults: list
             faults.append(Fault("devices.csv", row.number, "format", wanted, repr(cells["format"])))
         if cells["id"] is not None and cells["valid_from"] is not None:
             spans.setdefault(cells["id"], []).append(row)
-    for rows in spans.values():
+            if cells["household"] is not None:
+                registers.setdefault(cells["household"], []).append(row)
+    faulty = _overlaps(spans.values(), "one household at a time", faults)
+    # Every format read so far carries a water register, and two of them in one home cannot be added up yet.
+    _overlaps(registers.values(), "one water register a household at a time", faults, but=faulty)
+
+
+def _overlaps(
+    groups: Iterable[list[_Row]], rule: str, faults: list[Fault], but: Collection[int] = frozenset()
+) -> set[int]:
+    """Name each row that begins before the one before it has ended; return their numbers."""
+    found = set()
+    for rows in groups:
         rows.sort(key=lambda row: row.cells["valid_from"])
         for before, after in pairwise(rows):
             end = before.cells["valid_to"]
-            if end is None or end > after.cells["valid_from"]:
-                wanted = f"a time at or after the end ('to') of row {before.number}: one household at a time"
+            if after.number not in but and (end is None or end > after.cells["valid_from"]):
+                wanted = f"a time at or after the end ('to') of row {before.number}: {rule}"
                 got = repr(after.cells["valid_from"].isoformat())
                 faults.append(Fault("devices.csv", after.number, "from", wanted, got))
+                found.add(after.number)
+    return found
 
 
 def _check_people(sheets: Sheets, faults: list[Fault]) -> None:

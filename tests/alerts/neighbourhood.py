@@ -53,7 +53,7 @@ SHEETS: Mapping[str, Sequence[str]] = {
     ],
     "devices": [
         "id,format,household,from,to,unit,litres_per_pulse,resolution_l,modulus,period,zone",
-        "m1,native,h1,2026-01-01 00:00,,,,,,PT15M,",
+        "m1,native,h1,2026-01-01 00:00,2026-06-01T00:00Z,,,,,PT15M,",
         "m2,wmbusmeters,h2,2026-01-01T00:00Z,2026-06-01T00:00Z,m3,,0.1,99999999,3600,UTC",
         "m2,wmbusmeters,h1,2026-06-01T00:00Z,,m3,,0.1,99999999,3600,UTC",
     ],

@@ -53,6 +53,7 @@ def line(sheet, n, *swaps):
         ("devices", 2, ("m3", "litre"), "devices.csv row 3, column unit", "one of L, m3, gal_us, ft3"),
         ("devices", 2, ("0.1", "-1"), "devices.csv row 3, column resolution_l", "a number above 0"),
         ("devices", 2, (",2026-06-01T00:00Z", ",2026-07-01T00:00Z"), "devices.csv row 4, column from", "one household at a time"),
+        ("devices", 1, ("2026-06-01T00:00Z", ""), "devices.csv row 4, column from", "one water register a household"),
         ("devices", 2, (",2026-06-01T00:00Z", ","), "devices.csv row 4, column from", "the end ('to') of row 3"),
         ("devices", 1, ("h1", "h9"), "devices.csv row 2, column household", "an id of households.csv; got 'h9'"),
     ],
