@@ -23,14 +23,14 @@ HORIZON = timedelta(days=40)
 """How far ahead lives are drawn at each start."""
 REPORT_S = 900
 LITRE = 1.0
-FALL_DUE = timedelta(seconds=150)
+FALL_DUE = timedelta(seconds=100)
 """The fall's red level is reached this long after the first start."""
 FLUSH_S = 60.0
 CLOSE_S = 45.0
 SEARCH_H = 40.0
 """No red level lies further ahead of a last use than this. [h]"""
 TAP_L_S = 0.1
-TAP_DUE = timedelta(seconds=100)
+TAP_DUE = timedelta(seconds=60)
 TAP_RULE_L = 250.0
 
 
