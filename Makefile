@@ -1,5 +1,5 @@
 # Every target does its own set-up on a machine with Python 3.11+ and Debian's package manager.
-.PHONY: demo test quick format clean
+.PHONY: demo test quick pictures format clean
 
 demo:  ## a neighbourhood that does not exist, on this machine: prints where to look
 	@scripts/environment .venv
@@ -10,6 +10,10 @@ test:  ## everything, against the built wheel, real brokers and a real browser
 
 quick:  ## the part that needs no server, within a minute
 	@scripts/test quick $(ARGS)
+
+pictures:  ## walk through the demo and renew the documentation's pictures
+	@scripts/test all tests/acceptance/test_demo.py
+	@mkdir -p docs/pictures && cp .cache/pictures/*.png docs/pictures/
 
 format:
 	@scripts/environment .venv-test test

@@ -131,3 +131,4 @@ def test_every_picture_that_the_documentation_shows_is_taken_by_the_walk(picture
     for page in (*DOCS.glob("*.md"), *DOCS.glob("docs/*.md")):
         for shown in re.findall(r"pictures/([\w-]+\.png)", page.read_text("utf-8")):
             assert shown in taken, f"{page.name} shows {shown}"
+            assert (DOCS / "docs" / "pictures" / shown).stat().st_size > 4_000, f"renew {shown}: make pictures"
