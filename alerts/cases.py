@@ -118,8 +118,8 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
             return _next(case), ()
         # water again
         case State.SUSPECTED | State.AWAITING | State.UNATTENDED, FindingCleared(remaining=0) if case.severity != "red":
-            return _explained(case, now)
-        case _, FindingCleared(remaining=0):
+            return _explained(case, event.away, now)
+        case _, FindingCleared(remaining=0, away=False):
             return _next(case), (TellTold("likely_well", STAFF), TellTold("family_likely_well", FAMILY))
         case _, FindingCleared():
             return _next(case), ()
@@ -259,9 +259,9 @@ def _upgraded(case: Case, at: Tonight) -> Step:
     return replace(_next(case), timers={Timer.NEXT_RUNG: min(due, case.timers.get(Timer.NEXT_RUNG, due))}), effects
 
 
-def _explained(case: Case, now: datetime) -> Step:
-    """Water again before anybody went: stand down everyone who was told."""
-    told = (TellTold("stand_down", STAFF), TellTold("family_stand_down", FAMILY))
+def _explained(case: Case, away: bool, now: datetime) -> Step:
+    """Water again, or an absence declared, before anybody went: stand down everyone who was told."""
+    told = (TellTold("stand_down", STAFF), TellTold("family_declared_away" if away else "family_stand_down", FAMILY))
     return _ended(case, State.EXPLAINED, now), (*told, SetLabel("unknown"))
 
 

@@ -36,7 +36,7 @@ def open(path_or_url: Path | str) -> Engine:  # noqa: A001 - read as `database.o
     where = str(path_or_url)
     if "://" not in where:
         where = f"sqlite+pysqlite:///{Path(where).absolute()}"
-    engine = create_engine(where)
+    engine = create_engine(where, hide_parameters=True)  # an error goes to the log: without names and addresses
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)

@@ -46,6 +46,8 @@ class FindingCleared:
 
     kind: str
     remaining: int
+    away: bool = False
+    """Not because water was used, but because the home has been declared away."""
 
 
 @dataclass(frozen=True, slots=True)

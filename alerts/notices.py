@@ -7,7 +7,7 @@ true at that moment.  On the lock screen of a phone stands only the subject, whi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -69,6 +69,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("family_unattended", FAMILY_PAGE, frozenset({State.UNATTENDED})),
         Template("family_likely_well", FAMILY_PAGE, OPEN),
         Template("family_stand_down", FAMILY_PAGE),
+        Template("family_declared_away", FAMILY_PAGE),
         *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
     )
 }
@@ -119,9 +120,7 @@ def _name(conn: Connection, worker: str | None) -> str:
 
 def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
     home = conn.execute(select(households).where(households.c.id == case.household)).mappings().one()
-    parts: dict[str, Any] = {name: home[name] for name in ("building", "riser", "floor", "door")}
-    said = [texts(lang, f"notice.address.{name}", value=value) for name, value in parts.items() if value]
-    return texts(lang, "notice.address.join").join(said)
+    return texts.address(lang, home["building"], home["riser"], home["floor"], home["door"])
 
 
 def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -> str:

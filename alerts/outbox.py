@@ -113,6 +113,8 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: Counter[str] = Counter()
+        self.trouble: str | None = None
+        """Why nothing can be delivered at the moment, whatever the channels say; None: all is well."""
 
     # --- the loop --------------------------------------------------------------------------------------------------
 
@@ -149,9 +151,11 @@ class Dispatcher:
         free = {name: self._settings.at_once - self._busy[name] for name in self._channels}
         try:
             found = await asyncio.to_thread(self._claim, free)
-        except Exception:
+        except Exception as error:
             log.exception("owed notices could not be read; it is tried again")
+            self.trouble = f"owed notices cannot be read: {type(error).__name__}"
             return []
+        self.trouble = None
         self._busy.update(claimed.channel for claimed in found)
         return found
 

@@ -93,7 +93,7 @@ class Policy:
         return timedelta(seconds=self.red_offer_life_s if severity == "red" else self.amber_offer_life_s)
 
     def explained_s(self, explains: Explains) -> float:
-        """Return for how long from now an outcome explains that no water is used. [s]"""
+        """Return the seconds from now for which an outcome explains that no water is used."""
         return {"until_now": 0.0, "away": self.away_s, "care": self.care_s, "for_good": FOR_GOOD_S}[explains]
 
     def explained_by_absence(self, kind: str) -> bool:

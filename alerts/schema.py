@@ -33,7 +33,7 @@ class Utc(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
         """Return milliseconds, refusing a time without zone."""
         if value is None:
             return None
@@ -41,7 +41,7 @@ class Utc(TypeDecorator[datetime]):
             raise ValueError(f"want an aware time, got {value!r}: add a zone")
         return round(value.timestamp() * 1000)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Return an aware UTC time."""
         return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
 

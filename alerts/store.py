@@ -7,13 +7,13 @@ writers are safe because a case is saved only at the version it was read at; who
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from alerts import case_rows, metrics, owed, registry
@@ -30,6 +30,8 @@ from detectors.findings import Severity
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+AGAIN = "+"
+"""Between a finding's id and when it had ended before: the same finding, raised once more."""
 TRIES = 5
 """How often an event is tried again when another writer was faster."""
 
@@ -95,6 +97,8 @@ class Store:
 
     def __init__(self, engine: Engine, policy: Policy, on_commit: Callable[[], None] = lambda: None) -> None:
         self.engine, self.policy, self.on_commit = engine, policy, on_commit
+        self.trouble: str | None = None
+        """Why clocks do not ring at the moment; None: all is well."""
 
     # --- what the detectors say ------------------------------------------------------------------------------------
 
@@ -109,10 +113,12 @@ class Store:
         return found
 
     def _raise(self, conn: Connection, finding: NewFinding, now: datetime) -> str | None:
-        known = findings.c.realm == finding.realm, findings.c.id == finding.id
-        before = conn.execute(select(findings.c.case_id).where(*known)).first()
+        before = conn.execute(_again(finding.realm, finding.id)).first()
         if before is not None:
-            return before.case_id  # type: ignore[no-any-return]
+            if before.cleared_at is None or finding.raised_at <= before.cleared_at:
+                return before.case_id  # type: ignore[no-any-return]
+            # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
+            finding = replace(finding, id=f"{finding.id}{AGAIN}{round(before.cleared_at.timestamp() * 1000)}")
         if not registry.consented(conn, finding.household, "monitor", now):
             metrics.SUPPRESSED.labels("no_consent").inc()
             return None
@@ -149,17 +155,19 @@ class Store:
         self.on_commit()
 
     def _clear(self, conn: Connection, realm: str, finding: str, cleared_at: datetime, now: datetime) -> None:
-        mine = findings.c.realm == realm, findings.c.id == finding, findings.c.cleared_at.is_(None)
-        row = conn.execute(select(findings.c.case_id, findings.c.kind).where(*mine)).first()
-        if row is None:
-            return
+        known = conn.execute(_again(realm, finding)).all()
+        if not known or known[0].cleared_at is not None or any(row.cleared_at == cleared_at for row in known):
+            return  # not raised, ended already, or the end of an earlier one told twice
+        row = known[0]
+        mine = findings.c.realm == realm, findings.c.id == row.id
         conn.execute(update(findings).where(*mine).values(cleared_at=cleared_at))
         case = case_rows.load(conn, realm, row.case_id) if row.case_id is not None else None
         if case is None:
             return
         holding = select(func.count()).select_from(findings).where(*_of(case), findings.c.cleared_at.is_(None))
-        event = FindingCleared(row.kind, conn.execute(holding).scalar_one())
-        self._step(conn, case, event, now, "system", {"finding": finding, "kind": row.kind})
+        away = self.policy.explained_by_absence(row.kind) and registry.absent(conn, case.household, cleared_at)
+        event = FindingCleared(row.kind, conn.execute(holding).scalar_one(), away)
+        self._step(conn, case, event, now, "system", {"finding": row.id, "kind": row.kind})
 
     # --- what people do --------------------------------------------------------------------------------------------
 
@@ -218,14 +226,17 @@ class Store:
         One that fails is logged and tried again at the next call; it never holds up the others.
         """
         t = timers.c
+        trouble = None
         with reading(self.engine).connect() as conn:
             due = conn.execute(select(t.realm, t.case_id, t.kind).where(t.due_at <= now).order_by(t.due_at)).all()
         moved = 0
         for realm, case, kind in due:
             try:
                 moved += self._write(partial(self._fire, realm=realm, name=case, kind=Timer(kind), now=now))
-            except Exception:
+            except Exception as error:
                 log.exception("a clock could not ring", extra={"case": case, "timer": kind})
+                trouble = f"clocks of cases cannot ring: {type(error).__name__}"
+        self.trouble = trouble
         if moved:
             self.on_commit()
         return moved
@@ -298,6 +309,14 @@ class Store:
 
 def _of(case: Case) -> tuple[Any, Any]:
     return findings.c.realm == case.realm, findings.c.case_id == case.id
+
+
+def _again(realm: str, finding: str) -> Select[Any]:
+    """Return the query for the claims that were made under this id, the newest first."""
+    f = findings.c
+    same = (f.id == finding) | f.id.between(f"{finding}{AGAIN}0", f"{finding}{AGAIN}9999999999999")  # by the index
+    asked = select(f.id, f.case_id, f.kind, f.cleared_at)
+    return asked.where(f.realm == realm, same).order_by(f.raised_at.desc(), f.id.desc())
 
 
 def _plain(value: Any) -> str | bool | float | None:

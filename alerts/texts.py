@@ -6,6 +6,7 @@ night.  Parameters are formatted by the ending of their name (the unit): ``_s`` 
 day in the home's zone, ``_p`` shares; anything else is put in as it is.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -19,6 +20,8 @@ from babel.messages.pofile import read_po
 
 LANGUAGES = ("zh_CN", "en")
 DEFAULT = "zh_CN"
+_BARE = re.compile(r"-?[0-9A-Za-z]{1,5}")
+"""A part of an address that does not say itself what it is: "2", "A", "502"."""
 
 
 class TextError(Exception):
@@ -51,7 +54,9 @@ class Texts:
         """Whether `key` exists (catalogues are checked to hold the same keys)."""
         return key in self.by_language[DEFAULT]
 
-    def finding(self, lang: str, part: str, reason: str, evidence: Mapping[str, Any], zone: tzinfo, now: datetime) -> str:
+    def finding(
+        self, lang: str, part: str, reason: str, evidence: Mapping[str, Any], zone: tzinfo, now: datetime
+    ) -> str:
         """Render ``finding.<reason>.<part>`` (part: title, sentence, family) from a finding's evidence.
 
         `zone` is the home's; `now` makes times read as today or yesterday.
@@ -90,6 +95,14 @@ class Texts:
         if hours:
             return self(lang, "unit.hours_minutes" if minute else "unit.hours", h=hours, m=minute)
         return self(lang, "unit.minutes", m=minute)
+
+    def address(self, lang: str, building: str, riser: str | None, floor: str | None, door: str) -> str:
+        """Return where a home is, in the order in which one walks; what is not given is left out."""
+        said = [building]
+        for name, value in (("riser", riser), ("floor", floor), ("door", door)):
+            if value:
+                said.append(self(lang, f"unit.{name}", n=value) if _BARE.fullmatch(value) else value)
+        return self(lang, "unit.address_join").join(said)
 
     def moment(self, lang: str, moment: datetime, zone: tzinfo, now: datetime) -> str:
         """Return ``HH:MM`` for today, with ``昨天`` or a weekday and date before."""

@@ -4,6 +4,7 @@ What is not known restarts the clock, because water may have been drawn until th
 restarts it at its end.  Intervals that lie before what is already known come late and change nothing here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -84,6 +85,17 @@ class Clock:
             self.absences = np.concatenate([self.absences, more], axis=1)
             free = np.array([slots.shape[0]])
         self.absences[row, free[0]] = (start, end) if end > start else (np.nan, np.nan)
+
+    def set_absences(self, absences: Iterable[tuple[int, float, float]]) -> None:
+        """Take (row, start, end) of every declared absence in place of those known so far."""
+        by_row: dict[int, list[tuple[float, float]]] = {}
+        for row, start, end in absences:
+            if end > start:
+                by_row.setdefault(row, []).append((start, end))
+        most = max(map(len, by_row.values()), default=0)
+        self.absences = np.full((len(self.since), most, 2), np.nan)
+        for row, spans in by_row.items():
+            self.absences[row, : len(spans)] = spans
 
     def origin(self, rows: Rows, until: Floats) -> Floats:
         """Return (M,) since when a quiet counts as seen at `until`: later than `until` during an absence."""

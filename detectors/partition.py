@@ -4,7 +4,7 @@ One `Partition` holds the state of H rows as arrays.  `step` takes news of any r
 the time as an argument.  A snapshot at any moment, restored anywhere, goes on with the same findings.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -93,6 +93,20 @@ class Partition:
         quiet is raised, and its clock starts at the end.
         """
         self._state.clock.away(row, start, end)
+
+    def set_absences(self, absences: Iterable[tuple[int, float, float]]) -> None:
+        """Take (row, start, end) of every declared absence in place of those known so far: what is gone is withdrawn."""
+        self._state.clock.set_absences(absences)
+
+    def set_meters(self, period_s: Floats, resolution_l: Floats) -> None:
+        """Take the report period and the resolution of every row's meter: a meter may be replaced or set up anew."""
+        period, resolution = np.asarray(period_s, np.float64), np.asarray(resolution_l, np.float64)
+        changed = np.flatnonzero((period != self._period_s) | (resolution != self._resolution_l))
+        if not len(changed):
+            return
+        self._period_s, self._resolution_l = period.copy(), resolution.copy()
+        self._state.quiet.kind[changed] = self._cohort.kind(period[changed], resolution[changed])
+        self._state.quiet.refit(changed, self._state.habit, self._cohort)
 
     # --- news ----------------------------------------------------------------------------------------------------------
 
@@ -202,26 +216,45 @@ class Partition:
 
     # --- no news -------------------------------------------------------------------------------------------------------
 
-    def tick(self, now: float | Floats, listening_since: float) -> Changes:
+    def tick(self, now: float | Floats, listening_since: float | Floats) -> Changes:
         """Look at the clock: meters that are silent for too long; quiets of people now declared away.
 
-        `now` is one time, or (H,) times of one's own for each row (NaN: not this row).  Time before `listening_since`,
-        in which the service did not listen, is not held against a meter.
+        `now` is one time, or (H,) times of one's own for each row (NaN: not this row).  Time before `listening_since`
+        (one time, or one a row), in which the service did not listen, is not held against a meter.
         """
         changes, clock = Changes([], []), self._state.clock
-        at = np.broadcast_to(np.asarray(now, np.float64), self._period_s.shape)
+        at, since = (np.broadcast_to(np.asarray(a, np.float64), self._period_s.shape) for a in (now, listening_since))
         limit_s = silence.limit(self.settings.silence, self._period_s)
-        due = silence.overdue_at(clock.heard, limit_s, listening_since)
+        due = silence.overdue_at(clock.heard, limit_s, since)
         for row in np.flatnonzero(at >= due).tolist():
             if (row, "meter_silent", "blue") not in self._open:
                 heard, most, period = (float(x[row]) for x in (clock.heard, limit_s, self._period_s))
-                self._raise(silence.finding(row, heard, listening_since, float(at[row]), most, period), changes)
+                self._raise(silence.finding(row, heard, float(since[row]), float(at[row]), most, period), changes)
         for key, finding in list(self._open.items()):
             if key[1] == "quiet" and at[key[0]] > clock.known_until[key[0]]:
                 back = float(clock.back_at(np.array(key[:1]), at[key[0] : key[0] + 1])[0])
                 if back > max(finding.onset, float(clock.since[key[0]])):
                     self._clear(key, float(at[key[0]]), changes)
         return _sorted(changes)
+
+    def drop(self, rows: Collection[int]) -> list[Finding]:
+        """End the open episodes of rows that are not watched any more; return them: nobody looks whether they hold."""
+        dropped = [finding for key, finding in self._open.items() if key[0] in rows]
+        for finding in dropped:
+            del self._open[finding.row, finding.kind, finding.severity]
+            self._hold(finding.row, finding.kind)
+        return dropped
+
+    def adopt(self, finding: Finding) -> bool:
+        """Count a finding as open that others know of, so that it is cleared when it no longer holds.
+
+        False: another episode of this row, kind and severity is open.  A kind that is not looked for is never cleared.
+        """
+        if (finding.row, finding.kind, finding.severity) in self._open:
+            return False
+        self._open[finding.row, finding.kind, finding.severity] = finding
+        self._hold(finding.row, finding.kind)
+        return True
 
     # --- what is known -------------------------------------------------------------------------------------------------
 

@@ -26,10 +26,10 @@ def limit(settings: SilenceSettings, period_s: Floats) -> Floats:
     return np.where(period_s > BATCH_FROM_S, period_s + settings.batch_grace_s, often)
 
 
-def overdue_at(heard: Floats, limit_s: Floats, listening_since: float) -> Floats:
+def overdue_at(heard: Floats, limit_s: Floats, listening_since: float | Floats) -> Floats:
     """Return (H,) when each meter counts as silent: time during which we did not listen is not held against it.
 
-    `heard` NaN: never heard, so it counts from `listening_since`.
+    `heard` NaN: never heard, so it counts from `listening_since` (one time, or one a row).
     """
     due: Floats = np.fmax(heard, listening_since) + limit_s
     return due

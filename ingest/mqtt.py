@@ -30,6 +30,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.committer import Committer, Received
+from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
 from ingest.store import SqliteStore
 
@@ -132,6 +133,7 @@ class Source:
         self._resumed_until = 0.0
         self._connected = False
         self._network = "not started"
+        self._clock_trouble: str | None = None
         self._client = self._make_client()
         self._committer = Committer(
             settings.name,
@@ -151,9 +153,14 @@ class Source:
         return self._connected
 
     @property
+    def trouble(self) -> str | None:
+        """Why nothing is taken in although we may be connected; None: all is well."""
+        return self._clock_trouble or self._committer.trouble
+
+    @property
     def status(self) -> str:
-        """One line for the operator: the connection, and the store when it is in trouble."""
-        trouble = self._committer.trouble
+        """One line for the operator: the connection, and the store or the clock when they are in trouble."""
+        trouble = self.trouble
         return self._network if trouble is None else f"{self._network}; {trouble}"
 
     def start(self) -> None:
@@ -252,6 +259,8 @@ class Source:
         """Queue, nothing else.  QoS 1 waits for room (then the broker waits too), QoS 0 is dropped and counted."""
         name = self._settings.name
         metrics.RECEIVED.labels(name).inc()
+        if not self._clock_is_set():
+            return None
         now = self._clock()
         metrics.LAST_MESSAGE.labels(name).set(now.timestamp())
         redelivered = message.dup or monotonic() < self._resumed_until
@@ -264,6 +273,18 @@ class Source:
                 if not message.qos:
                     return metrics.DROPPED.labels(name).inc()
         return None
+
+    def _clock_is_set(self) -> bool:
+        """Wait for a clock that was set (a small machine starts in 1970): the broker waits too.  False: stopping."""
+        while (now := self._clock()) < PLAUSIBLE_FROM:
+            trouble = f"the clock of this machine says {now:%Y-%m-%d}: set it; messages wait at the broker"
+            if trouble != self._clock_trouble:
+                self._clock_trouble = trouble
+                log.error("%s", trouble, extra={"broker": self._settings.name})
+            if self._stopping.wait(0.2):
+                return False
+        self._clock_trouble = None
+        return True
 
     def _say(self, network: str) -> None:
         """Note the state of the connection; log it once per change."""

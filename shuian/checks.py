@@ -1,11 +1,14 @@
 """`shuian check`: every connection of the configuration tried, each with what was found and what to do."""
 
 import socket
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alerts import database, registry
+from alerts.errors import DatabaseError
+from alerts.policy import Roster
 from ingest.mqtt import BrokerSettings
 from shuian.config import Config
 from shuian.errors import Trouble
@@ -44,7 +47,7 @@ def run(config: Config) -> list[Checked]:
             Checked("channels", False, "none", "add [channels.email] or [channels.webhook]: nobody can be told")
         )
     if results[0].ok:
-        results += _registry(config.service.data)
+        results += _registry(config)
     return results
 
 
@@ -79,17 +82,42 @@ def _pages(config: Config) -> Checked:
     return Checked("pages", True, f"{config.base_url} (port is free)")
 
 
-def _registry(folder: Path) -> list[Checked]:
+def _registry(config: Config) -> list[Checked]:
     try:
-        engine = database.open(folder / "people.sqlite")
-    except (sqlite3.Error, OSError) as trouble:
+        engine = database.open(config.service.data / "people.sqlite")
+    except (DatabaseError, OSError) as trouble:
         return [Checked("people's database", False, str(trouble), "restore it from a backup")]
+    now = datetime.now(UTC)
     try:
         with database.reading(engine).connect() as conn:
-            bound = registry.bindings(conn)
+            bound = registry.bindings(conn, now)
+            agreed = sorted({one.household for one in bound if one.consented})
+            rosters = [registry.roster(conn, household, now) for household in agreed]
+            used = registry.channels_used(conn)
     finally:
         engine.dispose()
     homes = {one.household for one in bound}
-    agreed = {one.household for one in bound if one.consented}
     found = f"{len(homes)} household(s) with a device, {len(agreed)} with consent to be monitored"
-    return [Checked("registry", bool(agreed), found, "import one: shuian import FOLDER --apply")]
+    results = [Checked("registry", bool(agreed), found, "import one: shuian import FOLDER --apply")]
+    if agreed:
+        results.append(_people(rosters))
+    for name in sorted(used - set(config.channels)):
+        found = f"the registry has {name} addresses, but there is no section [channels.{name}]"
+        results.append(Checked(f"channel {name}", False, found, f"add [channels.{name}], or give these people another"))
+    return results
+
+
+def _people(rosters: Sequence[Roster]) -> Checked:
+    """Whether there is somebody to tell of every home, now."""
+    nobody = sum(not (any(one.rungs) or one.operators) for one in rosters)
+    operator_only = sum(not any(one.rungs) and bool(one.operators) for one in rosters)
+    if nobody:
+        return Checked("people", False, f"nobody is told of {nobody} household(s)", "name an operator in workers.csv")
+    if not all(one.operators for one in rosters):
+        return Checked(
+            "people", False, "no operator: if nobody accepts a case, nobody hears of it", "name one in workers.csv"
+        )
+    found = "somebody is told of every household now"
+    if operator_only:
+        found += f"; of {operator_only} only the operator, because nobody is on shift or the resident did not agree"
+    return Checked("people", True, found)

@@ -6,6 +6,7 @@ import io
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -54,7 +55,9 @@ def demo(
     data: Annotated[Path, typer.Option(help="Folder of the demo; kept, so that it goes on where it was.")] = Path(
         "demo-data"
     ),
-    port: Annotated[int, typer.Option(help="Port of the pages; the two after it serve the gateways.")] = 8480,
+    port: Annotated[
+        int, typer.Option(min=1, max=65533, help="Port of the pages; the two after it serve the gateways.")
+    ] = 8480,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: forget what happened in this demo.")] = False,
 ) -> None:
     """A neighbourhood that does not exist, on this machine. Example: shuian demo --port 8480"""
@@ -142,6 +145,8 @@ def replay(
     from simulators import publisher, recorded
     from simulators import replay as again
 
+    if not broker.startswith(("mqtt://", "mqtts://")):
+        raise BadInput(f"want the broker as an address with a scheme, got {broker!r}", "such as mqtt://127.0.0.1:1883")
     if fmt not in again.FORMATS:
         raise BadInput(f"no format {fmt!r} to replay in", f"take one of: {', '.join(again.FORMATS)}")
     if not speed >= 0:
@@ -155,7 +160,7 @@ def replay(
             )
         with publisher.Publisher(broker) as out:
             sent = again.replay(
-                wanted, out, fmt, speed, lambda n, at: print(f"{n} messages, up to {at:.0f}", file=sys.stderr)
+                wanted, out, fmt, speed, lambda n, at: print(f"{n} messages, up to {_utc(at)}", file=sys.stderr)
             )
     except recorded.RecordError as fault:
         raise BadInput(str(fault), "mend the file; its columns are explained in docs/formats.md") from None
@@ -233,10 +238,26 @@ def _spread_rules(arguments: list[str]) -> list[str]:
     return spread
 
 
+def _utc(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _there(path: Path) -> Path:
     if not path.is_file():
         raise BadInput(f"no file at {path}", "check the path; .csv and .csv.gz are read")
     return path
+
+
+def _command_of(words: list[str]) -> str:
+    """Return the command that was called, as far as it exists, such as ``shuian user add``."""
+    command: Any = get_command(app)
+    path = ["shuian"]
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path.append(word)
+    return " ".join(path)
 
 
 def _fail(what: str, do: str, code: int) -> NoReturn:
@@ -269,7 +290,12 @@ def main(arguments: list[str] | None = None) -> None:
         if said.startswith("Usage:"):  # no arguments at all: the help is the answer
             print(said)
             raise SystemExit(2) from None
-        _fail(said[0].lower() + said[1:].rstrip("."), "see: shuian --help, or shuian COMMAND --help", 2)
+        _fail(said[0].lower() + said[1:].rstrip("."), f"see: {_command_of(words)} --help", 2)
+    except OSError as trouble:
+        if trouble.filename is None:  # not about a file that people named
+            raise
+        said = (trouble.strerror or "cannot be used").lower()
+        _fail(f"{trouble.filename}: {said}", "check the path, its rights and the room on the disk", 1)
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(0) from None

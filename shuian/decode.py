@@ -41,7 +41,7 @@ def _answer(line: str, now: datetime) -> dict[str, object]:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return _refused(f"line: want a JSON object, got {type(error).__name__}")
+        return _refused(f'line: want a JSON object such as {{"topic": "...", "payload": "..."}}, got no JSON ({error})')
     if not isinstance(message, dict):
         return _refused(f"line: want a JSON object, got {type(message).__name__}")
     topic, payload, retain = message.get("topic"), message.get("payload"), message.get("retain", False)

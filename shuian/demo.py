@@ -14,6 +14,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -34,24 +35,36 @@ from simulators.publisher import Publisher, PublishError
 LIVE_EVERY_S = 15
 """Simulated meters are read this often once they live; the service is told to expect a reading every 15 minutes. [s]"""
 FORMAT = 1
+HINTS_FIRST = (
+    "Within five minutes: 301 has gone quiet (a fall), 402 left a tap open.",
+    "五分钟内：301 久无用水（跌倒），402 忘关水龙头。",
+)
+HINTS_AGAIN = (
+    "What happened before goes on, and no new incident is staged: begin anew with --fresh.",
+    "从上次的地方继续，不会再出新事件；要从头看，请加 --fresh。",
+)
+HINTS = (
+    "Each link works once, and opens all pages of that person. Ctrl-C ends it.",
+    "每个链接只能打开一次；Ctrl-C 结束。",
+)
 LINK_LIFE = timedelta(days=1)
 
 
 def prepare(data: Path, port: int, fresh: bool) -> None:
     """Make the demo's folder, or take the one that is there."""
+    if data.exists() and not data.is_dir():
+        raise BadInput(f"{data} is a file; nothing was changed", "name a folder with --data; it need not exist yet")
     mine = (data / DEMO_MARK).exists()
     if data.exists() and any(data.iterdir()) and not mine:
         raise BadInput(f"{data} is not a demo's folder; nothing was changed", "name another one with --data")
     for number in (port, port + 1, port + 2):
         want_port("127.0.0.1", number, "--port")
-    if fresh and mine:
-        with only_one(data):
+    with only_one(data):  # never change the folder of a demo that runs
+        if fresh and mine:
             shutil.rmtree(data)
-    data.mkdir(parents=True, exist_ok=True)
-    (data / DEMO_MARK).touch()
-    state = _state(data)
-    state["port"] = port
-    _write(data, state)
+            data.mkdir()
+        (data / DEMO_MARK).touch()
+        _write(data, _state(data) | {"port": port})
 
 
 def _state(data: Path) -> dict[str, Any]:
@@ -163,7 +176,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     sheets = data / "registry"
     neighbourhood.registry(sheets, start, port + 1)
     async with (
-        Gateways(data / "gateways", smtp_port=port + 2, http_port=port + 1, secret="demo"),  # noqa: S106  (loopback only)
+        Gateways(data / "gateways", smtp_port=port + 2, http_port=port + 1, secret="demo", zone=neighbourhood.ZONE),  # noqa: S106  (loopback only)
         Service(config, demo=True).running() as service,
     ):
         with service.engine.begin() as conn:
@@ -175,19 +188,19 @@ async def run(data: Path, stop: asyncio.Event) -> None:
         _say("sending 56 days of history over MQTT …" if first else "going on where the demo was …")
         while not (fleet.backfilled.is_set() and service.pipeline.caught_up()) and not stop.is_set():
             await asyncio.sleep(0.1)
-        _links(service, config.base_url, port)
+        _links(service, config.base_url, port, first)
         await stop.wait()
         _say("\nstopping; run it again and it goes on where it was")
         await asyncio.to_thread(fleet.end)
 
 
-def _links(service: Service, base: str, port: int) -> None:
+def _links(service: Service, base: str, port: int, first: bool) -> None:
     people: tuple[tuple[str, Role, str, str], ...] = (
         ("网格员 grid worker 王芳", "worker", "wang", "/w"),
         ("后备 backup 李强", "worker", "li", "/w"),
         ("家属 family of 301", "family", "f-301", "/f"),
         ("家属 family of 402", "family", "f-402", "/f"),
-        ("值班 operator", "operator", "ops", "/c"),
+        ("值班 operator 孙丽", "operator", "ops", "/c"),
     )
     with service.engine.begin() as conn:
         now = wall_clock()
@@ -196,15 +209,15 @@ def _links(service: Service, base: str, port: int) -> None:
             for label, role, who, goto in people
         ]
     lines = ["", "水安 Shuian demo · nobody here exists · 演示，人物均为虚构", ""]
-    lines += [f"  {label:<28} {link}" for label, link in rows]
-    lines += [
-        f"  {'手机与邮箱 phones and mail':<26} http://127.0.0.1:{port + 1}/",
-        "",
-        "Within five minutes: 301 has gone quiet (a fall), 402 left a tap open. Each link works once. Ctrl-C ends it.",
-        "五分钟内：301 久无用水（跌倒），402 忘关水龙头。每个链接只能用一次；Ctrl-C 结束。",
-        "",
-    ]
+    rows.append(("手机与邮箱 phones and mail", f"http://127.0.0.1:{port + 1}/"))
+    lines += [f"  {label}{' ' * (28 - _columns(label))} {link}" for label, link in rows]
+    lines += ["", *(HINTS_FIRST if first else HINTS_AGAIN), *HINTS, ""]
     _say("\n".join(lines))
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal `text` takes: Chinese characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _say(text: str) -> None:

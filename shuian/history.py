@@ -11,7 +11,8 @@ from detectors.bins import between
 from ingest.bindings import Binding
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
-from shuian.pipeline import RESET_FLAGS, Pipeline
+from shuian.intervals import RESET_FLAGS
+from shuian.pipeline import Pipeline
 
 QUARTER_S = 900
 FIRST_USE_FROM_S = 4 * 3600
@@ -84,12 +85,12 @@ class History:
         margin_ms = 26 * 3_600_000  # a register of the day before is needed to know the first quarter
         total: list[float | None] = [None] * 96
         for binding in bindings:
-            readings = self._store.history(
-                binding.device,
-                WATER_VOLUME_TOTAL,
-                int(start * 1000) - margin_ms,
-                int((start + 86_400) * 1000) + margin_ms,
-            )
+            # Before and after its time here the meter told of somebody else's water.
+            first = max(int(start * 1000) - margin_ms, int(binding.valid_from.timestamp() * 1000))
+            end = int((start + 86_400) * 1000) + margin_ms
+            if binding.valid_to is not None:
+                end = min(end, int(binding.valid_to.timestamp() * 1000))
+            readings = self._store.history(binding.device, WATER_VOLUME_TOTAL, first, end) if first < end else []
             for q, value in enumerate(quarters(readings, binding.period_s, start, 96)):
                 if value is not None:
                     total[q] = value + (total[q] or 0.0)

@@ -101,7 +101,7 @@ def registry(folder: Path, start: datetime, http_port: int) -> None:
                 ("wang", "王芳", "worker", "g1", "webhook", f"{hook}/wang"),
                 ("li", "李强", "worker", "g1", "email", "li@demo.invalid"),
                 ("zhao", "赵敏", "lead", "c1", "email", "zhao@demo.invalid"),
-                ("ops", "值班台", "operator", "s1", "email", "ops@demo.invalid"),
+                ("ops", "孙丽", "operator", "s1", "email", "ops@demo.invalid"),
             ],
         ),
         "shifts": (

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, select
 
 from alerts import database, registry, schema
-from alerts.store import NewFinding, Store
+from alerts.store import AGAIN, NewFinding, Store
 from detectors.findings import Finding
 from ingest.bindings import Binding
+from shuian.handover import Open
 from shuian.rows import Bound
 
 
@@ -23,8 +24,8 @@ class PeopleRegistry:
         with self._reading.connect() as conn:
             return registry.version(conn)
 
-    def bound(self) -> list[Bound]:
-        """Return every device binding with its household."""
+    def bound(self, now: datetime) -> list[Bound]:
+        """Return every device binding with its household; consent as of `now`."""
         with self._reading.connect() as conn:
             return [
                 Bound(
@@ -44,7 +45,7 @@ class PeopleRegistry:
                         consented=one.consented,
                     ),
                 )
-                for one in registry.bindings(conn)
+                for one in registry.bindings(conn, now)
             ]
 
     def absences(self) -> list[tuple[str, datetime, datetime]]:
@@ -80,3 +81,18 @@ class CaseDesk:
         """Note that a finding no longer holds; an id never raised is no error."""
         self._store.clear_finding(finding_id, cleared_at, self._clock())
         self._wake()
+
+    def open(self) -> list[Open]:
+        """Return the findings that were raised and not cleared."""
+        f = schema.findings.c
+        asked = select(f.id, f.household, f.kind, f.severity, f.onset, f.raised_at, f.reason)
+        with database.reading(self._store.engine).connect() as conn:
+            rows = conn.execute(asked.where(f.realm == "live", f.cleared_at.is_(None))).all()
+        return [
+            Open(
+                row.id.partition(AGAIN)[0],
+                row.household,
+                Finding(-1, row.kind, row.severity, row.onset.timestamp(), row.raised_at.timestamp(), row.reason, {}),
+            )
+            for row in rows
+        ]

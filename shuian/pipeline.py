@@ -2,56 +2,55 @@
 
 How this works.  The ingest room commits readings and keeps a journal of them in order of arrival.  This module follows
 the journal with its own cursor: it turns consecutive registers of a meter into intervals, steps the detectors, and
-hands what is still true and still fresh to the alert store.  Cursor, last registers and detector states are written to
-one file together, now and then; after a crash the journal since that file is read again, which raises the same findings
-with the same ids, which the alert store already has.  Nothing here is ever the only copy of anything.
+hands what is still true to the alert store.  Cursor, last registers and detector states are written to one file
+together, now and then (`shuian.snapshots`); after a crash, or a step that failed half way, the journal since that file is
+read again, which raises the same findings with the same ids, which the alert store already has.  If the file is lost, or
+the journal no longer reaches back to it, the stored readings of the last months stand in (`_fill_in`), and what the
+alert store still holds open is taken over (`_adopt`).  Nothing here is ever the only copy of anything.
 
 Raised is not the same as passed on.  A quiet that began and ended inside a late batch is history and wakes nobody; one
-that is still open when the data reach the present is passed on at once (`_fresh`).
+that is still open is passed on as soon as the data reach the present, or no newer ones are on their way (`_present`).
 """
 
-import hashlib
-import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from detectors.bins import News, between
+from detectors.bins import Bools
 from detectors.findings import Changes, Finding
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
+from ingest.measures import PLAUSIBLE_FROM
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
+from shuian import snapshots
+from shuian.handover import Alerts, HandOver, finding_id
+from shuian.intervals import AHEAD_S, in_order, intervals
 from shuian.rows import Bound, Rows
+from shuian.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
 
 FRESH_AT_LEAST_S = 900.0
 """Data up to this old still speak of the present, however often the meter reports. [s]"""
-RESET_FLAGS = frozenset(
-    {"counter_reset_possible", "counter_rollover_possible", "implausible_value", "implausible_time"}
-)
-FORMAT_OF_SNAPSHOT = 1
-
-URGENCY = {"red": 0, "amber": 1, "blue": 2}
-
-
-class Alerts(Protocol):
-    """Where findings go; `shuian.service` fits the alert store to it."""
-
-    def raised(self, household: str, finding: Finding, finding_id: str) -> None:
-        """Store a finding and what it owes the world; a second call with the same id changes nothing."""
-        ...
-
-    def cleared(self, finding_id: str, cleared_at: datetime) -> None:
-        """Note that a finding no longer holds; an id never raised is no error."""
-        ...
+PAUSE_S = 300.0
+"""A meter that sent old data and then nothing for this long (or half its period) has told all it has. [s]"""
+DEAF_S = 300.0
+"""A connection lost for longer than this is time in which no meter could be heard. [s]"""
+LOOK_AGAIN_S = 60.0
+"""Consents and meters begin and end by the clock, without a change of the registry. [s]"""
+HISTORY_S = 120 * 86_400.0
+"""How much of the stored readings makes a lost state anew: the habits of a season. [s]"""
+READINGS_AT_ONCE = 400_000
+FUTURE_S = 4200.0
+"""A state this far ahead of our clock was made while that was wrong; an hour more or less passes by itself. [s]"""
 
 
 class Registry(Protocol):
@@ -61,8 +60,8 @@ class Registry(Protocol):
         """Return a number that moves with every change."""
         ...
 
-    def bound(self) -> list[Bound]:
-        """Return every device binding with its household."""
+    def bound(self, now: datetime) -> list[Bound]:
+        """Return every device binding with its household; consent as of `now`."""
         ...
 
     def absences(self) -> list[tuple[str, datetime, datetime]]:
@@ -70,14 +69,11 @@ class Registry(Protocol):
         ...
 
 
-def finding_id(household: str, finding: Finding) -> str:
-    """Return the id of an episode: the same readings give the same id."""
-    name = f"{household}|{finding.kind}|{finding.severity}|{round(finding.onset)}"
-    return hashlib.sha256(name.encode()).hexdigest()[:20]
-
-
 class Pipeline:
-    """Follows the journal; owns the detectors.  One thread calls `work`; pages read through `partition_of`."""
+    """Follows the journal; owns the detectors.  One thread calls `work`; pages read through `present`.
+
+    `listening` says whether meters can be heard at all: time in which they cannot is not held against them.
+    """
 
     def __init__(
         self,
@@ -87,179 +83,233 @@ class Pipeline:
         settings: DetectSettings,
         file: Path,
         clock: Callable[[], datetime],
+        listening: Callable[[], bool] = lambda: True,
     ) -> None:
-        self.rows = Rows()
-        self.cursor = 0
         self._store, self._registry, self._alerts = store, registry, alerts
-        self._settings, self._file, self._clock = settings, file, clock
-        self._last: dict[str, tuple[int, int]] = {}  # device -> (measured_ms, register in thousandths)
-        self._held: dict[str, Finding] = {}  # by id; raised, not yet passed on: the data are old
-        self._over: dict[str, float] = {}  # finding id -> cleared_at, not yet passed on
+        self._settings, self._file, self._clock, self._listening = settings, file, clock, listening
         self._lock = threading.Lock()
-        self._listening_since = clock().timestamp()
-        self._version = -1
+        self._listening_since, self._deaf_since = clock().timestamp(), np.inf
+        self._version, self._looked_at = -1, 0.0
+        self._away: list[tuple[str, float, float]] = []
         self._saved_at = clock()
-        self.partition = Partition(settings, np.empty(0), np.empty(0))
-        self._restore()
+        self.cursor = 0
+        self._careful_until = 0
+        self.left_out: set[int] = set()
+        """Journal entries that could not be judged: a fault of ours in one of them does not cost those behind it."""
+        self.rows = Rows()
+        self._load()
         self.refresh()
 
     # --- the registry ------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Take over the registry if its version moved."""
-        version = self._registry.version()
-        if version == self._version:
+        """Take over the registry if its version moved, or a minute has passed."""
+        version, now = self._registry.version(), self._clock()
+        if version == self._version and abs(now.timestamp() - self._looked_at) < LOOK_AGAIN_S:
             return
-        now = self._clock()
+        bound = self._registry.bound(now)
+        since = now.timestamp() - HISTORY_S
+        away = [(home, start.timestamp(), end.timestamp()) for home, start, end in self._registry.absences()]
         with self._lock:
-            new = self.rows.refresh(self._registry.bound(), now)
-            if new:
-                self.partition.grow(
-                    np.array([float(one.binding.period_s) for one in new]),
-                    np.array([one.binding.resolution_l for one in new]),
-                )
-            for household, start, end in self._registry.absences():
-                row = self.rows.of(household)
-                if row is not None and end > now - timedelta(days=1):
-                    self.partition.away(row, start.timestamp(), end.timestamp())
-        self._version = version
+            self._away = [one for one in away if one[2] > since]
+            self.rows.refresh(bound, now)
+            self._fit(now.timestamp())
+        self._version, self._looked_at = version, now.timestamp()
+
+    def _fit(self, now: float) -> None:
+        """Make the detectors' rows those of the registry; what is not watched any more is forgotten."""
+        rows, new = self.rows, slice(len(self.partition), None)
+        self.partition.grow(np.array(rows.period_s[new], float), np.array(rows.resolution_l[new], float))
+        self.partition.set_meters(np.array(rows.period_s, float), np.array(rows.resolution_l, float))
+        placed = ((rows.of(household), start, end) for household, start, end in self._away)
+        self.partition.set_absences((row, start, end) for row, start, end in placed if row is not None)
+        for finding in self.partition.drop({row for row, active in enumerate(rows.active) if not active}):
+            if finding.severity == "blue":
+                self._owed.cleared(self._id(finding), now)
+            else:  # a case about a person stays with the people who have it
+                self._owed.forget(self._id(finding))
+        for device in rows.unwatched():
+            self._last.pop(device, None)  # whatever is drawn meanwhile is none of our business later
 
     # --- work --------------------------------------------------------------------------------------------------------
 
     def work(self, most: int = 500) -> int:
-        """Process what the journal holds beyond the cursor, then look at the clock; return batches processed."""
+        """Process up to `most` journal entries beyond the cursor, then look at the clock; return how many it were.
+
+        Whatever fails is raised, and may be tried again at once: nothing is lost by it and nothing done twice.
+        """
+        if self._clock() < PLAUSIBLE_FROM:
+            return 0  # a clock that was not set: no consent and no meter is valid yet; ingest says so and waits
         self.refresh()
-        done = 0
-        while batches := self._store.after(self.cursor, most):
-            with self._lock:
-                self._step([reading for _, readings in batches for reading in readings])
-                self.cursor = batches[-1][0]
-            done += len(batches)
-            if done >= most:
-                break
+        if self._missing is not None:
+            self._fill_in(self._missing)
+        done = self._advance(most)
+        now = self._clock().timestamp()
+        self._mind_the_connection(now)
         with self._lock:
-            self._note(self.partition.tick(self._clock().timestamp(), self._listening_since))
-            self._pass_on()
+            active, since = np.array(self.rows.active, bool), np.array(self.rows.active_since)
+            at = np.where(active, now, np.nan)
+            self._note(self.partition.tick(at, np.maximum(since, self._listening_since)))
+        self._pass_on(now)
+        if not self._adopted and self.caught_up():
+            self._adopt(now)
         return done
 
     def caught_up(self) -> bool:
         """Whether everything committed so far has been judged."""
         return self.cursor >= self._store.newest_seq()
 
-    def _step(self, readings: Sequence[StoredReading]) -> None:
-        news = self._news(readings)
-        if news is None:
-            return
-        self._note(self.partition.step(news))
-        self._pass_on()
+    def _advance(self, most: int) -> int:
+        batches = self._store.after(self.cursor, 1 if self.cursor < self._careful_until else most)
+        if not batches:
+            return 0
+        by_time = (in_order(rows) for seq, rows in batches if seq not in self.left_out)
+        try:
+            with self._lock:
+                self._step([reading for rows in by_time for reading in rows])
+        except Exception:
+            # The step is half done.  The last snapshot knows nothing of it, and the journal holds all since then.
+            if len(batches) == 1:
+                self.left_out.add(batches[0][0])
+                log.exception("a journal entry cannot be judged and is left out", extra={"entry": batches[0][0]})
+            self._careful_until = max(self._careful_until, batches[-1][0])
+            self._load()
+            raise
+        self.cursor = batches[-1][0]
+        return len(batches)
 
-    def _news(self, readings: Sequence[StoredReading]) -> News | None:
-        """Turn registers into intervals; a first, late or reset register says nothing of use."""
-        row, start, end, volume, period, reset, offset, received = ([] for _ in range(8))
-        for r in readings:
-            if r.quantity != WATER_VOLUME_TOTAL:
-                continue
-            found = self.rows.at(r.device, r.measured_ms)
-            if found is None:
-                continue
-            before = self._last.get(r.device)
-            if before is not None and r.measured_ms <= before[0]:
-                continue  # late: the clock has gone past it; the store keeps it for the charts
-            self._last[r.device] = (r.measured_ms, r.value)
-            at = r.measured_ms / 1000
-            row.append(found[0])
-            start.append(before[0] / 1000 if before else at)
-            end.append(at)
-            volume.append((r.value - before[1]) / 1000 if before else np.nan)
-            period.append(float(found[1].period_s))
-            reset.append(before is None or bool(RESET_FLAGS.intersection(r.flags)))
-            local = datetime.fromtimestamp(at, self.rows.zones[found[0]])
-            offset.append((local.utcoffset() or timedelta(0)).total_seconds())
-            received.append(r.received_ms / 1000)
-        if not row:
-            return None
-        starts, ends, litres, doubted = np.array(start), np.array(end), np.array(volume), np.array(reset)
-        known = between(starts, ends, litres, np.array(period), doubted)
-        moved = np.isnan(known) & ~doubted & (litres > 0)  # somebody used water in there; nobody knows when
-        return News(np.array(row), starts, ends, known, np.array(offset), np.array(received), moved)
+    def _mind_the_connection(self, now: float) -> None:
+        self._deaf_since = np.inf if self._listening() else min(self._deaf_since, now)
+        if now - self._deaf_since >= DEAF_S:
+            self._listening_since = now
+
+    def _step(self, readings: Sequence[StoredReading]) -> None:
+        news = intervals(readings, self._last, self.rows, self._clock().timestamp())
+        if news is not None:
+            self._note(self.partition.step(news))
 
     # --- passing on ----------------------------------------------------------------------------------------------------
 
     def _note(self, changes: Changes) -> None:
         for finding in changes.raised:
-            self._held[self._id(finding)] = finding
+            self._owed.raised(self._id(finding), finding)
         for finding in changes.cleared:
-            never_told = self._held.pop(self._id(finding), None)
-            if never_told is None and finding.cleared_at is not None:
-                self._over[self._id(finding)] = finding.cleared_at
+            if finding.cleared_at is not None:
+                self._owed.cleared(self._id(finding), finding.cleared_at)
 
     def _id(self, finding: Finding) -> str:
         return finding_id(self.rows.households[finding.row], finding)
 
-    def _pass_on(self) -> None:
-        """Hand over what is due; whatever the alert store refuses stays here and is offered again."""
-        for name, cleared_at in list(self._over.items()):
-            self._alerts.cleared(name, datetime.fromtimestamp(cleared_at, UTC))
-            del self._over[name]
-        # Red first: it is offered in the transaction of its own finding, not as the upgrade of an amber one.
-        for name, finding in sorted(self._held.items(), key=lambda item: URGENCY[item[1].severity]):
-            if self.rows.active[finding.row] and self._fresh(finding):
-                self._alerts.raised(self.rows.households[finding.row], finding, name)
-                del self._held[name]
+    def _pass_on(self, now: float) -> None:
+        active = np.array(self.rows.active, bool)
+        present = active & self._present(now)
 
-    def _fresh(self, finding: Finding) -> bool:
-        """Whether what the data say is still about now; a silent meter is judged by our own clock and always is."""
-        if finding.kind == "meter_silent":
-            return True
-        age = self._clock().timestamp() - float(self.partition.known_until()[finding.row])
-        return age <= max(FRESH_AT_LEAST_S, 1.5 * self.rows.period_s[finding.row])
+        def may(finding: Finding) -> bool:
+            return bool((active if finding.kind == "meter_silent" else present)[finding.row])
+
+        self._owed.offer(self._alerts, self.rows.households, may)
+
+    def _present(self, now: float) -> Bools:
+        """Return (H,) whether what the data of each row say last is still about now.
+
+        They are young, or nothing newer is on its way: a meter whose clock is behind, or that sends late, or that broke
+        off in the middle of a quiet, is heard all the same.
+        """
+        period = np.array(self.rows.period_s, float)
+        young = now - self.partition.known_until() <= np.maximum(FRESH_AT_LEAST_S, 1.5 * period)
+        waited_s = now - np.fmax(self.partition.heard(), self._listening_since)
+        return young | (self.caught_up() & (waited_s >= np.minimum(PAUSE_S, period / 2)))
 
     # --- state that survives -------------------------------------------------------------------------------------------
 
     def save(self) -> None:
         """Write cursor, registers and detector states as one file, then let the journal go up to there."""
-        with self._lock:
-            state: dict[str, Any] = {f"detect.{name}": array for name, array in self.partition.snapshot().items()}
-            head = {
-                "format": FORMAT_OF_SNAPSHOT,
-                "cursor": self.cursor,
-                "households": self.rows.households,
-                "last": self._last,
-                "held": [_plain(finding) for finding in self._held.values()],
-                "over": self._over,
-            }
-            cursor = self.cursor
-        state["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
-        fresh = self._file.with_suffix(".new.npz")
-        with fresh.open("wb") as f:
-            np.savez(f, **state)
-            f.flush()
-            os.fsync(f.fileno())
-        fresh.replace(self._file)
-        self._store.forget(cursor)
         self._saved_at = self._clock()
+        if self._missing is not None:
+            return  # not whole yet
+        owed = self._owed
+        held = list(owed.held.values())
+        state = Snapshot(self.cursor, self.rows.households, self._last, held, owed.over, self.partition)
+        snapshots.write(self._file, state)
+        self._store.forget(self.cursor)
 
-    def save_if_due(self, every: timedelta = timedelta(seconds=30)) -> None:
-        """Call `save` when the last one is older than `every`."""
-        if self._clock() - self._saved_at >= every:
+    def save_if_due(self, every: timedelta = timedelta(seconds=30)) -> bool:
+        """Call `save` when the last attempt is older than `every`; return whether it was called."""
+        due = abs(self._clock() - self._saved_at) >= every
+        if due:
             self.save()
+        return due
 
-    def _restore(self) -> None:
-        if not self._file.exists():
-            return
-        with np.load(self._file, allow_pickle=False) as saved:
-            head = json.loads(saved["head"].tobytes())
-            if head["format"] != FORMAT_OF_SNAPSHOT:
-                log.warning("detector snapshot is of another format; starting afresh from the journal")
-                return
-            arrays = {name.removeprefix("detect."): saved[name] for name in saved.files if name.startswith("detect.")}
-        self.rows = Rows(head["households"])
-        self.cursor = head["cursor"]
-        self._last = {device: (at, value) for device, (at, value) in head["last"].items()}
-        held = [Finding(**finding) for finding in head["held"]]
-        self._held = {self._id(finding): finding for finding in held}
-        self._over = head["over"]
-        self.partition = Partition.restore(self._settings, arrays)
+    def _load(self) -> None:
+        """Go back to the last snapshot; what it lacks comes from the journal, or else from the stored readings."""
+        saved, why = self._read()
+        now = self._clock().timestamp()
+        if saved is not None and _newest(saved.partition) > now + FUTURE_S:
+            saved, why = None, "the snapshot is ahead of the clock of this machine"
+        if saved is None:
+            saved = Snapshot(0, [], {}, [], {}, Partition(self._settings, np.empty(0), np.empty(0)))
+        first, newest = self._store.after(0, 1), self._store.newest_seq()
+        kept_after = first[0][0] - 1 if first else newest
+        if not self.rows.households:
+            self.rows = Rows(saved.households)
+        with self._lock:
+            self.cursor = saved.cursor if kept_after <= saved.cursor <= newest else kept_after
+            self._missing = (why or "the journal is younger than the snapshot") if saved.cursor < kept_after else None
+            self._adopted = False
+            self._last = saved.last
+            self.partition = saved.partition
+            self._owed = HandOver({self._id(one): one for one in saved.held}, saved.over)
+            self._fit(now)
+
+    def _read(self) -> tuple[Snapshot | None, str | None]:
+        try:
+            return snapshots.read(self._file, self._settings), None
+        except snapshots.DamagedSnapshot as damaged:
+            log.error("the detector snapshot cannot be used; it is put aside", extra={"why": str(damaged)})  # noqa: TRY400
+            with suppress(OSError):
+                self._file.replace(self._file.with_suffix(".damaged.npz"))
+            return None, str(damaged)
+
+    def _fill_in(self, why: str) -> None:
+        """Take what the snapshot lacks from the stored readings: slower than the journal, and as good."""
+        now = self._clock().timestamp()
+        log.error(
+            "detectors learn anew from the stored readings", extra={"why": why, "homes": len(self.rows.households)}
+        )
+        sources = self.rows.sources()
+        a_day = sum(86_400 / one.period_s for one in sources)
+        slice_s = 86_400 * min(max(READINGS_AT_ONCE / max(a_day, 1.0), 0.25), 4.0)
+        try:
+            for begin in np.arange(now - HISTORY_S, now + AHEAD_S, slice_s).tolist():
+                readings: list[StoredReading] = []
+                for one in sources:
+                    since = max(begin, one.valid_from.timestamp())
+                    until = min(begin + slice_s, one.valid_to.timestamp() if one.valid_to else np.inf)
+                    if since < until:
+                        span = int(since * 1000), int(until * 1000)
+                        readings += self._store.history(one.device, WATER_VOLUME_TOTAL, *span)
+                with self._lock:
+                    self._step(in_order(readings))
+        except Exception:
+            self._load()
+            raise
+        self._missing = None
+        log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
+
+    def _adopt(self, now: float) -> None:
+        """Take over what the alert store holds open and a lost state knew of, so that it ends when it no longer holds."""
+        known = {self._id(finding) for finding in self.partition.open()}
+        for name, household, finding in self._alerts.open():
+            row = self.rows.of(household)
+            if name in known or name in self._owed.over or row is None or not self.rows.active[row]:
+                continue
+            mine = replace(finding, row=row)
+            if self._id(mine) != name or self.partition.adopt(mine):
+                continue
+            newer = (one for one in self.partition.open() if (one.row, one.kind, one.severity) == _key(mine))
+            if any(one.onset > mine.onset for one in newer):
+                self._owed.cleared(name, now)
+        self._adopted = True
 
     # --- for the pages -------------------------------------------------------------------------------------------------
 
@@ -279,6 +329,10 @@ class Pipeline:
             }
 
 
-def _plain(finding: Finding) -> dict[str, Any]:
-    fields = ("row", "kind", "severity", "onset", "raised_at", "reason", "cleared_at")
-    return {name: getattr(finding, name) for name in fields} | {"evidence": dict(finding.evidence)}
+def _newest(partition: Partition) -> float:
+    """Return the latest moment of which it knows anything."""
+    return float(np.fmax.reduce(np.fmax(partition.known_until(), partition.heard()), initial=0.0))
+
+
+def _key(finding: Finding) -> tuple[int, str, str]:
+    return finding.row, finding.kind, finding.severity

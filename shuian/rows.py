@@ -28,47 +28,67 @@ class Rows:
         self.households: list[str] = list(households)
         self._row = {household: row for row, household in enumerate(self.households)}
         self.active: list[bool] = [False] * len(self.households)
+        self.active_since: list[float] = [0.0] * len(self.households)
+        """When this process first found the row active, seconds since 1970; 0: it is not active."""
         self.zones: list[ZoneInfo] = [ZoneInfo("UTC")] * len(self.households)
         self.period_s: list[int] = [3600] * len(self.households)
+        self.resolution_l: list[float] = [1.0] * len(self.households)
         self._by_device: dict[str, list[Bound]] = {}
         self.bindings = FixedBindings(())
 
-    def refresh(self, bound: Sequence[Bound], now: datetime) -> list[Bound]:
-        """Take the registry's devices; return one `Bound` for each household that got a new row, in row order."""
-        self._by_device = {}
-        new = []
+    def refresh(self, bound: Sequence[Bound], now: datetime) -> None:
+        """Take the registry's devices as they are `now`; households that are new get the next rows."""
+        by_device: dict[str, list[Bound]] = {}
         for one in bound:
-            self._by_device.setdefault(one.binding.device, []).append(one)
+            by_device.setdefault(one.binding.device, []).append(one)
             if one.household not in self._row:
-                self._row[one.household] = len(self.households)
-                self.households.append(one.household)
-                self.active.append(False)
-                self.zones.append(ZoneInfo(one.tz))
-                self.period_s.append(one.binding.period_s)
-                new.append(one)
-        self.active = [False] * len(self.households)
+                self._add(one)
+        active = [False] * len(self.households)
         for one in bound:
-            row = self._row[one.household]
+            row, b = self._row[one.household], one.binding
             self.zones[row] = ZoneInfo(one.tz)
-            if one.binding.consented and (one.binding.valid_to is None or now < one.binding.valid_to):
-                self.active[row] = True
-                self.period_s[row] = one.binding.period_s
+            if b.consented and b.valid_from <= now and (b.valid_to is None or now < b.valid_to):
+                active[row] = True
+                self.period_s[row], self.resolution_l[row] = b.period_s, b.resolution_l
+        self.active_since = [
+            (since or now.timestamp()) if on else 0.0 for since, on in zip(self.active_since, active, strict=True)
+        ]
+        self._by_device, self.active = by_device, active
         self.bindings = FixedBindings([one.binding for one in bound])
-        return new
+
+    def _add(self, one: Bound) -> None:
+        self._row[one.household] = len(self.households)
+        self.households.append(one.household)
+        self.active.append(False)
+        self.active_since.append(0.0)
+        self.zones.append(ZoneInfo(one.tz))
+        self.period_s.append(one.binding.period_s)
+        self.resolution_l.append(one.binding.resolution_l)
 
     def of(self, household: str) -> int | None:
         """Return the household's row, None if it has none."""
         return self._row.get(household)
 
     def at(self, device: str, measured_ms: int) -> tuple[int, Binding] | None:
-        """Return (row, binding) of the device at that time, None if it fed no household then."""
+        """Return (row, binding) of the device at that time; None: it fed no household then, or that one did not agree."""
         time = datetime.fromtimestamp(measured_ms / 1000, UTC)
         for one in self._by_device.get(device, ()):
             b = one.binding
-            if b.valid_from <= time and (b.valid_to is None or time < b.valid_to):
+            if b.consented and b.valid_from <= time and (b.valid_to is None or time < b.valid_to):
                 return self._row[one.household], b
         return None
 
     def devices(self, household: str) -> list[Binding]:
         """Return the household's bindings, past ones too."""
         return [one.binding for found in self._by_device.values() for one in found if one.household == household]
+
+    def unwatched(self) -> set[str]:
+        """Return the devices that belong to no active household now."""
+        fed = {d for d, found in self._by_device.items() if any(self.active[self._row[one.household]] for one in found)}
+        return set(self._by_device) - fed
+
+    def sources(self) -> list[Binding]:
+        """Return the bindings, past ones too, of households that are active."""
+        return [
+            one.binding for found in self._by_device.values() for one in found if self.active[self._row[one.household]]
+        ]

@@ -22,12 +22,15 @@ from fastapi import FastAPI
 
 from alerts import channels, database, texts
 from alerts.access import new_link
+from alerts.errors import DatabaseError
 from alerts.outbox import Dispatcher
 from alerts.store import Store
 from alerts.web import app as web
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
 from ingest.bindings import Binding
+from ingest.errors import StoreError
+from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian.broker import BrokerError, EmbeddedBroker
@@ -45,11 +48,18 @@ DEMO_MARK = "DEMO"
 
 BEHIND = 1000
 """Batches not yet judged from which on the service is not well."""
+MOST_SKEW_S = 60.0
+"""A jump of this machine's clock beyond which what it dates and when it calls are not to be trusted. [s]"""
 
 
 def wall_clock() -> datetime:
     """Return the time by this machine's clock, UTC."""
     return datetime.now(UTC)
+
+
+def since_boot_s() -> float:
+    """Return seconds by a clock that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -75,8 +85,13 @@ def want_port(host: str, port: int, setting: str) -> None:
 @contextlib.contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold the data folder: two services on one SQLite folder would both believe they are the only writer."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a")
+    except OSError as trouble:
+        what = f"{folder} cannot be written to: {(trouble.strerror or str(trouble)).lower()}"
+        raise Trouble(what, "free some space, or give this user the right to write there") from None
+    with lock as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -101,33 +116,60 @@ class Judge(threading.Thread):
         self._pipeline = pipeline
         self.news = threading.Event()
         self._end = threading.Event()
-        self.trouble: str | None = None
-        self.failures = 0
+        self._judging: str | None = None
+        self._saving: str | None = None
+        self._failures = 0
+
+    @property
+    def trouble(self) -> str | None:
+        """What does not work at the moment, None: all does."""
+        return self._judging or self._saving
 
     def run(self) -> None:
         """Work when there is news, and once a second for the clock."""
         while not self._end.is_set():
+            self.news.wait(1.0)
+            self.news.clear()
             try:
-                self.news.wait(1.0)
-                self.news.clear()
                 while self._pipeline.work():
                     if self._end.is_set():
                         break
-                self._pipeline.save_if_due()
-                self.trouble = None
+                self._failures, self._judging = 0, None
+                self._save_if_due()
             except Exception as trouble:
-                self.failures += 1
-                self.trouble = f"{type(trouble).__name__}: {trouble}"
+                self._failures += 1
+                self._judging = f"judging fails and is tried again: {_said(trouble)}"
                 log.exception("judging failed; it is tried again")
-                self._end.wait(min(30.0, 0.5 * 2 ** min(self.failures, 6)))
+                self._end.wait(min(30.0, 0.5 * 2 ** min(self._failures, 6)))
+
+    def _save_if_due(self) -> None:
+        """Write the state; while that fails the journal grows, but people are told all the same."""
+        try:
+            if self._pipeline.save_if_due():
+                self._saving = None
+        except (OSError, StoreError) as trouble:
+            log.exception("the state of the detectors could not be written; it is tried again")
+            self._saving = f"the state of the detectors cannot be written: {_said(trouble)}"
 
     def end(self) -> None:
         """Stop after the present step and write the state."""
         self._end.set()
         self.news.set()
         self.join(30)
-        with contextlib.suppress(OSError):
+        if self.is_alive():
+            log.error(
+                "judging did not end in time; the journal since the last snapshot is read again at the next start"
+            )
+            return
+        try:
             self._pipeline.save()
+        except (OSError, StoreError):
+            log.exception("the state of the detectors could not be written; the journal is read again instead")
+
+
+def _said(trouble: Exception) -> str:
+    """Return an error's kind and first line: the statement that failed, with its values, is not for a page."""
+    return f"{type(trouble).__name__}: {str(trouble).partition(chr(10))[0]}"
 
 
 class LiveBindings:
@@ -147,7 +189,10 @@ class Service:
     def __init__(self, config: Config, clock: Callable[[], datetime] = wall_clock, demo: bool = False) -> None:
         self.config, self.clock, self.demo = config, clock, demo
         self.broker_url = ""
-        self.started = time.monotonic()
+        self.started = since_boot_s()
+        self._skew_at_start_s = self._skew_s()
+        self.sources: dict[str, Source] = {}
+        self._timer_trouble: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @contextlib.asynccontextmanager
@@ -156,22 +201,33 @@ class Service:
         folder = self.config.service.data
         if (folder / DEMO_MARK).exists() and not self.demo:
             raise BadInput(f"{folder} belongs to a demo", "give a service of its own a data folder of its own")
+        if self.clock() < PLAUSIBLE_FROM:
+            raise Trouble(f"the clock of this machine says {self.clock():%Y-%m-%d}", "set it (NTP), then start again")
         web_at = self.config.web
         want_port(web_at.host, web_at.port, "--port" if self.demo else "web.port =")
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as held:
             held.enter_context(only_one(folder))
-            self.readings = SqliteStore(folder / "readings")
-            held.callback(self.readings.close)
-            self.engine = database.open(folder / "people.sqlite")
-            held.callback(self.engine.dispose)
+            try:
+                self.readings = SqliteStore(folder / "readings")
+                held.callback(self.readings.close)
+                self.engine = database.open(folder / "people.sqlite")
+                held.callback(self.engine.dispose)
+            except (StoreError, DatabaseError) as trouble:
+                raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
             self.words = texts.load()
             self.store = Store(self.engine, self.config.policy)
             self.dispatcher = self._dispatcher()
             self.desk = CaseDesk(self.store, self.clock, self.wake)
             self.registry = PeopleRegistry(self.engine)
             self.pipeline = Pipeline(
-                self.readings, self.registry, self.desk, self.config.detect, folder / "detect.npz", self.clock
+                self.readings,
+                self.registry,
+                self.desk,
+                self.config.detect,
+                folder / "detect.npz",
+                self.clock,
+                self._listening,
             )
             self.judge = Judge(self.pipeline)
             self.sources = {one.name: self._source(one) for one in self._brokers(held)}
@@ -230,6 +286,12 @@ class Service:
         entry = {"name": "embedded", "host": "127.0.0.1", "port": broker.port}
         return [BrokerSettings(**broker_defaults(self.config.service.site, entry))]
 
+    def _listening(self) -> bool:
+        return all(source.connected and source.trouble is None for source in self.sources.values())
+
+    def _skew_s(self) -> float:
+        return self.clock().timestamp() - since_boot_s()
+
     def _source(self, settings: BrokerSettings) -> Source:
         return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set)
 
@@ -254,8 +316,10 @@ class Service:
             try:
                 if await asyncio.to_thread(self.store.fire_due, self.clock()):
                     self.dispatcher.wake()
-            except Exception:
+                self._timer_trouble = self.store.trouble
+            except Exception as trouble:
                 log.exception("timers failed; they are tried again")
+                self._timer_trouble = f"clocks of cases cannot be read: {_said(trouble)}"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
 
@@ -263,11 +327,26 @@ class Service:
         """Return what `/healthz` and the operator's page say of the service itself."""
         behind = self.readings.newest_seq() - self.pipeline.cursor
         checks = [
-            Check("broker", source.connected, f"{name}: {source.status}") for name, source in self.sources.items()
+            Check("broker", source.connected and source.trouble is None, f"{name}: {source.status}")
+            for name, source in self.sources.items()
         ]
-        checks.append(Check("pipeline", self.judge.trouble is None and behind < BEHIND, self.judge.trouble or "ok"))
-        counts = self.readings.counts() | {"behind": behind, "up_s": round(time.monotonic() - self.started)}
+        judging = self.judge.trouble or (f"{behind} batches wait" if behind >= BEHIND else self._left_out())
+        checks.append(_check("pipeline", judging))
+        checks.append(_check("dispatcher", self.dispatcher.trouble))
+        checks.append(_check("timers", self._timer_trouble))
+        jumped_s = self._skew_s() - self._skew_at_start_s
+        jumped = f"the clock of this machine jumped by {jumped_s:+.0f} s: set it right, then start the service again"
+        checks.append(_check("clock", jumped if abs(jumped_s) > MOST_SKEW_S else None))
+        counts = self.readings.counts() | {"behind": behind, "up_s": round(since_boot_s() - self.started)}
         return Health(tuple(checks), counts)
+
+    def _left_out(self) -> str | None:
+        number = len(self.pipeline.left_out)
+        return f"{number} batches could not be judged and were left out: see the log" if number else None
+
+
+def _check(name: str, trouble: str | None) -> Check:
+    return Check(name, trouble is None, trouble or "ok")
 
 
 async def serve(config: Config, stop: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
+from datetime import tzinfo
 from email import message_from_bytes, policy
 from pathlib import Path
 from types import TracebackType
@@ -77,13 +78,16 @@ class Gateways:
         On 127.0.0.1.
     secret : str
         The one that webhooks are signed with.
+    zone : tzinfo, optional
+        In which the page tells times; this machine's if not given.
     """
 
     def __init__(
-        self, folder: Path, smtp_port: int = 0, http_port: int = 0, secret: str = "", faults: Faults | None = None
+        self, folder: Path, smtp_port: int = 0, http_port: int = 0, secret: str = "", faults: Faults | None = None,
+        zone: tzinfo | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.smtp_port, self.http_port, self.secret = folder, smtp_port, http_port, secret
-        self.faults = faults or Faults()
+        self.faults, self.zone = faults or Faults(), zone
         self._chance = random.Random(0)
         self._ends = contextlib.AsyncExitStack()
 
@@ -170,7 +174,7 @@ async def _smtp(gateways: Gateways, port: int) -> AsyncIterator[int]:
 
 def _app(gateways: Gateways) -> FastAPI:
     app = FastAPI(title="Shuian gateways", docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(pages.router(gateways.inbox))
+    app.include_router(pages.router(gateways.inbox, gateways.zone))
 
     @app.post("/hook/{recipient}")
     async def hook(recipient: str, request: Request) -> dict[str, bool]:

@@ -73,7 +73,7 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
     )
     rows = conn.execute(query).all()
     ids = [(row.realm, row.id) for row in rows]
-    signs, since, due = _signs(conn, ids), _owned_since(conn, ids), _next_due(conn, ids)
+    signs, since, due, asked = _signs(conn, ids), _owned_since(conn, ids), _next_due(conn, ids), _asked(conn, ids)
     return [
         CaseCard(
             realm=row.realm,
@@ -90,7 +90,9 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
             outcome=row.outcome,
             outcome_reason=row.outcome_reason,
             signs=tuple(signs[row.realm, row.id]),
-            next_due=due.get((row.realm, row.id)),
+            next_due=due[row.realm, row.id][0],
+            next_step=due[row.realm, row.id][1],
+            asked=tuple(asked[row.realm, row.id]),
         )
         for row in rows
     ]
@@ -108,7 +110,7 @@ def _signs(conn: Connection, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, 
     of_cases = _of(findings.c.realm, findings.c.case_id, ids)
     signs: dict[tuple[str, str], list[Sign]] = defaultdict(list)
     for row in conn.execute(select(findings).where(of_cases).order_by(findings.c.raised_at.desc())):
-        sign = Sign(row.kind, row.severity, row.reason, row.evidence, row.onset, row.raised_at, row.cleared_at)
+        sign = Sign(row.id, row.kind, row.severity, row.reason, row.evidence, row.onset, row.raised_at, row.cleared_at)
         signs[row.realm, row.case_id].append(sign)
     for found in signs.values():
         found.sort(key=lambda sign: SEVERITIES.index(sign.severity))  # stable: the newest first among equals
@@ -123,11 +125,30 @@ def _owned_since(conn: Connection, ids: Sequence[tuple[str, str]]) -> dict[tuple
     return {(realm, case_id, worker): at for realm, case_id, worker, at in rows if at is not None}
 
 
-def _next_due(conn: Connection, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], datetime]:
-    due = select(timers.c.realm, timers.c.case_id, func.min(timers.c.due_at)).where(
-        _of(timers.c.realm, timers.c.case_id, ids)
+def _next_due(
+    conn: Connection, ids: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[datetime | None, str | None]]:
+    """Return when the first timer of each case is due, and which one that is."""
+    first: dict[tuple[str, str], tuple[datetime | None, str | None]] = defaultdict(lambda: (None, None))
+    of_cases = _of(timers.c.realm, timers.c.case_id, ids)
+    for row in conn.execute(select(timers).where(of_cases).order_by(timers.c.due_at.desc(), timers.c.kind.desc())):
+        first[row.realm, row.case_id] = (row.due_at, row.kind)
+    return first
+
+
+def _asked(conn: Connection, ids: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """Return the names of who was offered each case; an offer that was withdrawn again counts: it was sent."""
+    rows = conn.execute(
+        select(offers.c.realm, offers.c.case_id, workers.c.name)
+        .join(workers, workers.c.id == offers.c.worker)
+        .where(_of(offers.c.realm, offers.c.case_id, ids))
+        .order_by(offers.c.offered_at, offers.c.id)
     )
-    return {(realm, case_id): at for realm, case_id, at in conn.execute(due.group_by(timers.c.realm, timers.c.case_id))}
+    asked: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for realm, case_id, name in rows:
+        if name not in asked[realm, case_id]:
+            asked[realm, case_id].append(name)
+    return asked
 
 
 def case(conn: Connection, case_id: str, now: datetime, *where: ColumnElement[bool]) -> CaseView | None:
@@ -151,6 +172,16 @@ def case(conn: Connection, case_id: str, now: datetime, *where: ColumnElement[bo
         offered_to=frozenset(conn.scalars(live_offer)),
         undo=undo_of(conn, card),
     )
+
+
+def place(conn: Connection, household: str) -> tuple[str, ...]:
+    """Return the names of the areas a household lies in, the widest first, without our own grids: as on an envelope."""
+    above: list[Row[Any]] = []
+    area = conn.scalar(select(households.c.area).where(households.c.id == household))
+    while area is not None and area not in {row.id for row in above}:
+        above.append(conn.execute(select(areas).where(areas.c.id == area)).one())
+        area = above[-1].parent
+    return tuple(row.name for row in reversed(above) if row.kind != "grid")
 
 
 def undo_of(conn: Connection, card: CaseCard) -> Undo | None:
@@ -199,7 +230,11 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
             notices,
             func.coalesce(workers.c.name, contacts.c.name, notices.c.recipient).label("name"),
             func.coalesce(workers.c.role, notices.c.recipient_kind).label("role"),
+            *HOME,
         )
+        .join(cases, and_(cases.c.realm == notices.c.realm, cases.c.id == notices.c.case_id))
+        .join(households, households.c.id == cases.c.household)
+        .join(areas, areas.c.id == households.c.area)
         .outerjoin(workers, and_(notices.c.recipient_kind != "contact", workers.c.id == notices.c.recipient))
         .outerjoin(contacts, and_(notices.c.recipient_kind == "contact", contacts.c.id == notices.c.recipient))
         .where(*where)
@@ -211,6 +246,8 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
 
 def _told(row: Row[Any]) -> Told:
     return Told(
+        case_id=row.case_id,
+        home=home_of(row),
         role=row.role,
         name=row.name,
         channel=row.channel,
@@ -219,14 +256,18 @@ def _told(row: Row[Any]) -> Told:
         created_at=row.created_at,
         done_at=row.done_at,
         attempts=row.attempts,
+        error=row.last_error,
     )
 
 
 def _events(conn: Connection, card: CaseCard) -> tuple[CaseEvent, ...]:
     of_case = and_(case_events.c.realm == card.realm, case_events.c.case_id == card.id)
     rows = conn.execute(select(case_events).where(of_case).order_by(case_events.c.n)).all()
-    names = _names(conn, {row.actor for row in rows})
-    return tuple(CaseEvent(row.n, row.at, row.kind, names.get(row.actor), row.data) for row in rows)
+    names = _names(conn, {row.actor for row in rows} | {row.data.get("recipient", "") for row in rows})
+    return tuple(
+        CaseEvent(row.n, row.at, row.kind, names.get(row.actor), row.data, names.get(row.data.get("recipient", "")))
+        for row in rows
+    )
 
 
 def _names(conn: Connection, actors: Iterable[str]) -> dict[str, str]:

@@ -1,14 +1,15 @@
 """The operator's overview: what waits, what was delivered, what is not watched."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, not_, or_, select
 from sqlalchemy.sql import ColumnElement
 
-from alerts.queries.cases import HOME, home_of, open_cards, told
+from alerts.queries.cases import HOME, PAGE, home_of, open_cards, told
 from alerts.queries.models import SEVERITIES, CaseCard, Home, Told
-from alerts.schema import absences, areas, consents, devices, findings, households, notices, residents
+from alerts.schema import absences, areas, consents, devices, findings, households, notices, residents, shifts
 
 NoticeRow = Told
 
@@ -43,6 +44,14 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwatched:
+    """A registered home about which nothing can be known; `why` is ``no_consent`` or ``no_meter``."""
+
+    home: Home
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """One look at everything."""
 
@@ -53,8 +62,13 @@ class Overview:
     notices: tuple[NoticeRow, ...]
     undelivered: int
     """Notices of the last day that nobody can have read: failed, expired, or waiting longer than a minute."""
+    lost: tuple[NoticeRow, ...]
+    """The newest of those."""
     away: tuple[Absence, ...]
     silent: tuple[SilentMeter, ...]
+    unwatched: tuple[Unwatched, ...]
+    unstaffed: tuple[str, ...]
+    """Areas with homes to watch for which nobody is on shift now."""
     suppressed: tuple[Suppressed, ...]
 
     @property
@@ -71,16 +85,19 @@ class Overview:
 
 def overview(conn: Connection, now: datetime, notices_shown: int = 20) -> Overview:
     """Return what the console shows."""
-    day = now - timedelta(days=1)
+    lost = _undelivered(now - timedelta(days=1), now)
     return Overview(
         homes=_homes(conn, now),
         queue=tuple(sorted(open_cards(conn), key=by_breach)),
         technical=tuple(open_cards(conn, stream="technical")),
         notices=tuple(told(conn, newest_first=True, most=notices_shown)),
-        undelivered=conn.scalar(select(func.count()).select_from(notices).where(_undelivered(day, now))) or 0,
+        undelivered=conn.scalar(select(func.count()).select_from(notices).where(lost)) or 0,
+        lost=tuple(told(conn, lost, newest_first=True, most=notices_shown)),
         away=_away(conn, now),
         silent=_silent(conn),
-        suppressed=_suppressed(conn, day),
+        unwatched=_unwatched(conn, now),
+        unstaffed=_unstaffed(conn, now),
+        suppressed=_suppressed(conn, now - timedelta(days=1)),
     )
 
 
@@ -100,13 +117,50 @@ def _consented(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _homes(conn: Connection, now: datetime) -> int:
-    bound = exists().where(
+def _metered(now: datetime) -> ColumnElement[bool]:
+    return exists().where(
         devices.c.household == households.c.id,
         devices.c.valid_from <= now,
         or_(devices.c.valid_to.is_(None), devices.c.valid_to > now),
     )
-    return conn.scalar(select(func.count()).select_from(households).where(bound, _consented(now))) or 0
+
+
+def _homes(conn: Connection, now: datetime) -> int:
+    watched = select(func.count()).select_from(households).where(_metered(now), _consented(now))
+    return conn.scalar(watched) or 0
+
+
+def _unwatched(conn: Connection, now: datetime) -> tuple[Unwatched, ...]:
+    query = (
+        select(*HOME, _consented(now).label("consented"))
+        .join(areas, areas.c.id == households.c.area)
+        .where(not_(and_(_metered(now), _consented(now))))
+        .order_by(households.c.id)
+        .limit(PAGE)
+    )
+    return tuple(Unwatched(home_of(row), "no_meter" if row.consented else "no_consent") for row in conn.execute(query))
+
+
+def _unstaffed(conn: Connection, now: datetime) -> tuple[str, ...]:
+    """Return the names of areas whose homes are watched while neither they nor an area above them has a shift."""
+    parents: dict[str, str | None] = {row.id: row.parent for row in conn.execute(select(areas.c.id, areas.c.parent))}
+    on_shift = set(conn.scalars(select(shifts.c.area).where(shifts.c.start <= now, shifts.c.end > now)))
+    watched = conn.execute(
+        select(areas.c.id, areas.c.name)
+        .distinct()
+        .join(households, households.c.area == areas.c.id)
+        .where(_metered(now), _consented(now))
+        .order_by(areas.c.id)
+    )
+    return tuple(name for area, name in watched if not on_shift & _upwards(area, parents))
+
+
+def _upwards(area: str | None, parents: Mapping[str, str | None]) -> set[str]:
+    up: set[str] = set()
+    while area is not None and area not in up:
+        up.add(area)
+        area = parents.get(area)
+    return up
 
 
 def _undelivered(since: datetime, now: datetime) -> ColumnElement[bool]:

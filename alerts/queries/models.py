@@ -51,6 +51,7 @@ class Resident:
 class Sign:
     """A finding of the case; `reason` and `evidence` become one sentence."""
 
+    id: str
     kind: str
     severity: str
     reason: str
@@ -80,6 +81,10 @@ class CaseCard:
     signs: tuple[Sign, ...]
     next_due: datetime | None
     """When the next step falls due by itself, such as telling the next person."""
+    next_step: str | None
+    """Which step that is: the name of a timer of `alerts.casefile`."""
+    asked: tuple[str, ...]
+    """Names of the workers who were asked to take the case, in that order."""
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:
@@ -95,8 +100,10 @@ class CaseCard:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One notice: who was told over which channel, and what is known of its delivery."""
+    """One notice: who was told what over which channel, and what is known of its delivery."""
 
+    case_id: str
+    home: Home
     role: str  # worker, lead, operator, contact
     name: str
     channel: str
@@ -105,6 +112,8 @@ class Told:
     created_at: datetime
     done_at: datetime | None
     attempts: int
+    error: str | None
+    """What the channel said when it last failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,8 @@ class CaseEvent:
     kind: str
     actor: str | None
     data: Mapping[str, Any]
+    whom: str | None
+    """The name of who was to be told, when the line is about a notice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from alerts.registry.lookups import (
     Person,
     absent,
     bindings,
+    channels_used,
     consented,
     household_zone,
     person,
@@ -17,6 +18,6 @@ from alerts.registry.reading import Registry, read
 from alerts.registry.sheets import Fault, RegistryError
 
 __all__ = [
-    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "bindings", "consented",
-    "household_zone", "person", "plan", "read", "roster", "still_agreed", "version",
+    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "bindings",
+    "channels_used", "consented", "household_zone", "person", "plan", "read", "roster", "still_agreed", "version",
 ]  # fmt: skip

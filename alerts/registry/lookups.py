@@ -138,12 +138,13 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
 
     The shift is the one of the nearest area up the tree that has one now (of several, the one that began last); its
     lead, or the nearest lead of those areas.  Without consent to the community nobody of it is on the ladder, and of
-    the family only contacts whom their resident agreed to.
+    the family only contacts whom their resident agreed to.  Operators are those of these areas, or else all.
     """
     people = list(conn.scalars(select(residents.c.id).where(residents.c.household == household)))
     family = tuple(_family_of(conn, people, now))
     up = list(_areas_up(conn, household))
-    operators = tuple(_workers(conn, up, "operator"))
+    # Whom nobody of one's own area can tell, an operator of another hears: one installation, one house.
+    operators = tuple(_workers(conn, up, "operator") or _every_operator(conn))
     if not consented(conn, household, "community", now):
         return Roster(family=family, operators=operators)
     shift = _shift(conn, up, now)
@@ -153,6 +154,12 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
         return Roster(lead=nearest, family=family, operators=operators)
     owner, backup, lead = shift
     return Roster(owner, backup, lead or nearest, family, operators)
+
+
+def channels_used(conn: Connection) -> set[str]:
+    """Return the channels by which people of the registry want to be told."""
+    told = select(workers.c.channel).where(workers.c.role != "former").union(select(contacts.c.channel))
+    return set(conn.scalars(told))
 
 
 def _family_of(conn: Connection, people: list[str], now: datetime) -> list[str]:
@@ -189,6 +196,10 @@ def _shift(conn: Connection, up: list[str], now: datetime) -> tuple[str, str | N
         return None
     near = min(running, key=lambda row: up.index(row.area))  # the first of equals: the one that began last
     return near.owner, near.backup, near.lead
+
+
+def _every_operator(conn: Connection) -> list[str]:
+    return list(conn.scalars(select(workers.c.id).where(workers.c.role == "operator").order_by(workers.c.id)))
 
 
 def _workers(conn: Connection, up: list[str], role: str) -> list[str]:

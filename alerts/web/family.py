@@ -156,7 +156,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         sentence=words.t(f"page.f.{says.key}.sentence", **params),
         more=words.t(f"page.f.{says.key}.more"),
         why=words.sign("family", case.signs[0], view.home.zone) if case and case.owner is None and case.signs else None,
-        next_at=words.clock(case.next_due, view.home.zone) if case and case.next_due else None,
+        next_step=_next_step(visit, case) if case else None,
         may_answer=case is not None and case.severity == "amber" and case.owner is None,
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
@@ -164,6 +164,14 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         too_late=too_late,
         tap=new_tap(),
     )
+
+
+def _next_step(visit: Visit, card: queries.CaseCard) -> str | None:
+    """Say what follows by itself, and when: that the case is not forgotten."""
+    if card.next_due is None:
+        return None
+    step = card.next_step if card.owner is None else "follow"
+    return visit.words.t(f"page.f.next.{step}", clock=visit.words.clock(card.next_due, card.home.zone))
 
 
 def _heard(visit: Visit, water: Water) -> str:

@@ -1,5 +1,6 @@
 """Words of one page in one language: what templates call to turn values into text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -51,6 +52,10 @@ class Words:
         """Return how long."""
         return self.texts.duration(self.lang, seconds)
 
+    def join(self, words: Iterable[str]) -> str:
+        """Return several names as one phrase."""
+        return self.t("page.join").join(words)
+
     def since(self, moment: datetime) -> str:
         """Return how long ago `moment` was."""
         return self.duration(max(0.0, (self.now - moment).total_seconds()))
@@ -73,11 +78,7 @@ class Words:
 
     def address(self, home: Home) -> str:
         """Return building, riser, floor and door in the order in which one walks."""
-        riser, floor = (
-            self.t(f"page.address.{name}", n=value) if value and value.lstrip("-").isdigit() else value
-            for name, value in (("riser", home.riser), ("floor", home.floor))
-        )
-        return " ".join(part for part in (home.building, riser, floor, home.door) if part)
+        return self.texts.address(self.lang, home.building, home.riser, home.floor, home.door)
 
     def sign(self, part: str, sign: Sign, zone: ZoneInfo) -> str:
         """Return ``title`` or ``sentence`` of a finding.
@@ -97,9 +98,14 @@ class Words:
         key = f"page.{family}.{code}"
         return self.t(key) if self.texts.has(key) else code
 
-    def event(self, event: CaseEvent) -> str:
+    def event(self, event: CaseEvent, card: CaseCard) -> str:
         """Return one line of a case's history: who did what, and how or why."""
         kind = f"timer.{event.data['timer']}" if "timer" in event.data else event.kind
+        if (sign := next((s for s in card.signs if s.id == event.data.get("finding")), None)) is not None:
+            title, level = self.sign("title", sign, card.home.zone), self.t(f"page.level.{sign.severity}")
+            return self.t(f"page.event.sign.{event.kind}", title=title, level=level)
+        if event.kind == "undeliverable" and event.whom:
+            return self.t("page.event.undeliverable_to", name=event.whom)
         what = self.code("event", kind)
         if "code" in event.data:
             what = self.t("page.event.more", what=what, more=self.code("outcome", event.data["code"]))

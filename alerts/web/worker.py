@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from alerts import access, queries
 from alerts.schema import cases
-from alerts.web import actions, charts
+from alerts.web import actions, charts, signs
 from alerts.web.ports import Day
 from alerts.web.site import Refused, Visit, Visiting
 
@@ -82,7 +82,9 @@ def call_for_help(case_id: str, visit: Visiting) -> Response:
     """Somebody needs help: the ambulance first."""
     session = visit.must_be("worker")
     view = _view(visit, session, case_id)
-    return visit.page("w_help", case=view, tap=new_tap(), drill=view.card.realm == "drill")
+    with visit.site.looking() as conn:
+        place = queries.place(conn, view.card.home.id)
+    return visit.page("w_help", case=view, place=place, tap=new_tap(), drill=view.card.realm == "drill")
 
 
 @router.get("/w/me")
@@ -133,6 +135,8 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
     """Render a case for whoever may act on it."""
     card, words, zone = view.card, visit.words, view.card.home.zone
     days, water = visit.week(card.home.id), visit.water(card.home.id)
+    found = card.signs[0] if card.signs else None
+    sign = signs.as_it_stands(found, water, visit.now) if found and card.is_open else found
 
     def name(day: Day) -> str:
         return words.day(day.date, zone)
@@ -144,6 +148,8 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
         part="parts/case.html",
         title=words.headline(card),
         case=view,
+        sign=sign,
+        renewed=sign is not found,
         others=card.other_signs,
         zone=zone,
         drill=card.realm == "drill",

@@ -1,6 +1,7 @@
 """One page: every message, newest first, in Chinese or English; works without JavaScript, asks no other host."""
 
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import partial
 from importlib.resources import files
 from typing import Any
 
@@ -37,12 +38,12 @@ WORDS = {
 }  # fmt: skip
 
 
-def router(inbox: Inbox) -> APIRouter:
+def router(inbox: Inbox, zone: tzinfo | None = None) -> APIRouter:
     """Return the routes of the page and its two files."""
     here = files(__package__)
     css, js = (here / "gateways.css").read_bytes(), (here / "gateways.js").read_bytes()
     environment = Environment(loader=PackageLoader(__package__, "."), autoescape=True, undefined=StrictUndefined)
-    environment.filters["clock"] = _clock
+    environment.filters["clock"] = partial(_clock, zone)
     template = environment.get_template("gateways.html")
     routes = APIRouter()
 
@@ -70,8 +71,8 @@ def _language(request: Request, asked: str | None) -> str:
     return "en" if request.headers.get("accept-language", "zh").lower().startswith("en") else "zh"
 
 
-def _clock(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%m-%d %H:%M:%S}"
+def _clock(zone: tzinfo | None, seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds).astimezone(zone):%m-%d %H:%M:%S}"
 
 
 def _view(one: Any, words: dict[str, str]) -> dict[str, Any]:

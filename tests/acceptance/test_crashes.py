@@ -29,7 +29,7 @@ def test_a_broker_that_is_down_at_start_is_waited_for_and_said(tmp_path):
         at.service.kill()
         at.mosquitto.kill()
         at.start_service(wait=False)
-        health = until(lambda: at.health(), 40, "the pages without a broker")
+        health = until(at.health, 40, "the pages without a broker")
         broker = next(check for check in health["checks"] if check["name"] == "broker")
         assert not health["ok"]
         assert "waiting" in broker["detail"]

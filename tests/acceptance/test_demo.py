@@ -77,10 +77,18 @@ def test_the_walk_from_the_first_message_to_the_last_sentence(tmp_path, pictures
             worker.page.locator('summary:has-text("更多")').first.click()
             worker.tap("outcome:TAP_LEFT_OPEN")
             worker.sees("undo")
-            until(lambda: any("漏水" in m["text"] or "水龙头" in m["text"] for m in demo.messages("family-402")), 40, "news")
+            until(
+                lambda: any("漏水" in m["text"] or "水龙头" in m["text"] for m in demo.messages("family-402")),
+                40,
+                "news",
+            )
 
             # A fall: the first worker does not answer, the backup is asked a minute later.
-            until(lambda: any("紧急" in m["text"] for m in demo.messages("wang") if "301" in m["text"]), 300, "red for 301")
+            until(
+                lambda: any("紧急" in m["text"] for m in demo.messages("wang") if "301" in m["text"]),
+                300,
+                "red for 301",
+            )
             case_of(worker, "301")
             worker.picture("worker-case-red")
             worker.picture("worker-case-water", at="svg[role=img]")
@@ -114,7 +122,11 @@ def test_the_walk_from_the_first_message_to_the_last_sentence(tmp_path, pictures
             backup.page.goto(backup.page.url.split("?")[0] + "/help")
             backup.picture("worker-help")
             backup.tap("outcome:HELPED")
-            until(lambda: any("已到场协助" in m["text"] for m in demo.messages("family-301")), 40, "the family's last sentence")
+            until(
+                lambda: any("已到场协助" in m["text"] for m in demo.messages("family-301")),
+                40,
+                "the family's last sentence",
+            )
             daughter.picture("family-helped")
             phones = Person(browser, f"http://127.0.0.1:{demo.port + 1}/?lang=zh", pictures)
             phones.snap("phones-zh-phone")

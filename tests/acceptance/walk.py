@@ -93,7 +93,9 @@ class Person:
         self.complaints: list[str] = []
         self.pictures = pictures
         self.host = re.match(r"http://[^/]+", link)[0]
-        self.page.on("request", lambda r: None if r.url.startswith((self.host, "data:")) else self.foreign.append(r.url))
+        self.page.on(
+            "request", lambda r: None if r.url.startswith((self.host, "data:")) else self.foreign.append(r.url)
+        )
         self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.page.goto(link)
 

@@ -64,7 +64,7 @@ class Cases(RuleBasedStateMachine):
     def a_finding_is_raised(self, home, kind, severity):
         self.n += 1
         name = f"f-{self.n}"
-        self.raised[name] = (home, severity)
+        self.raised[name] = (home, severity, self.now)
         case = self.store.raise_finding(finding(name, severity, household=home, kind=kind, at=self.now), self.now)
         assert self.store.case("live", case).household == home
 
@@ -73,8 +73,8 @@ class Cases(RuleBasedStateMachine):
     def a_finding_comes_again(self, data):
         name = data.draw(st.sampled_from(sorted(self.raised)))
         before = self.everything()
-        home, severity = self.raised[name]
-        self.store.raise_finding(finding(name, severity, household=home, at=self.now), self.now)
+        home, severity, at = self.raised[name]
+        self.store.raise_finding(finding(name, severity, household=home, at=at), self.now)
         assert self.everything() == before
 
     @precondition(lambda self: self.raised)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from alerts import access, database, schema, texts
+from alerts import access, database, queries, schema, texts
 from alerts.cases import Accepted, OutcomeRecorded, State, Undone
 from alerts.channels import Outgoing, Result, email, webhook
 from alerts.outbox import Dispatcher, Settings
@@ -178,6 +178,26 @@ def test_an_offer_that_is_refused_for_good_goes_to_the_next_person_at_once(folde
     assert [(o.worker, o.state) for o in case.offers] == [("wang", "lapsed"), ("li", "lapsed"), ("zhao", "lapsed")]
     assert {"failed"} == {n.state for n in owed if n.template == "offer"}
     assert any(n.recipient == "ops" for n in owed)
+
+
+def test_when_nothing_at_all_gets_through_the_case_goes_up_to_the_end_and_the_console_says_so(folder):
+    async def scenario():
+        policy = Policy(red_offer_life_s=0.4, news_life_s=0.4, unattended_repeat_s=0.5)
+        async with street(folder, faults=Faults(error=1.0), policy=policy) as s:
+            case = await s.raised()
+            await s.until(lambda: s.store.case("live", case).state == State.UNATTENDED)
+            await asyncio.sleep(0.6)
+            await asyncio.to_thread(s.store.fire_due, wall_clock())
+            with database.reading(s.engine).connect() as conn:
+                console = queries.overview(conn, wall_clock())
+            return s.store.case("live", case), console, notices(s.engine)
+
+    case, console, owed = asyncio.run(scenario())
+    assert [(o.worker, o.rung) for o in case.offers[:3]] == [("wang", 0), ("li", 1), ("zhao", 2)]
+    assert case.loop >= 2
+    assert console.unowned == 1
+    assert console.undelivered >= 3
+    assert sum(n.template == "operator_unattended" for n in owed) >= 2
 
 
 def test_an_offer_whose_time_is_over_is_given_up_and_the_next_person_asked(folder):

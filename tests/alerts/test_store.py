@@ -293,3 +293,58 @@ def test_evidence_that_json_cannot_hold_never_stops_an_alarm(store, engine):
     with engine.connect() as conn:
         kept = conn.scalar(select(schema.findings.c.evidence))
     assert kept == {"quiet_s": 50400.0, "volume_l": None, "sure": 1.0, "days": 7.0, "at": None}
+
+
+AWAY = ["household,start,end,by", "h1,2026-11-20T00:00Z,2026-11-30T00:00Z,daughter"]
+
+
+def test_an_absence_declared_while_the_case_is_open_is_not_called_water(engine, store, tmp_path):
+    red = opened(store)
+    delivered(engine, T0)
+    fill(engine, tmp_path / "away", absences=AWAY)
+    store.clear_finding("f-1", T0 + MINUTE, T0 + MINUTE)
+    assert store.case("live", red).state == State.AWAITING
+    assert not {"likely_well", "family_likely_well"} & {n.template for n in notices(engine)}
+
+
+def test_an_absence_declared_before_anybody_went_stands_down_and_says_why(engine, store, tmp_path):
+    opened(store, "amber")
+    delivered(engine, T0)
+    fill(engine, tmp_path / "away", absences=AWAY)
+    store.clear_finding("f-1", T0 + MINUTE, T0 + MINUTE)
+    assert store.open_cases() == []
+    assert {n.template for n in notices(engine) if n.recipient == "f1"} == {"family_ask", "family_declared_away"}
+
+
+def test_the_same_quiet_raised_again_after_its_absence_was_withdrawn_is_a_new_case(store, engine):
+    first = opened(store, "amber")
+    store.clear_finding("f-1", T0 + MINUTE, T0 + MINUTE)
+    again = finding(severity="amber", at=T0 + 5 * MINUTE)
+    second = store.raise_finding(again, T0 + 5 * MINUTE)
+    assert second not in (None, first)
+    assert store.raise_finding(again, T0 + 6 * MINUTE) == second
+    store.raise_finding(finding(severity="amber"), T0 + 6 * MINUTE)  # a replay tells the old story once more
+    store.clear_finding("f-1", T0 + MINUTE, T0 + 6 * MINUTE)
+    assert [case.id for case in store.open_cases()] == [second]
+    store.clear_finding("f-1", T0 + 7 * MINUTE, T0 + 7 * MINUTE)
+    assert store.open_cases() == []
+
+
+def test_monitored_only_and_nobody_else_agreed_the_operator_is_told_again_and_again(engine, store, tmp_path):
+    only = [SHEETS["consents"][0], "r1,monitor,,1,2026-01-01T08:00+08:00,resident,form,"]
+    elsewhere = [w.replace("operator,s1", "operator,s2") for w in SHEETS["workers"]]
+    fill(engine, tmp_path / "only", consents=only, workers=elsewhere, areas=[*SHEETS["areas"], "s2,,street,别处"])
+    case = opened(store)
+    assert store.case("live", case).state == State.UNATTENDED
+    store.fire_due(T0 + 5 * MINUTE)
+    assert [(n.template, n.recipient) for n in notices(engine)] == [("operator_unattended", "ops")] * 2
+
+
+def test_a_clock_that_cannot_ring_is_said_and_rings_when_it_can(store, engine, monkeypatch):
+    opened(store)
+    monkeypatch.setattr(store, "_fire", lambda *_, **__: 1 / 0)
+    assert store.fire_due(T0 + 10 * MINUTE) == 0
+    assert store.trouble == "clocks of cases cannot ring: ZeroDivisionError"
+    monkeypatch.undo()
+    assert store.fire_due(T0 + 10 * MINUTE) == 1
+    assert store.trouble is None

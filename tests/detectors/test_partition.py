@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from detectors.bins import News
 from detectors.cohort import shipped
 from detectors.errors import NewsError, RuleError, SnapshotError
+from detectors.findings import Finding
 from detectors.partition import Partition, Settings
 from detectors.quiet import QuietSettings
 from detectors.rules import parse
@@ -379,3 +380,46 @@ def test_broken_news_is_refused(wrong):
 def test_an_unknown_rule_is_refused_at_the_start():
     with pytest.raises(RuleError, match="12h-10l"):
         Partition(Settings(rules=("gut feeling",)), np.empty(0), np.empty(0))
+
+
+def test_absences_taken_anew_withdraw_those_that_are_gone_and_reach_rows_that_came_later():
+    part, at = lived()
+    part.set_absences([(0, at + 3600, at + 90 * 3600), (0, at + 3600, at + 40 * 3600)])
+    assert quiet(part.step(hours([0.0] * 20, at))) == []
+    part.grow(np.array([3600.0]), np.array([1.0]))
+    part.set_absences([(1, at, at + 3600)])
+    assert {s for s, _ in quiet(part.step(hours([0.0], at + 20 * 3600)))} == {"amber", "red"}
+
+
+def test_a_meter_that_reports_less_often_is_given_its_time():
+    part, _at = lived()
+    heard = part.heard()[0]
+    part.set_meters(np.array([86_400.0]), np.array([10.0]))
+    assert part.tick(heard + 25 * 3600, 0.0).raised == []
+    assert len(part.tick(heard + 27 * 3600, 0.0).raised) == 1
+    same = part.snapshot()
+    part.set_meters(np.array([86_400.0]), np.array([10.0]))
+    assert np.array_equal(part.snapshot()["quiet.done"], same["quiet.done"])
+
+
+def test_rows_that_are_not_watched_any_more_hold_nothing_and_may_begin_again():
+    part, at = lived()
+    part.step(hours([0.0] * 20, at))
+    assert "quiet" in {f.kind for f in part.drop({0})}
+    assert part.open() == []
+    assert {s for s, _ in quiet(part.step(hours([0.0], at + 20 * 3600)))} == {"amber", "red"}
+
+
+def test_a_finding_that_others_hold_open_ends_like_one_of_our_own():
+    part, at = lived()
+    silent = Finding(0, "meter_silent", "blue", at, at + 9 * 3600, "meter_silent", {})
+    assert part.adopt(silent)
+    assert not part.adopt(silent)
+    assert part.tick(at + 99 * 3600, 0.0).raised == []
+    assert [f.kind for f in part.step(hours([1.0], at)).cleared] == ["meter_silent"]
+
+
+def test_each_row_may_be_listened_to_since_a_time_of_its_own():
+    part = Partition(Settings(), np.array([3600.0, 3600.0]), np.ones(2))
+    found = part.tick(1e9, np.array([1e9 - 4 * 3600, 1e9 - 60])).raised
+    assert [(f.row, f.onset) for f in found] == [(0, 1e9 - 4 * 3600)]

@@ -45,13 +45,14 @@ def ingester(
     connected: bool = True,
     bindings: Bindings | None = None,
     on_commit: Callable[[], None] = lambda: None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Source]:
     """Run a source on `broker` for the time of the block."""
     source = Source(
         settings(broker.port(version), version=version),
         store,
         bindings or EveryDevice(),
-        lambda: datetime.now(UTC),
+        clock,
         on_commit,
     )
     source.start()

@@ -86,6 +86,8 @@ def test_a_store_that_fails_and_recovers_loses_nothing(broker: Broker, store: Sq
         for number in range(400):
             sender.send(*message(number))
         until(lambda: "cannot store" in source.status, what="trouble")
+        assert source.connected
+        assert source.trouble is not None  # a connection that nothing comes of is not health
         lock.close()
         until(lambda: stored(store) == 400, what="storing")
         assert source.status.startswith("connected to")
@@ -250,3 +252,16 @@ def test_a_source_can_be_stopped_while_its_broker_is_down(store: SqliteStore, tm
     with mosquitto(tmp_path, started=False) as broker, ingester(broker, store, connected=False) as source:
         pass
     assert source.status == "stopped"
+
+
+def test_with_a_clock_that_was_not_set_messages_wait_at_the_broker(broker: Broker, store: SqliteStore) -> None:
+    since_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+    clock = [since_1970]
+    with ingester(broker, store, clock=lambda: clock[0]) as source, publisher(broker) as sender:
+        sender.send(*message(1))
+        until(lambda: "the clock of this machine says 1970-01-01" in source.status, what="trouble")
+        assert stored(store) == 0
+        clock[0] = START + timedelta(days=3)
+        until(lambda: stored(store) == 1, what="storing")
+        assert source.trouble is None
+    assert store.counts()["rejected"] == 0

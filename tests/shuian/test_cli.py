@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from shuian import demo
+from shuian.service import free_port, only_one
+
 pytestmark = pytest.mark.slow
 
 
@@ -30,7 +33,10 @@ def call(*words, cwd, stdin=""):
         pytest.param(
             ["backtest", "--readings", "x", "--households", "y", "--out", "z"], 2, "no file at", "path", id="backtest"
         ),
-        pytest.param(["replay"], 2, "missing", "--help", id="missing argument"),
+        pytest.param(["replay"], 2, "missing", "shuian replay --help", id="missing argument"),
+        pytest.param(["user", "add"], 2, "missing", "shuian user add --help", id="missing name"),
+        pytest.param(["demo", "--port", "99999"], 2, "65533", "shuian demo --help", id="no such port"),
+        pytest.param(["init", "none/x.toml"], 1, "none/x.toml: no such file or directory", "path", id="no folder"),
     ],
 )
 def test_wrong_arguments_get_one_line_what_and_one_line_what_to_do(tmp_path, words, code, what, do):
@@ -76,6 +82,31 @@ def test_a_demo_never_touches_a_folder_that_is_not_its_own(tmp_path):
     done = call("demo", "--data", "mine", "--fresh", cwd=tmp_path)
     assert done.returncode == 2
     assert (tmp_path / "mine" / "letters.txt").exists()
+
+
+def test_a_demo_in_a_file_is_refused(tmp_path):
+    (tmp_path / "letters.txt").write_text("dear")
+    done = call("demo", "--data", "letters.txt", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "letters.txt is a file" in done.stderr
+
+
+def test_a_demo_that_runs_is_not_touched_by_a_second_one(tmp_path):
+    demo.prepare(tmp_path / "d", free_port(), fresh=False)
+    before = (tmp_path / "d" / "demo.json").read_text()
+    with only_one(tmp_path / "d"):
+        for more in ((), ("--fresh",)):
+            done = call("demo", "--data", "d", "--port", str(free_port()), *more, cwd=tmp_path)
+            assert done.returncode == 1
+            assert "another service runs" in done.stderr
+    assert (tmp_path / "d" / "demo.json").read_text() == before
+
+
+def test_replay_wants_the_broker_with_its_scheme(tmp_path):
+    (tmp_path / "x.csv").write_text("household_id,ts,volume_l\n")
+    done = call("replay", "x.csv", "--broker", "localhost", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "mqtt://127.0.0.1:1883" in done.stderr
 
 
 def test_serve_refuses_the_folder_of_a_demo(tmp_path):

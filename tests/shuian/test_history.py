@@ -4,7 +4,8 @@ import pytest
 
 from alerts.web.ports import Day
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
-from shuian.history import first_use, quarters
+from shuian.history import History, first_use, quarters
+from tests.shuian.street import HOUR, Street, bound
 
 
 def registers(*pairs):
@@ -46,3 +47,18 @@ def test_the_first_use_of_a_day_is_after_four_and_never_guessed():
     assert first_use(Day(date(2026, 11, 1), tuple(litres))) == 26 * 900
     holed = [None if q == 20 else v for q, v in enumerate(litres)]
     assert first_use(Day(date(2026, 11, 1), tuple(holed))) is None
+
+
+def test_the_charts_of_a_home_never_show_what_its_meter_told_in_another_one(tmp_path):
+    street = Street(tmp_path)
+    street.hours(5, drawn=9.0)
+    move = street.now + HOUR / 2
+    street.town.homes = [bound("h1", "m1", tz="UTC", valid_to=move), bound("h2", "m1", tz="UTC", valid_from=move)]
+    street.town.moved()
+    street.hours(3, drawn=5.0)
+    history = History(street.store, street.pipeline)
+    (new,), (old,) = (history.days(home, street.now, 1) for home in ("h2", "h1"))
+    assert set(new.litres[:24]) == {None}
+    assert sum(litres or 0.0 for litres in new.litres) == pytest.approx(10.0)
+    assert sum(litres or 0.0 for litres in old.litres) == pytest.approx(36.0)
+    street.store.close()

@@ -159,6 +159,7 @@ def quiet(household: str, severity: Severity = "red", at: datetime = NOW, name: 
     evidence = {
         "quiet_s": 48000.0, "last_use_at": last.timestamp(), "usual_s": 39600.0, "score": 2.7, "history_days": 56,
         "usual_return_at": (last + timedelta(hours=11)).timestamp(), "heard_at": (at - timedelta(minutes=10)).timestamp(),
+        "known_until_at": (at - timedelta(minutes=25)).timestamp(),
     }  # fmt: skip
     key = name or f"{household}-quiet-{severity}"
     return NewFinding(key, "live", household, "quiet", severity, last, at, "quiet", evidence)

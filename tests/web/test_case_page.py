@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -9,7 +10,7 @@ from sqlalchemy import select
 from alerts import schema
 from alerts.events import Accepted, Arrived, OutcomeRecorded, SetOff
 from alerts.web import actions
-from tests.web.neighbourhood import quiet
+from tests.web.neighbourhood import NOW, meter_silent, quiet, water
 
 
 def tap(visitor, case, do, number="1"):
@@ -56,6 +57,70 @@ def test_the_page_says_what_where_who_and_why(community):
     assert (
         page.index("太久没有用水") < page.index("幸福里 3 号楼") < page.index("谁在处理") < page.index('class="days"')
     )
+
+
+def plain(answer) -> str:
+    return answer.text.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_sentence_stays_true_while_the_hours_pass(community):
+    case = community.red("h1")
+    last = NOW - timedelta(hours=13, minutes=20)
+    visitor = community.visitor("worker", "w1")
+    community.later(hours=3)
+    community.readings.waters = {"h1": water(community.now, used=last)}
+    page = plain(visitor.get(f"/w/a/{case}"))
+    assert "已有 16 小时 20 分没有用水，最后一次：昨天 21:20。" in page
+    assert "（最近 13:30）" in page
+    assert "10:40 发现" in page
+    community.readings.waters = {"h1": water(community.now, used=last, known_until=NOW + timedelta(minutes=35))}
+    assert "已有 14 小时 20 分没有用水" in plain(visitor.get(f"/w/a/{case}"))  # it does not grow over what is not known
+    community.readings.waters = {"h1": water(community.now, used=community.now - timedelta(hours=1))}
+    page = plain(visitor.get(f"/w/a/{case}"))
+    assert "已有 13 小时 20 分没有用水" in page
+    assert "这是 10:40 发现时的情况" in page
+
+
+def test_a_case_that_has_ended_keeps_the_sentence_it_was_found_with(community):
+    case = community.accepted("h1")
+    community.later(hours=3)
+    community.tap(case, OutcomeRecorded("worker:w1", "HELPED"))
+    community.readings.waters = {"h1": water(community.now, used=NOW - timedelta(hours=13, minutes=20))}
+    assert "已有 13 小时 20 分没有用水" in plain(community.visitor("worker", "w1").get(f"/w/a/{case}"))
+
+
+def test_a_meter_that_stays_silent_is_silent_for_longer(community):
+    case = community.store.raise_finding(meter_silent("h4"), NOW)
+    community.readings.waters = {"h4": replace(water(NOW, None), heard_at=NOW - timedelta(hours=5))}
+    community.later(hours=2)
+    page = plain(community.visitor("operator", "w9").get(f"/c/case/{case}"))
+    assert "水表已有 7 小时没有消息，最后一次：05:40" in page
+
+
+def test_the_next_step_is_said_with_its_time_in_every_state(community):
+    case = community.red("h1")
+    visitor = community.visitor("worker", "w1")
+    page = visitor.get(f"/w/a/{case}").text
+    assert "10:50 前没有人接单，就请下一位" in page
+    assert "已问 王丽" in page
+    for do, step in (
+        ("accept", "应在 10:50 前出发"),
+        ("set_off", "应在 11:00 前有新进展"),
+        ("arrived", "应在 12:40 前报结果"),
+    ):
+        tap(visitor, case, do)
+        page = visitor.get(f"/w/a/{case}").text
+        assert step in page
+        assert "已问" not in page
+
+
+def test_who_was_told_also_says_what(community):
+    case = community.red("h1")
+    told = community.visitor("worker", "w1").get(f"/w/a/{case}").text.split('class="told"')[1].split("</ul>")[0]
+    assert sorted(re.findall(r"<strong>(.*?)</strong>.*?</span></span><span>(.*?)</span>", told)) == [
+        ("家属1", "已请人去看"),
+        ("王丽", "请接单"),
+    ]
 
 
 def test_a_tap_sent_twice_acts_once(community):
@@ -147,7 +212,7 @@ def test_help_puts_the_ambulance_first(community):
     case = community.accepted("h1")
     page = community.visitor("worker", "w1").get(f"/w/a/{case}/help").text
     assert re.findall(r'href="(tel:[^"]+)"', page)[0] == "tel:120"
-    assert "幸福里 3 号楼 2 单元 5 层 502" in page
+    assert "幸福里社区 幸福里 3 号楼 2 单元 5 层 502" in page  # without our own grids, which no ambulance knows
 
 
 def test_the_list_has_the_urgent_first_and_then_the_longest_waiting(community):
@@ -168,7 +233,7 @@ def test_the_list_has_the_urgent_first_and_then_the_longest_waiting(community):
 
 def test_an_empty_list_says_so_and_since_when_it_knows(community):
     page = community.visitor("worker", "w5").get("/w").text
-    assert "现在没有要处理的提醒" in page
+    assert "现在没有要处理的任务" in page
     assert "更新于 10:40" in page
 
 
@@ -195,8 +260,10 @@ def test_signs_of_several_kinds_are_named_once_each(community):
     })  # fmt: skip
     community.store.raise_finding(rule, community.now)
     page = community.visitor("worker", "w1").get(f"/w/a/{case}").text
-    assert page.count("太久没有用水") == 3  # title of the page, of its live part, headline
-    assert page.count("<li>用水很少</li>") == 1
+    signs, history = page.split('id="history"')
+    assert signs.count("太久没有用水") == 3  # title of the page, of its live part, headline
+    assert signs.count("<li>用水很少</li>") == 1
+    assert re.findall(r"发现“(.*?)）", history) == ["太久没有用水”（关注", "太久没有用水”（紧急", "用水很少”（紧急"]
 
 
 def test_water_that_runs_again_does_not_read_as_all_clear(community):
@@ -246,7 +313,7 @@ def test_the_operator_sees_all_and_records_what_the_telephone_told(community):
     community.tap(case, Arrived("worker:w1"))
     visitor = community.visitor("operator", "w9")
     page = visitor.get(f"/c/case/{case}").text
-    for line in ("水表有新迹象", "王丽：接单", "王丽：已出发", "王丽：已到场"):
+    for line in ("发现“太久没有用水”（紧急）", "王丽：接单", "王丽：已出发", "王丽：已到场"):
         assert line in page
     assert "accept" not in buttons(page)
     assert visitor.post(f"/c/case/{case}", do="accept", tap="t" * 16).status_code == 400

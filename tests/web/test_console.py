@@ -30,7 +30,7 @@ def test_the_tiles_count_what_they_say(community):
         "没有人接": 1,
         "进行中": 2,
         "24 小时内没送到的通知": 0,
-        "看得到的家": 3,
+        "看护中的住户": 3,
         "外出": 1,
         "水表离线": 1,
     }
@@ -56,7 +56,8 @@ def test_taken_by_a_gateway_is_not_called_delivered(community):
         with community.engine.begin() as conn:
             conn.execute(update(schema.notices).values(state=state))
         page = visitor.get("/c").text
-        assert re.findall(r'class="delivery \w+">([^<]+?)</span>', page) == [word, word]  # worker and family
+        newest = page.split('id="notices"')[1]
+        assert re.findall(r'class="delivery \w+">([^<]+?)</span>', newest) == [word, word]  # worker and family
         assert tiles(page)["24 小时内没送到的通知"] == (2 if state == "failed" else 0)
 
 
@@ -66,10 +67,59 @@ def test_a_notice_that_waits_for_more_than_a_minute_counts_as_not_delivered(comm
     assert tiles(community.visitor("operator", "w9").get("/c").text)["24 小时内没送到的通知"] == 2
 
 
+def test_what_was_not_delivered_is_listed_with_what_the_channel_said(community):
+    case = community.red("h1")
+    visitor = community.visitor("operator", "w9")
+    assert "没送到的通知</h2>" not in visitor.get("/c").text
+    with community.engine.begin() as conn:
+        failed = update(schema.notices).where(schema.notices.c.recipient == "w1")
+        conn.execute(failed.values(state="failed", last_error="550 no such mailbox"))
+    lost = visitor.get("/c").text.split('id="lost"')[1].split("</section>")[0]
+    assert "王丽" in lost
+    assert "请接单" in lost
+    assert "没有送到 (550 no such mailbox)" in lost
+    assert f'href="/c/case/{case}"' in lost
+    assert "家属1" not in lost
+
+
+def test_the_queue_says_who_was_asked_and_what_follows_when(community):
+    community.red("h1")
+    community.later(minutes=11)
+    community.store.fire_due(community.now)
+    page = community.visitor("operator", "w9").get("/c").text
+    assert "已问 王丽、李敏" in page
+    assert '11:01<span class="below">请下一位</span>' in page
+
+
+def test_a_home_that_cannot_be_watched_is_shown_with_the_reason(community):
+    with community.engine.begin() as conn:
+        conn.execute(update(schema.devices).where(schema.devices.c.household == "h2").values(valid_to=NOW))
+        monitor = (schema.consents.c.resident == "r3") & (schema.consents.c.purpose == "monitor")
+        conn.execute(update(schema.consents).where(monitor).values(withdrawn_at=NOW))
+    page = community.visitor("operator", "w9").get("/c").text
+    blind = page.split('id="blind-homes"')[1].split("</section>")[0]
+    assert re.findall(r'</span>([^<]+)<span class="sub">([^<]+)</span>', blind) == [
+        ("幸福里 3 号楼 1 单元 2 层 201", "没有登记水表"),
+        ("幸福里 5 号楼 1 层 101", "没有看护的同意，不接收读数"),
+    ]
+    assert tiles(page)["看护中的住户"] == 3
+
+
+def test_an_area_with_nobody_on_shift_is_said_at_the_top(community):
+    visitor = community.visitor("operator", "w9")
+    assert "现在没有排班：第二网格。" in visitor.get("/c").text
+    with community.engine.begin() as conn:
+        everywhere = {"area": "community", "start": NOW - timedelta(hours=1), "end": NOW + timedelta(hours=1)}
+        conn.execute(insert(schema.shifts).values(owner="w2", **everywhere))
+    assert "现在没有排班" not in visitor.get("/c").text
+    community.later(hours=7)
+    assert "现在没有排班：第一网格、第二网格。" in visitor.get("/c").text
+
+
 def test_a_device_case_is_kept_apart_from_people(community):
     case = community.store.raise_finding(meter_silent("h4"), NOW)
     page = community.visitor("operator", "w9").get("/c").text
-    assert "现在没有要处理的提醒" in page
+    assert "现在没有要处理的事件" in page
     assert f'href="/c/case/{case}"' in page
     assert case not in community.visitor("worker", "w1").get("/w").text
 

@@ -75,6 +75,18 @@ def test_during_a_case_the_family_reads_who_has_it(community):
     assert read(community)[0].startswith("今天一切正常")
 
 
+def test_the_family_reads_what_follows_and_when(community):
+    community.amber("h1")
+    visitor = community.visitor("family", "c1")
+    assert "10:50 前没有您的消息，我们就请社区工作人员去看看。" in visitor.get("/f").text
+    community.later(minutes=11)
+    community.store.fire_due(community.now)
+    assert "11:21 前没有人接单，就请下一位。" in visitor.get("/f").text
+    case = community.red("h2")
+    community.tap(case, Accepted("worker:w1"))
+    assert "没有新消息的话，11:01 我们会再跟进。" in community.visitor("family", "c2").get("/f").text
+
+
 def test_that_nobody_has_accepted_is_said_plainly(community):
     community.red("h1")
     for _ in range(4):
@@ -103,7 +115,7 @@ def test_a_death_is_never_told_by_a_page_nor_covered_up_by_water(community):
     community.tap(case, OutcomeRecorded("worker:w1", "DECEASED"))
     for _ in range(2):
         sentence, page = read(community)
-        assert sentence == "社区会派人与你联系"
+        assert sentence == "社区会派人与您联系"
         assert "离世" not in page
         assert "正常，" not in sentence
         community.later(days=3)
@@ -112,7 +124,7 @@ def test_a_death_is_never_told_by_a_page_nor_covered_up_by_water(community):
 def test_the_family_can_answer_when_asked_and_take_it_back(community):
     case = community.amber("h1")
     visitor = community.visitor("family", "c1")
-    assert "你联系到老人了吗" in visitor.get("/f").text
+    assert "您联系到老人了吗" in visitor.get("/f").text
     assert visitor.post("/f", do="outcome:SAFE_AT_HOME", tap="t" * 16, case=case).status_code == 303
     assert community.state(case) == "CLOSED"
     assert 'value="undo"' in visitor.get("/f").text
@@ -123,7 +135,7 @@ def test_the_family_can_answer_when_asked_and_take_it_back(community):
 def test_the_family_cannot_end_an_urgent_case(community):
     case = community.red("h1")
     visitor = community.visitor("family", "c1")
-    assert "你联系到老人了吗" not in visitor.get("/f").text
+    assert "您联系到老人了吗" not in visitor.get("/f").text
     assert visitor.post("/f", do="outcome:SAFE_AT_HOME", tap="t" * 16, case=case).status_code == 409
     assert visitor.post("/f", do="accept", tap="t" * 16, case=case).status_code == 400
     assert community.state(case) == "AWAITING"

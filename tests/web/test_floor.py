@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import pytest
 
+from alerts.events import Timer
+from alerts.notices import TEMPLATES as TEMPLATES_OF_NOTICES
 from alerts.texts import LANGUAGES
 from alerts.web import actions
 from alerts.web.words import language
@@ -28,6 +30,9 @@ CODES = {
     "reason": actions.FALSE_REASONS,
     "decline": actions.DECLINE_REASONS,
     "notice": ("pending", "leased", "accepted", "delivered", "failed", "expired", "cancelled"),
+    "told": tuple(TEMPLATES_OF_NOTICES),
+    "next": tuple(Timer),
+    "c.step": tuple(Timer),
 }
 
 

@@ -184,7 +184,7 @@ def test_what_others_do_appears_by_itself_and_open_panels_stay_open(browser, tow
         page.keyboard.press("Enter")
         town.community.tap(town.cases["waiting"], Accepted("worker:w2"))
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        expect(page.get_by_text("李敏 在处理，不用你做什么。")).to_be_visible()
+        expect(page.get_by_text("李敏 在处理，不用您做什么。")).to_be_visible()
         assert page.locator("#numbers").get_attribute("open") is not None
         assert page.evaluate("document.activeElement.parentNode.id") == "numbers"
         assert watched.complaints == []
