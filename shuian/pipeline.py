@@ -93,6 +93,8 @@ class Pipeline:
         self._away: list[tuple[str, float, float]] = []
         self._saved_at = clock()
         self.cursor = 0
+        self.missing: str | None = None
+        """Why the state has to be completed from the stored readings before anything is judged; None: it is whole."""
         self._careful_until = 0
         self.left_out: set[int] = set()
         """Journal entries that could not be judged: a fault of ours in one of them does not cost those behind it."""
@@ -141,8 +143,8 @@ class Pipeline:
         if self._clock() < PLAUSIBLE_FROM:
             return 0  # a clock that was not set: no consent and no meter is valid yet; ingest says so and waits
         self.refresh()
-        if self._missing is not None:
-            self._fill_in(self._missing)
+        if self.missing is not None:
+            self._fill_in(self.missing)
         done = self._advance(most)
         now = self._clock().timestamp()
         self._mind_the_connection(now)
@@ -225,7 +227,7 @@ class Pipeline:
     def save(self) -> None:
         """Write cursor, registers and detector states as one file, then let the journal go up to there."""
         self._saved_at = self._clock()
-        if self._missing is not None:
+        if self.missing is not None:
             return  # not whole yet
         owed = self._owed
         held = list(owed.held.values())
@@ -254,7 +256,7 @@ class Pipeline:
             self.rows = Rows(saved.households)
         with self._lock:
             self.cursor = saved.cursor if kept_after <= saved.cursor <= newest else kept_after
-            self._missing = (why or "the journal is younger than the snapshot") if saved.cursor < kept_after else None
+            self.missing = (why or "the journal is younger than the snapshot") if saved.cursor < kept_after else None
             self._adopted = False
             self._last = saved.last
             self.partition = saved.partition
@@ -293,7 +295,7 @@ class Pipeline:
         except Exception:
             self._load()
             raise
-        self._missing = None
+        self.missing = None
         log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
 
     def _adopt(self, now: float) -> None:

@@ -330,8 +330,7 @@ class Service:
             Check("broker", source.connected and source.trouble is None, f"{name}: {source.status}")
             for name, source in self.sources.items()
         ]
-        judging = self.judge.trouble or (f"{behind} batches wait" if behind >= BEHIND else self._left_out())
-        checks.append(_check("pipeline", judging))
+        checks.append(_check("pipeline", self.judge.trouble or self._not_judged(behind)))
         checks.append(_check("dispatcher", self.dispatcher.trouble))
         checks.append(_check("timers", self._timer_trouble))
         jumped_s = self._skew_s() - self._skew_at_start_s
@@ -340,7 +339,11 @@ class Service:
         counts = self.readings.counts() | {"behind": behind, "up_s": round(since_boot_s() - self.started)}
         return Health(tuple(checks), counts)
 
-    def _left_out(self) -> str | None:
+    def _not_judged(self, behind: int) -> str | None:
+        if self.pipeline.missing is not None:
+            return f"detectors learn anew from the stored readings: {self.pipeline.missing}"
+        if behind >= BEHIND:
+            return f"{behind} batches wait to be judged"
         number = len(self.pipeline.left_out)
         return f"{number} batches could not be judged and were left out: see the log" if number else None
 

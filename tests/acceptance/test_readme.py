@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def commands(page):
     """Return the `shuian` commands of the page's section on running it, in order."""
-    block = re.search(r"```sh\n(python3 -m venv.*?)```", (ROOT / page).read_text("utf-8"), re.S)[1]
+    block = re.search(r"```sh\n(python3 -m venv.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)[1]
     lines = [line.partition("#")[0].strip() for line in block.splitlines()]
     return [line.removeprefix("venv/bin/shuian ").split() for line in lines if line.startswith("venv/bin/shuian")]
 
@@ -46,7 +46,9 @@ def test_the_commands_of_the_readme_work_in_their_order(tmp_path):
             capture_output=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, (step, done.stdout, done.stderr)
-    with subprocess.Popen([sys.executable, "-m", "shuian", *last], cwd=tmp_path, env=env, stderr=subprocess.DEVNULL) as serving:
+    with subprocess.Popen(
+        [sys.executable, "-m", "shuian", *last], cwd=tmp_path, env=env, stderr=subprocess.DEVNULL
+    ) as serving:
         try:
             health = until(lambda: get_json(f"http://127.0.0.1:{port}/healthz"), 40, "the pages")
             assert health["checks"][0]["name"] == "broker"

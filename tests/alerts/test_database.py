@@ -7,7 +7,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from alerts import database
 from alerts.errors import DatabaseError
@@ -58,3 +59,9 @@ def test_a_database_of_a_newer_version_is_not_touched(engine):
         conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseError, match="want a database of this version or an older one"):
         database.open(engine.url.database)
+
+
+def test_an_error_that_goes_to_the_log_carries_no_names(engine):
+    with engine.begin() as conn, pytest.raises(IntegrityError) as error:
+        conn.execute(insert(metadata.tables["residents"]).values(id="r9", household="nowhere", name="李秀英"))
+    assert "李秀英" not in str(error.value)
