@@ -194,7 +194,12 @@ def _family(roster: Roster, template: str) -> tuple[Effect, ...]:
 
 
 def _noted(case: Case, at: Tonight) -> Step:
-    return replace(_next(case), state=State.NOTED), _operators(at.roster, "operator_technical")
+    """Blue: on the operator's page at once; a message only if it lasts, because most meters come back by themselves."""
+    told = tuple(
+        Notify(f"operator:{who}", "operator_technical", wait_s=at.policy.technical_wait_s)
+        for who in at.roster.operators
+    )
+    return replace(_next(case), state=State.NOTED), told
 
 
 def _asked_first(case: Case, at: Tonight) -> Step:

@@ -12,13 +12,17 @@ FAMILY = ("contact",)
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Tell one person (an actor such as ``worker:ID``); `held`: not before the undo window has passed."""
+    """Tell one person (an actor such as ``worker:ID``).
+
+    `held`: not before the undo window has passed.  `wait_s`: not before so many seconds, and only if it is still true then.
+    """
 
     to: str
     template: str
     params: Mapping[str, str] = field(default_factory=dict)
     offer: int | None = None
     held: bool = False
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("ask_outcome", CASE, frozenset({State.ON_SITE})),
         Template("handed_back", CASE, OPEN),
         # to workers and operators
-        Template("taken", CASE, OWNED),
+        Template("taken", CASE, OWNED | {State.CLOSED}),
         Template("likely_well", CASE, OPEN),
         Template("stand_down", CASE),
         Template("finished", CONSOLE),

@@ -44,7 +44,7 @@ def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: P
         return
     template = TEMPLATES[owed.template]
     step = f"{case.version}.{case.rung}|{case.loop}|{owed.to}|{to.channel}|{owed.template}"
-    due = now + timedelta(seconds=policy.undo_s) if owed.held else now
+    due = now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s)
     params = dict(owed.params)
     if owed.offer is not None:
         params["offer"] = offer_id(case.id, owed.offer)

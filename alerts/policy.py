@@ -75,6 +75,9 @@ class Policy:
     """How long other notices are tried: a stand-down is worth a day."""
     away_s: float = 86400.0
     """How long an outcome "safe, but away" counts as a declared absence: one day, as for any unconfirmed absence."""
+    technical_wait_s: float = 82800.0
+    """Blue: how long a device's trouble may pass by itself before the operator gets a message; it stands on the operator's
+    page at once.  On recorded homes a meter falls silent 14 times a month, and for more than a day every other month."""
     care_s: float = 259200.0
     """How long "taken to care" does: three days, then somebody is asked again."""
     no_use_kinds: tuple[str, ...] = (

@@ -310,6 +310,19 @@ def test_who_was_told_is_stood_down_and_who_was_not_hears_nothing(folder):
     assert {n.recipient for n in asyncio.run(scenario())} == {"wang", "f1", "f2"}
 
 
+def test_who_was_asked_hears_that_somebody_took_it_even_if_it_was_over_in_seconds(folder):
+    async def scenario():
+        async with street(folder) as s:
+            case = await s.raised()
+            await s.until(lambda: s.got("wang"))
+            await s.act(case, Accepted("worker:li"), "tap-1")
+            await s.act(case, OutcomeRecorded("worker:li", "SAFE_AT_HOME", "guest"), "tap-2")
+            await s.until(lambda: any("李强 已接单，您不用去" in m.text for m in s.got("wang")))
+            return [n.template for n in notices(s.engine) if n.recipient == "wang"]
+
+    assert asyncio.run(scenario()) == ["offer", "taken"]
+
+
 def test_family_whose_resident_withdrew_consent_hear_nothing_more(folder):
     async def scenario():
         async with street(folder, running=False) as s:

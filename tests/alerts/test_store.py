@@ -62,6 +62,10 @@ def test_a_silent_meter_goes_beside_the_person_not_over_them(store, engine):
     assert technical != care
     assert {c.id: c.state for c in store.open_cases()} == {care: State.AWAITING, technical: State.NOTED}
     assert ("operator_technical", "ops", "pending") in owed(engine)
+    n = schema.notices.c
+    with engine.connect() as conn:
+        due = conn.scalar(select(n.due_at).where(n.template == "operator_technical"))
+    assert due - T0 == timedelta(seconds=Policy().technical_wait_s), "on the page at once, a message only if it lasts"
     store.clear_finding("f-2", T0 + MINUTE, T0 + MINUTE)
     assert [c.id for c in store.open_cases()] == [care]
 
