@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.findings import Finding
+from detectors.rules import parse
 from shuian.backtest_input import Floats, Record
 
 MONTH_S = 30.4 * 86_400.0
@@ -96,7 +97,7 @@ def summarise(
 ) -> Summary:
     """Count what was found."""
     keys = [("quiet", "amber"), ("quiet", "red"), ("meter_silent", "blue")]
-    keys += sorted({(f.kind, str(f.severity)) for f in found if f.kind.startswith("rule:")})
+    keys += [(f"rule:{rule.name}", str(rule.severity)) for rule in {r.name: r for r in map(parse, rules)}.values()]
     counts = {key: np.zeros(len(records)) for key in keys}
     hours: dict[tuple[str, str], list[int]] = {key: [] for key in keys}
     for f in found:

@@ -198,39 +198,10 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator["Service"]:
         """Start everything; on leaving, end everything in the order in which data flow."""
-        folder = self.config.service.data
-        if (folder / DEMO_MARK).exists() and not self.demo:
-            raise BadInput(f"{folder} belongs to a demo", "give a service of its own a data folder of its own")
-        if self.clock() < PLAUSIBLE_FROM:
-            raise Trouble(f"the clock of this machine says {self.clock():%Y-%m-%d}", "set it (NTP), then start again")
-        web_at = self.config.web
-        want_port(web_at.host, web_at.port, "--port" if self.demo else "web.port =")
+        self._may_start()
         self._loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as held:
-            held.enter_context(only_one(folder))
-            try:
-                self.readings = SqliteStore(folder / "readings")
-                held.callback(self.readings.close)
-                self.engine = database.open(folder / "people.sqlite")
-                held.callback(self.engine.dispose)
-            except (StoreError, DatabaseError) as trouble:
-                raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
-            self.words = texts.load()
-            self.store = Store(self.engine, self.config.policy)
-            self.dispatcher = self._dispatcher()
-            self.desk = CaseDesk(self.store, self.clock, self.wake)
-            self.registry = PeopleRegistry(self.engine)
-            self.pipeline = Pipeline(
-                self.readings,
-                self.registry,
-                self.desk,
-                self.config.detect,
-                folder / "detect.npz",
-                self.clock,
-                self._listening,
-            )
-            self.judge = Judge(self.pipeline)
-            self.sources = {one.name: self._source(one) for one in self._brokers(held)}
+            self._make(held)
             async with asyncio.TaskGroup() as group:
                 stop = asyncio.Event()
                 server = self._server()
@@ -253,6 +224,42 @@ class Service:
                     server.should_exit = True
                     stop.set()
                     self.dispatcher.wake()
+
+    def _may_start(self) -> None:
+        folder, at = self.config.service.data, self.config.web
+        if (folder / DEMO_MARK).exists() and not self.demo:
+            raise BadInput(f"{folder} belongs to a demo", "give a service of its own a data folder of its own")
+        if self.clock() < PLAUSIBLE_FROM:
+            raise Trouble(f"the clock of this machine says {self.clock():%Y-%m-%d}", "set it (NTP), then start again")
+        want_port(at.host, at.port, "--port" if self.demo else "web.port =")
+
+    def _make(self, held: contextlib.ExitStack) -> None:
+        """Open what is stored and make the rooms around it; `held` gives everything back."""
+        folder = self.config.service.data
+        held.enter_context(only_one(folder))
+        try:
+            self.readings = SqliteStore(folder / "readings")
+            held.callback(self.readings.close)
+            self.engine = database.open(folder / "people.sqlite")
+            held.callback(self.engine.dispose)
+        except (StoreError, DatabaseError) as trouble:
+            raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
+        self.words = texts.load()
+        self.store = Store(self.engine, self.config.policy)
+        self.dispatcher = self._dispatcher()
+        self.desk = CaseDesk(self.store, self.clock, self.wake)
+        self.registry = PeopleRegistry(self.engine)
+        self.pipeline = Pipeline(
+            self.readings,
+            self.registry,
+            self.desk,
+            self.config.detect,
+            folder / "detect.npz",
+            self.clock,
+            self._listening,
+        )
+        self.judge = Judge(self.pipeline)
+        self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def wake(self) -> None:
         """Tell the dispatcher that something is owed; callable from any thread."""

@@ -248,7 +248,7 @@ class NaiveHome:
             onset = self.flow_since.get(rule.name, math.nan)
             holds, broken = end - onset >= rule.hours * HOUR, not used and not unknown
         else:
-            raise NotImplementedError(rule.kind)
+            raise ValueError(rule.kind)
         if broken and (kind, severity) in self.open:
             self.clear(kind, severity, self.heard)
         if holds and judged and (kind, severity) not in self.open:

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts import access, queries
 from alerts.web.site import Refused, Visit, Visiting
-from alerts.web.worker import case_page, tapped
+from alerts.web.worker import case_page, seen_case, tapped
 
 router = APIRouter()
 
@@ -38,10 +38,7 @@ def one(case_id: str, visit: Visiting) -> Response:
     if session is None:
         return RedirectResponse("/login", 303)
     view = _view(visit, case_id)
-    if not visit.wants_part:
-        with visit.site.engine.begin() as conn:
-            queries.view_seen(conn, session.actor, view.card.home.id, "case", visit.now)
-    return case_page(visit, session, view)
+    return seen_case(visit, session, view)
 
 
 @router.post("/c/case/{case_id}")

@@ -53,10 +53,7 @@ def one(case_id: str, visit: Visiting) -> Response:
     """One case: what, where, who, and the one next step."""
     session = visit.must_be("worker")
     view = _view(visit, session, case_id)
-    if not visit.wants_part:
-        with visit.site.engine.begin() as conn:
-            queries.view_seen(conn, session.actor, view.card.home.id, "case", visit.now)
-    return case_page(visit, session, view)
+    return seen_case(visit, session, view)
 
 
 @router.post("/w/a/{case_id}")
@@ -129,6 +126,14 @@ def tapped(visit: Visit, session: access.Session, card: queries.CaseCard, do: st
         raise Refused(400, "cannot")
     tap_id = hashlib.sha256(f"{session.actor} {card.id} {tap} {do}".encode()).hexdigest()[:32]
     return visit.site.store.act(card.realm, card.id, event, visit.now, tap_id).done
+
+
+def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> Response:
+    """Show a case and write down who looked; the script's own looking again is nobody's look."""
+    if not visit.wants_part:
+        with visit.site.engine.begin() as conn:
+            queries.view_seen(conn, session.actor, view.card.home.id, "case", visit.now)
+    return case_page(visit, session, view)
 
 
 def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too_late: bool = False) -> Response:
