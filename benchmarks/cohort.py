@@ -78,6 +78,7 @@ def table(seed: int, homes: int, days: int) -> dict[str, Floats]:
 
 
 def main() -> None:
+    """Make the cohort and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--homes", type=int, default=300)

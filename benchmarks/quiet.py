@@ -242,6 +242,7 @@ def _line(name: str, rate: float, delay: Floats) -> None:
 
 
 def main() -> None:
+    """Measure all detectors and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--copies", type=int, default=40, help="what-if copies of each home")
     parser.add_argument("--seniors", type=int, default=60, help="simulated homes")

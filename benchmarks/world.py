@@ -4,7 +4,6 @@ Mosquitto, the gateways and the service each run by themselves on loopback and f
 """
 
 import contextlib
-import csv
 import json
 import os
 import shutil
@@ -21,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from shuian.neighbourhood import Sheets, write_sheets
 
 MOSQUITTO = """\
 listener {port} 127.0.0.1
@@ -191,7 +192,7 @@ class World:
         soon = (datetime.now(UTC) + timedelta(days=100)).isoformat()
         hook = f"http://127.0.0.1:{self.http_port}/hook"
         n = range(self.homes)
-        sheets: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
+        sheets: Sheets = {
             "areas": ("id,parent,kind,name", [("g1", "", "grid", "第一网格")]),
             "households": (
                 "id,area,building,riser,floor,door,tz",
@@ -228,12 +229,7 @@ class World:
             ),
             "absences": ("household,start,end,by", []),
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, (columns, rows) in sheets.items():
-            with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as f:
-                writer = csv.writer(f)
-                writer.writerow(columns.split(","))
-                writer.writerows(rows)
+        write_sheets(folder, sheets)
 
     def import_registry(self) -> None:
         """Import the registry by the command that operators use."""

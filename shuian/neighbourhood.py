@@ -4,7 +4,7 @@ Every life is a function of the demo's seed and start, so that a demo that was k
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,9 @@ TAP_DUE = timedelta(seconds=60)
 TAP_RULE_L = 250.0
 
 
+Sheets = Mapping[str, tuple[str, Sequence[Sequence[object]]]]
+
+
 @dataclass(frozen=True)
 class Home:
     """One home of the demo; `story` is what happens to it."""
@@ -59,10 +62,9 @@ HOMES = (
 
 def registry(folder: Path, start: datetime, http_port: int) -> None:
     """Write the demo's registry as the .csv sheets that `shuian import` reads."""
-    folder.mkdir(parents=True, exist_ok=True)
     since = (start - timedelta(days=90)).isoformat()
     hook = f"http://127.0.0.1:{http_port}/hook"
-    sheets: dict[str, tuple[str, Sequence[Sequence[object]]]] = {
+    sheets: Sheets = {
         "areas": (
             "id,parent,kind,name",
             [
@@ -123,6 +125,12 @@ def registry(folder: Path, start: datetime, http_port: int) -> None:
         ),
         "absences": ("household,start,end,by", []),
     }
+    write_sheets(folder, sheets)
+
+
+def write_sheets(folder: Path, sheets: Sheets) -> None:
+    """Write a registry, a file a sheet: name -> (columns, rows)."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, (columns, rows) in sheets.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as f:
             writer = csv.writer(f)

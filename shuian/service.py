@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
@@ -313,7 +313,6 @@ class Service:
             duty_phone=self.config.web.duty_phone or None,
             zone=self.config.service.zone,
             demo=self.demo,
-            undo=timedelta(seconds=self.config.policy.undo_s),
         )
         history = History(self.readings, self.pipeline)
         return web.create(self.store, self.engine, history, self.words, settings, self.clock, self.health)

@@ -17,7 +17,7 @@ from alerts.web.ports import Day, Water
 
 QUARTERS = 96
 QUARTER_S = 900
-LEFT, TOP, WIDTH, ROW, STEP, RIGHT = 46.0, 18.0, 296.0, 24.0, 30.0, 16.0
+LEFT, TOP, WIDTH, ROW, STEP = 46.0, 18.0, 296.0, 24.0, 30.0
 TALL_L = 40.0
 """A quarter of an hour with this much fills the row (a shower); more is cut. [L]"""
 PARTS_H = (0, 5, 9, 12, 18, 24)

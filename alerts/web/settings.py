@@ -1,7 +1,6 @@
 """What the pages can be told at start."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +17,6 @@ class Settings:
     """The operators' time zone; homes have their own."""
     demo: bool = False
     """Say on every page that nobody here exists."""
-    undo: timedelta = timedelta(seconds=10)
-    """For how long a tap can be taken back, as the policy says."""
     refresh_s: int = 15
     """How often an open, visible page asks again. [s]"""
 
