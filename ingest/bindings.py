@@ -17,8 +17,8 @@ class Binding:
     unit: str | None = None
     """Unit of the register if the format does not carry one: L, m3, gal_us, ft3."""
     litres_per_pulse: float | None = None
-    resolution_l: float = 1.0
-    """Smallest step of the register. [L]"""
+    resolution_l: float | None = 1.0
+    """Smallest step of the register [L]; None: a sensor, which has none."""
     modulus_l: float | None = None
     """Register size: the value after which it starts again at 0. [L]"""
     zone: str = "UTC"

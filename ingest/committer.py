@@ -8,12 +8,14 @@ pause, until it can.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty, Queue
 from threading import Event
 from time import monotonic
 
 from ingest import metrics
 from ingest.bindings import Bindings
+from ingest.device_memory import DeviceMemory
 from ingest.devices import decode
 from ingest.errors import BindingsUnavailable, StoreError
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
@@ -61,6 +63,7 @@ class Committer:
         self._acknowledge = acknowledge
         self._stopping = stopping
         self._retry_s = retry_s
+        self._memory = DeviceMemory(self._said_before, self._unit)
         self.trouble: str | None = None
 
     def run(self) -> None:
@@ -104,13 +107,14 @@ class Committer:
 
     def _commit(self, batch: list[Received]) -> None:
         name = self._name
-        memory = Memory(self._store)
-        judged = [self._judge(item.message, memory) for item in batch]
+        memory, said = Memory(self._store), self._memory.draft()
+        judged = [self._judge(item.message, memory, said) for item in batch]
         rejects = [entry for one in judged for entry in one.rejects]
         with metrics.COMMIT_SECONDS.labels(name).time():
             done = self._store.commit(
                 [row for one in judged for row in one.readings], rejects, [a for one in judged for a in one.arrivals]
             )
+        said.settle()
         metrics.STORED.labels(name).inc(done.stored)
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
@@ -119,9 +123,22 @@ class Committer:
             metrics.REJECTED.labels(name, reason_class(entry.reason)).inc()
         self._tell()
 
-    def _judge(self, message: Message, memory: Memory) -> Judged:
+    def _said_before(self, device: str, quantity: str) -> bool | None:
+        """Return a state as it was last stored: what a process that was killed had remembered."""
+        last = self._store.last(device, quantity)
+        return None if last is None else last.value != 0
+
+    def _unit(self, device: str, time: datetime) -> str | None:
+        """Return the unit of the device's register by the registry, None: it says none, or the device has none."""
+        try:
+            binding = self._bindings.at(device, time)
+        except Exception as error:
+            raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
+        return None if binding is None or binding.resolution_l is None else binding.unit
+
+    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> Judged:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""
-        decoded = decode(message.topic, message.payload, message.received_at, message.retain)
+        decoded = decode(message.topic, message.payload, message.received_at, message.retain, said)
         try:
             return judge(message, decoded, self._bindings, memory)
         except (BindingsUnavailable, StoreError):

@@ -8,7 +8,9 @@ STORED = Counter("shuian_ingest_stored", "Readings stored", ["broker"])
 DUPLICATES = Counter("shuian_ingest_duplicates", "Readings that were stored before", ["broker"])
 CONFLICTS = Counter("shuian_ingest_conflicts", "Readings that contradict a stored one of the same moment", ["broker"])
 REJECTED = Counter("shuian_ingest_rejected", "Messages or readings refused, by class of reason", ["broker", "reason"])
-RETAINED = Counter("shuian_ingest_retained_states", "Retained states without a time, dropped", ["broker"])
+RETAINED = Counter(
+    "shuian_ingest_retained_states", "States that were retained or only repeated, not stored", ["broker"]
+)
 FAULTS = Counter("shuian_ingest_faults", "Failures of store, registry or broker connection", ["broker", "part"])
 COMMIT_SECONDS = Histogram(
     "shuian_ingest_commit_seconds",

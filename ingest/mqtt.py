@@ -263,7 +263,7 @@ class Source:
             return None
         now = self._clock()
         metrics.LAST_MESSAGE.labels(name).set(now.timestamp())
-        redelivered = message.dup or monotonic() < self._resumed_until
+        redelivered = bool(message.qos) and (message.dup or monotonic() < self._resumed_until)  # QoS 0 comes once
         came = Message(_topic(message), bytes(message.payload), now, bool(message.retain), redelivered)
         item = Received(came, message.mid, message.qos, self._connection)
         while not self._stopping.is_set():

@@ -10,6 +10,8 @@ How this works, for every reading of a message:
 3. How much?  Litres; raw counts and unit-less registers become litres only with the registry's factor.  Text is not
    stored, and what is negative or absurd is refused.
 4. Is it believable?  A register that falls, jumps or wraps is kept with a flag: a doubt, not a loss.
+5. Is it news?  What a gateway said twice, or repeats of a state within the hour, is not stored again.  Two calls for help
+   in one second are two: a second has room for a thousand keys.
 
 A retained copy tells of a state, not of an event: without a plausible time of its own it is no sign of life and is
 dropped; with one it is the same reading once more, and carries the flag `retained`.
@@ -46,6 +48,10 @@ _LIMITS: dict[str, tuple[float, float]] = {
 }
 """Unit -> what a device in or near a home can say at all."""
 _MOST_UNKNOWN = 1e12
+SAME_CALL_MS = 120_000
+"""How long a call for help without a time can be a second delivery; later it is a new one: a missed one is worse. [ms]"""
+REPEATED_FOR_MS = 3_600_000
+"""How long a state that is only repeated is not stored again; a radar says every few seconds that somebody is there. [ms]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one message leaves: rows, refusals, arrivals to remember, and retained states that were dropped."""
+    """What one message leaves: rows, refusals, arrivals to remember, and retained or repeated states not stored."""
 
     readings: tuple[StoredReading, ...] = ()
     rejects: tuple[Reject, ...] = ()
@@ -144,14 +150,16 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
             _may_store(decoded.device, message.received_at, decoded.format, bindings, reasons)
     for reading in decoded.readings:
         time = _trusted_time(reading, message.received_at)
-        if time is None and message.retain:
+        if (time is None and message.retain) or "duplicate_of_json" in reading.flags:
             states += 1
             continue
         binding = _may_store(reading.device, time or message.received_at, decoded.format, bindings, reasons)
         if binding is None:
             continue
         row, arrival = _row(reading, time, message, binding=binding, memory=memory, reasons=reasons)
-        if row is not None:
+        if row is not None and _repeats(row, memory):
+            states += 1
+        elif row is not None:
             rows.append(row)
             memory.note(row, arrival)
             arrivals += [arrival] if arrival is not None else []
@@ -218,25 +226,47 @@ def _row(
         return None, None
     quantity = _stored_quantity(measured)
     flags = measured.flags
-    arrival = None
     received_ms = milliseconds(message.received_at)
-    if time is not None:
-        measured_ms = milliseconds(time)
-    else:
+    if time is None:
         clock = "time_missing" if reading.time is None else "implausible_time"
         flags += (clock,) if not _explained(flags) else ()
-        ident = str(measured.extra.get("message_id") or digest(message.payload))
-        first = memory.arrival(reading.device, quantity, ident) if message.redelivered else None
-        measured_ms = received_ms if first is None else first
-        arrival = Arrival(reading.device, quantity, ident, measured_ms)
+    measured_ms, arrival = _moment(measured, quantity, time, message, memory)
     assert not isinstance(measured.value, str)  # _in_litres has seen to it
     value = thousandths(measured.value)
     flags += ("retained",) if message.retain and "retained" not in flags else ()
     row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
     if quantity == WATER_VOLUME_TOTAL:
+        assert binding.resolution_l is not None  # _in_litres has seen to it
         more = doubts(row, memory.last(reading.device, quantity), binding.modulus_l, binding.resolution_l)
         row = replace(row, flags=tuple(dict.fromkeys(flags + more)))
     return row, arrival
+
+
+def _moment(
+    reading: Reading, quantity: str, time: datetime | None, message: Message, memory: Memory
+) -> tuple[int, Arrival | None]:
+    """Return under which moment a reading is stored, and what makes a second delivery of it known."""
+    event = reading.unit == "event" and not message.retain
+    if time is not None and not event:
+        return milliseconds(time), None
+    ident = str(reading.extra.get("message_id") or digest(message.payload))
+    first = memory.arrival(reading.device, quantity, ident) if message.redelivered else None
+    another = event and time is None and first is not None and milliseconds(message.received_at) - first > SAME_CALL_MS
+    if first is not None and not another:
+        return first, Arrival(reading.device, quantity, ident, first)
+    measured_ms = milliseconds(message.received_at if time is None else time)
+    last = memory.last(reading.device, quantity) if event else None
+    if last is not None and measured_ms <= last.measured_ms < measured_ms + 1_000:
+        measured_ms = last.measured_ms + 1
+    return measured_ms, Arrival(reading.device, quantity, ident, measured_ms)
+
+
+def _repeats(row: StoredReading, memory: Memory) -> bool:
+    """Whether `row` only says again what was stored within the hour before it."""
+    if "cached_state" not in row.flags:
+        return False
+    last = memory.last(row.device, row.quantity)
+    return last is not None and last.value == row.value and 0 <= row.measured_ms - last.measured_ms < REPEATED_FOR_MS
 
 
 def _explained(flags: Iterable[str]) -> bool:
@@ -269,6 +299,9 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
     least, most = _LIMITS.get(unit, (-_MOST_UNKNOWN, _MOST_UNKNOWN))
     if not isfinite(value) or not least <= value <= most:
         reasons[f"value: want {least:g} to {most:g} for {reading.quantity}, got another"] = True
+        return None
+    if binding.resolution_l is None and reading.quantity.startswith(("water_volume", "pulse_count")):
+        reasons["no register: want a resolution_l in the registry for a device that counts water, got a sensor"] = True
         return None
     return reading
 

@@ -12,7 +12,7 @@ One process writes, on one thread at a time; reading beside it from other thread
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -264,6 +264,25 @@ class SqliteStore:
                         end_ms,
                     )
         return [_reading(row) for row in found]
+
+    def received(self, devices: Collection[str], quantity: str, start_ms: int, end_ms: int) -> dict[str, int]:
+        """Return how many readings of each device were measured in [`start_ms`, `end_ms`); none: not named."""
+        found: dict[str, int] = {}
+        with self._reading:
+            for month in self._reader_months.existing():
+                if not month_of(start_ms) <= month <= month_of(end_ms):
+                    continue
+                with trouble(self._reader_months.path(month)):
+                    db = self._reader_months.get(month)
+                    for device in devices:
+                        (number,) = db.execute(
+                            "SELECT count(*) FROM reading"
+                            " WHERE device = ? AND quantity = ? AND measured_at >= ? AND measured_at < ?",
+                            (device, quantity, start_ms, end_ms),
+                        ).fetchone()
+                        if number:
+                            found[device] = found.get(device, 0) + int(number)
+        return found
 
     def last(self, device: str, quantity: str) -> StoredReading | None:
         """Return the reading with the newest measured time, None when there is none; for the process that writes."""

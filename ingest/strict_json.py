@@ -41,8 +41,14 @@ def show(value: object) -> str:
             return type(value).__name__
 
 
-def parse(payload: bytes) -> object:
+def parse(payload: bytes, *, nul: bool = False) -> object:
     """Return the one JSON value in `payload`; numbers are `int` or `Decimal`.
+
+    Parameters
+    ----------
+    payload : bytes
+    nul : bool
+        Let texts hold an escaped NUL character: for formats of which no text is kept.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def parse(payload: bytes) -> object:
     """
     if len(payload) > MOST_BYTES:
         raise Unreadable(f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
-    if b"\0" in payload or b"\\u0000" in payload:
+    if b"\0" in payload or (b"\\u0000" in payload and not nul):
         raise Unreadable("payload: want JSON text, got a NUL character")
     try:
         text = payload.decode("utf-8")
@@ -68,15 +74,15 @@ def parse(payload: bytes) -> object:
     return value
 
 
-def parse_object(payload: bytes) -> dict[str, object]:
-    """Return the JSON object in `payload`.
+def parse_object(payload: bytes, *, nul: bool = False) -> dict[str, object]:
+    """Return the JSON object in `payload`; `nul` as in `parse`.
 
     Raises
     ------
     Unreadable
         As `parse`, or the value is not an object.
     """
-    value = parse(payload)
+    value = parse(payload, nul=nul)
     if not isinstance(value, dict):
         raise Unreadable(f"payload: want a JSON object, got {show(value)}")
     return value

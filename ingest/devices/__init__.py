@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from ingest.errors import Unreadable
+from ingest.device_memory import DeviceMemory
+from ingest.errors import IngestError, Unreadable
 from ingest.readings import Reading
 from ingest.strict_json import MOST_BYTES
 
-__all__ = ["FORMATS", "Decoded", "Format", "Sample", "Unreadable", "decode"]
+__all__ = ["FORMATS", "Decoded", "DeviceMemory", "Format", "Sample", "Unreadable", "decode"]
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +44,20 @@ class Format:
     """One way of writing readings into messages.
 
     `matches` looks at the topic only; `sniff` may look into the payload and is asked when no topic matches.  `decode`
-    gets topic, payload, arrival time and the retain flag and returns readings, none when the message is none of our
-    business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages, for simulators.
+    gets topic, payload, arrival time, the retain flag and what devices said before, and returns readings, none when the
+    message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
+    for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
+    that one of which the registry says no resolution has no water register.
     """
 
     name: str
     matches: Callable[[str], bool]
     sniff: Callable[[str, bytes], bool]
-    decode: Callable[[str, bytes, datetime, bool], list[Reading]]
+    decode: Callable[[str, bytes, datetime, bool, DeviceMemory], list[Reading]]
     encode: Callable[..., tuple[str, bytes]]
     samples: tuple[Sample, ...]
+    sensors: bool = False
+    most_bytes: int = MOST_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
 """Every format by name."""
 
 
-def decode(topic: str, payload: bytes, received_at: datetime, retain: bool = False) -> Decoded:
+def decode(
+    topic: str, payload: bytes, received_at: datetime, retain: bool = False, memory: DeviceMemory | None = None
+) -> Decoded:
     """Read one message.  Never raises, whatever the bytes.
 
     Parameters
@@ -93,17 +100,28 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool = Fal
         When it came here (aware): device times are judged against it.
     retain : bool
         The broker marked it as a retained copy: state, not an event.
+    memory : DeviceMemory, optional
+        What devices said before this message, and is told what they say now; None: nothing is known.
+
+    Raises
+    ------
+    IngestError
+        What `memory` asks could not answer now: the message is to be read again later.
     """
     reader = _reader(topic, payload)
     if reader is None:
         known = ", ".join(FORMATS)
-        return Decoded(None, (), f"unknown format: want one of {known} by topic or shape, got neither")
-    if len(payload) > MOST_BYTES:
-        return Decoded(reader.name, (), f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
+        return Decoded(None, (), f"unknown format: want one of {known} by topic or shape, got none of them")
+    if len(payload) > reader.most_bytes:
+        return Decoded(reader.name, (), f"payload: want at most {reader.most_bytes} bytes, got {len(payload)}")
     try:
-        readings = tuple(reader.decode(topic, payload, received_at, retain))
+        readings = tuple(
+            reader.decode(topic, payload, received_at, retain, DeviceMemory() if memory is None else memory)
+        )
     except Unreadable as error:
         return Decoded(reader.name, error.readings, str(error), error.device or _owner(error.readings))
+    except IngestError:
+        raise
     except Exception as error:  # a fault of ours in one reader must not stop all the others
         log.exception("a reader failed", extra={"format": reader.name})
         return Decoded(reader.name, (), f"our reader failed: {type(error).__name__}")

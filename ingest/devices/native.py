@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import DeviceMemory, Format, Sample, Unreadable
 from ingest.devices._native_measurement import measurement
 from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -54,7 +54,13 @@ def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has
     return False
 
 
-def decode(topic: str, payload: bytes, received_at: datetime, retain: bool) -> list[Reading]:
+def decode(
+    topic: str,
+    payload: bytes,
+    received_at: datetime,
+    retain: bool,
+    memory: DeviceMemory,  # noqa: ARG001  every format has the same signature
+) -> list[Reading]:
     """Read one message of ours.
 
     Raises

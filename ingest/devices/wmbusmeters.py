@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import DeviceMemory, Format, Sample, Unreadable
 from ingest.devices._wmbus_alarms import alarm_flags
 from ingest.measures import convert, plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading, Value
@@ -56,7 +56,13 @@ def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has
     return payload.lstrip()[:1] == b"{" and all(name in payload for name in (b'"media"', b'"meter"', b'"id"'))
 
 
-def decode(topic: str, payload: bytes, received_at: datetime, retain: bool) -> list[Reading]:  # noqa: ARG001
+def decode(
+    topic: str,  # noqa: ARG001  every format has the same signature
+    payload: bytes,
+    received_at: datetime,
+    retain: bool,
+    memory: DeviceMemory,  # noqa: ARG001
+) -> list[Reading]:
     """Read one message: the register, and what else a meter says now.
 
     Raises

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from ingest.bindings import Binding
+from ingest.bindings import Binding, FixedBindings
 from ingest.devices import native
 from ingest.store import SqliteStore
 from shuian.broker import EmbeddedBroker
@@ -106,6 +106,16 @@ def test_a_message_without_a_time_that_is_delivered_twice_is_stored_once(
     with ingester(broker, store):
         until(lambda: store.counts()["duplicates"] == 1, what="recognising")
     assert stored(store) == 1
+
+
+def test_two_presses_with_qos_0_are_two_even_in_a_resumed_session(store: SqliteStore, tmp_path: Path) -> None:
+    button = FixedBindings([Binding("sos-1", "zigbee2mqtt", datetime(2020, 1, 1, tzinfo=UTC), resolution_l=None)])
+    with mosquitto(tmp_path) as broker:  # the embedded broker delivers QoS 0 as 1: there only the second minute tells
+        for presses in (1, 2):
+            with ingester(broker, store, bindings=button), publisher(broker) as sender:
+                sender.send("t/zigbee2mqtt/sos-1", b'{"action":"emergency"}', qos=0)
+                until(lambda presses=presses: stored(store) == presses, what="storing")
+    assert [row.value for row in store.history("sos-1", "sos", 0, 2**42)] == [1000, 1000]
 
 
 def test_bad_messages_between_good_ones_cost_nothing_else(broker: Broker, store: SqliteStore) -> None:

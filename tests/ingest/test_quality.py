@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.bindings import Binding, FixedBindings
-from ingest.devices import Decoded, decode
+from ingest.devices import Decoded, DeviceMemory, decode
 from ingest.errors import BindingsUnavailable
 from ingest.measures import milliseconds
 from ingest.quality import Judged, Memory, Message, judge, reason_class
@@ -232,3 +232,78 @@ def test_a_long_payload_is_cut_for_inspection() -> None:
     came = Message("t/v1/north/wm-1/up", b"x" * 300_000, NOW)
     (entry,) = judged(came).rejects
     assert (len(entry.payload), entry.size) == (4096, 300_000)
+
+
+# --- sensors -------------------------------------------------------------------------------------------------------
+
+SENSOR = Binding("sos-1", "zigbee2mqtt", LONG_AGO, resolution_l=None)
+
+
+def said(payload: str, now: datetime = NOW, **more: bool) -> Message:
+    return Message("zigbee2mqtt/sos-1", payload.encode(), now, **more)
+
+
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        total(1),
+        {"quantity": "pulse_count_total", "value": 5, "unit": "count"},
+        {"quantity": "water_volume_delta", "value": 14, "unit": "L", "interval": "PT1H"},
+    ],
+)
+def test_a_sensor_has_no_water_register(measurement: dict[str, object]) -> None:
+    motion = {"quantity": "motion", "value": True}
+    result = judged(message(measurement, motion), replace(BOUND, resolution_l=None))
+    assert [row.quantity for row in result.readings] == ["motion"]
+    (entry,) = result.rejects
+    assert reason_class(entry.reason) == "no_register"
+    assert "resolution_l" in entry.reason
+
+
+@pytest.mark.parametrize("seen", ['"2026-11-21T06:00:05Z"', "null"], ids=["a gateway's whole second", "no time"])
+def test_two_presses_within_a_second_are_two_and_a_redelivered_one_is_one(seen: str) -> None:
+    memory = Memory(Nothing())
+    press = said(f'{{"action":"emergency","last_seen":{seen}}}')
+    soon = replace(press, received_at=NOW + timedelta(milliseconds=400))
+    first, second = (only(judged(came, SENSOR, memory).readings) for came in (press, soon))
+    assert 0 < second.measured_ms - first.measured_ms < 1000
+    again = only(
+        judged(replace(soon, received_at=NOW + timedelta(minutes=1), redelivered=True), SENSOR, memory).readings
+    )
+    assert again.measured_ms == second.measured_ms
+
+
+def test_a_press_like_one_of_yesterday_is_a_new_one_even_just_after_a_reconnect() -> None:
+    memory = Memory(Nothing())
+    press = said('{"action":"emergency"}')
+    judged(press, SENSOR, memory)
+    later = replace(press, received_at=NOW + timedelta(days=1), redelivered=True)
+    assert only(judged(later, SENSOR, memory).readings).measured_ms == milliseconds(later.received_at)
+
+
+def test_a_retained_press_is_the_old_one_once_more() -> None:
+    memory = Memory(Nothing())
+    press = said('{"action":"emergency","last_seen":"2026-11-21T05:00:00Z"}')
+    first = only(judged(press, SENSOR, memory).readings)
+    copy = only(judged(replace(press, retain=True), SENSOR, memory).readings)
+    assert (copy.measured_ms, copy.value) == (first.measured_ms, first.value)
+    assert (first.flags, copy.flags) == ((), ("retained",))
+
+
+def test_what_a_gateway_says_twice_is_stored_once() -> None:
+    known, memory = DeviceMemory(), Memory(Nothing())
+    results = []
+    for topic, payload in (("zigbee2mqtt/sos-1", '{"action":"sos"}'), ("zigbee2mqtt/sos-1/action", "sos")):
+        came = Message(topic, payload.encode(), NOW)
+        results.append(judge(came, decode(topic, came.payload, NOW, False, known), FixedBindings([SENSOR]), memory))
+    assert [(len(one.readings), one.states, one.rejects) for one in results] == [(1, 0, ()), (0, 1, ())]
+
+
+def test_a_state_that_is_only_repeated_is_stored_again_after_an_hour() -> None:
+    known, memory = DeviceMemory(), Memory(Nothing())
+    stored = []
+    for minutes in (0, 1, 59, 60, 61):
+        came = said('{"presence":true}', NOW + timedelta(minutes=minutes))
+        decoded = decode(came.topic, came.payload, came.received_at, False, known)
+        stored += [(minutes, row.flags) for row in judge(came, decoded, FixedBindings([SENSOR]), memory).readings]
+    assert stored == [(0, ("time_missing",)), (60, ("cached_state", "time_missing"))]
