@@ -105,17 +105,39 @@ def check(config: ConfigFile = DEFAULT_CONFIG) -> None:
 
 @app.command("import")
 def import_(
-    folder: Annotated[Path, typer.Argument(metavar="FILE", help="A folder of .csv sheets.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="An .xlsx workbook, or a folder of .csv sheets.")
+    ] = None,
     config: ConfigFile = DEFAULT_CONFIG,
     apply: Annotated[
         bool, typer.Option("--apply", help="Really change the registry; without it, only say what would.")
     ] = False,
+    template: Annotated[
+        Path | None, typer.Option(metavar="FILE.xlsx", help="Write an empty workbook to fill in, and nothing else.")
+    ] = None,
 ) -> None:
-    """Read the registry: a dry run first, then with --apply. Example: shuian import registry/ --apply"""
+    """Read the registry: a dry run first, then with --apply. Example: shuian import registry.xlsx --apply"""
     from shuian import config as configuration
-    from shuian import registry_import
+    from shuian import registry_export, registry_import
 
-    registry_import.run(folder, configuration.load(config), apply)
+    if (file is None) == (template is None):
+        raise BadInput("want a file to read, or --template with one to write", "such as: shuian import registry.xlsx")
+    if template is not None:
+        registry_export.template(template)
+    elif file is not None:
+        registry_import.run(file, configuration.load(config), apply)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .xlsx workbook, or a folder for .csv sheets.")],
+    config: ConfigFile = DEFAULT_CONFIG,
+) -> None:
+    """Write the registry to a file that import reads back unchanged. Example: shuian export registry.xlsx"""
+    from shuian import config as configuration
+    from shuian import registry_export
+
+    registry_export.run(file, configuration.load(config))
 
 
 @app.command()

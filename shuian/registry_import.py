@@ -11,27 +11,33 @@ from shuian.errors import BadInput
 MOST_SHOWN = 50
 
 
-def run(folder: Path, config: Config, apply: bool) -> None:
-    """Read the sheets in `folder`; print what is wrong, or what would change, or change it.
+def formats() -> dict[str, bool]:
+    """Return the device formats there are, and whether devices of each are mostly sensors."""
+    return {name: one.sensors for name, one in FORMATS.items()}
+
+
+def run(path: Path, config: Config, apply: bool) -> None:
+    """Read the registry at `path`, an .xlsx workbook or a folder of .csv sheets; print what is wrong, or what would change, or change it.
 
     Raises
     ------
     BadInput
-        Every wrong cell, named by file, row and column.
+        Every wrong cell, named by sheet and cell, or by file, row and column.
     """
-    if not folder.is_dir():
-        raise BadInput(
-            f"no folder at {folder}", "want a folder of .csv sheets: areas.csv, households.csv, residents.csv, …"
-        )
+    if not path.is_dir() and not (path.is_file() and path.suffix.casefold() == ".xlsx"):
+        found = "another kind of file" if path.is_file() else "nothing"
+        raise BadInput(f"{found} at {path}", "want an .xlsx workbook, or a folder of .csv sheets: areas.csv, …")
     try:
-        sheets = registry.read(folder, FORMATS)
+        sheets = registry.read(path, formats())
     except registry.RegistryError as wrong:
         shown = "\n  ".join(str(fault) for fault in wrong.faults[:MOST_SHOWN])
         more = f"\n  … and {len(wrong.faults) - MOST_SHOWN} more" if len(wrong.faults) > MOST_SHOWN else ""
         raise BadInput(
-            f"{len(wrong.faults)} fault(s) in {folder}; nothing was changed\n  {shown}{more}",
+            f"{len(wrong.faults)} fault(s) in {path}; nothing was changed\n  {shown}{more}",
             "mend these cells and run it again",
         ) from None
+    for note in sheets.notes:
+        print(f"note: {note}")
     config.service.data.mkdir(parents=True, exist_ok=True)
     engine = database.open(config.service.data / "people.sqlite")
     try:

@@ -5,11 +5,13 @@ from alerts.registry.lookups import (
     Bound,
     Person,
     absent,
+    area_roster,
     bindings,
     channels_used,
     consented,
     household_zone,
     person,
+    relatives,
     roster,
     still_agreed,
     version,
@@ -18,6 +20,7 @@ from alerts.registry.reading import Registry, read
 from alerts.registry.sheets import Fault, RegistryError
 
 __all__ = [
-    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "bindings",
-    "channels_used", "consented", "household_zone", "person", "plan", "read", "roster", "still_agreed", "version",
+    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "area_roster",
+    "bindings", "channels_used", "consented", "household_zone", "person", "plan", "read", "relatives", "roster",
+    "still_agreed", "version",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 The sheets are the whole truth: what they no longer name is deleted, except rows that a case refers to.  Such a worker
 stays as ``former`` (never told of anything again), such a household without residents, devices and consent.  Absences
-that the outcome of a case made are not of the sheets and stay.
+that the outcome of a case made, or somebody on a page, are not of the sheets and stay.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 from alerts.registry.lookups import version
 from alerts.registry.reading import Registry
 from alerts.registry.sheets import KEYS, SHEETS
-from alerts.schema import cases, findings, metadata, notices, offers, registry_version
+from alerts.schema import area_events, area_members, cases, findings, metadata, notices, offers, registry_version
 
 OUTCOME = "outcome:"
 """How `absences.by` begins when the outcome of a case made it; the case's id follows."""
@@ -84,6 +84,17 @@ def apply(registry: Registry, conn: Connection, now: datetime) -> Changes:  # no
     return changes
 
 
+def stored(conn: Connection, sheet: str) -> list[dict[str, Any]]:
+    """Return the rows of a table that are of the sheets, by what makes each one itself."""
+    table = metadata.tables[sheet]
+    query = select(*(table.c[field.key] for field in SHEETS[sheet]))
+    if sheet == "absences":
+        query = query.where(table.c["by"].not_like(f"{OUTCOME}%"), table.c["declared_at"].is_(None))
+    if sheet == "workers":
+        query = query.where(table.c["role"] != "former")
+    return [dict(row) for row in conn.execute(query.order_by(*(table.c[key] for key in KEYS[sheet]))).mappings()]
+
+
 def bump(conn: Connection) -> None:
     """Let everyone who keeps a copy of the registry know that it changed."""
     number = version(conn)
@@ -98,15 +109,8 @@ def _is(table: Table, sheet: str, key: Key) -> list[Any]:
 
 
 def _change(registry: Registry, conn: Connection, sheet: str, in_use: set[str]) -> Change:
-    table = metadata.tables[sheet]
     new = {tuple(row[k] for k in KEYS[sheet]): row for row in registry.rows[sheet]}
-    names = [field.key for field in SHEETS[sheet]]
-    query = select(*(table.c[name] for name in names))
-    if sheet == "absences":
-        query = query.where(table.c["by"].not_like(f"{OUTCOME}%"))
-    if sheet == "workers":
-        query = query.where(table.c["role"] != "former")
-    old = {tuple(row[k] for k in KEYS[sheet]): dict(row) for row in conn.execute(query).mappings()}
+    old = {tuple(row[k] for k in KEYS[sheet]): row for row in stored(conn, sheet)}
     former = _former(conn, new) if sheet == "workers" else set()
     gone = [key for key in old if key not in new]
     return Change(
@@ -124,14 +128,16 @@ def _former(conn: Connection, new: Mapping[Key, Row]) -> set[Key]:
 
 
 def _in_use(conn: Connection) -> dict[str, set[str]]:
-    """Return ids that cases, findings, offers or notices refer to, and the areas those rows lie in."""
-    homes = set(conn.scalars(select(cases.c.household).union(select(findings.c.household))))
+    """Return ids that cases, findings, area events, offers or notices refer to, and the areas those rows lie in."""
+    named = select(cases.c.household).union(select(findings.c.household), select(area_members.c.household))
+    homes = set(conn.scalars(named))
     people = set(conn.scalars(select(offers.c.worker).union(select(cases.c.owner).where(cases.c.owner.is_not(None)))))
     people |= set(conn.scalars(select(notices.c.recipient).where(notices.c.recipient_kind != "contact").distinct()))
     areas, households, workers = (metadata.tables[name].c for name in ("areas", "households", "workers"))
     needed = set(conn.scalars(select(households.area).where(households.id.in_(homes))))
     needed |= set(conn.scalars(select(workers.area).where(workers.id.in_(people))))
     needed |= set(conn.scalars(select(workers.area).where(workers.role == "former")))
+    needed |= set(conn.scalars(select(area_events.c.area).where(area_events.c.area.is_not(None))))
     parents = {row.id: row.parent for row in conn.execute(select(areas.id, areas.parent))}
     for area in list(needed):
         above = parents.get(area)

@@ -1,7 +1,7 @@
 """What the rest of the service asks of the registry: devices, consent, absence, and who is to be told tonight."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -37,13 +37,20 @@ class Bound:
     valid_to: datetime | None
     unit: str | None
     litres_per_pulse: float | None
-    resolution_l: float
+    resolution_l: float | None
+    """The water register's smallest step; None: it has no register, it is a sensor."""
     modulus_l: float | None
     period_s: int
     zone: str
     """The device's own zone."""
     consented: bool
     """Some resident of that household agreed to be monitored and has not withdrawn it."""
+    gateway: str | None
+    """Through which its messages come, as far as the registry knows."""
+    area: str
+    building: str
+    riser: str | None
+    """Where the home is: with whom it shares its pipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +84,16 @@ def bindings(conn: Connection, now: datetime | None = None) -> list[Bound]:
         )
     )
     d = devices.c
+    home = households.c.tz, households.c.area, households.c.building, households.c.riser
     found = conn.execute(
-        select(devices, households.c.tz).join(households, households.c.id == d.household).order_by(d.id, d.valid_from)
+        select(devices, *home).join(households, households.c.id == d.household).order_by(d.id, d.valid_from)
     )
     return [
         Bound(
             device=row.id, format=row.format, household=row.household, tz=row.tz, valid_from=row.valid_from,
             valid_to=row.valid_to, unit=row.unit, litres_per_pulse=row.litres_per_pulse, resolution_l=row.resolution_l,
             modulus_l=row.modulus_l, period_s=row.period_s, zone=row.zone, consented=row.household in agreed,
+            gateway=row.gateway, area=row.area, building=row.building, riser=row.riser,
         )
         for row in found
     ]  # fmt: skip
@@ -105,10 +114,15 @@ def consented(conn: Connection, household: str, purpose: str, now: datetime) -> 
     return conn.execute(wanted.limit(1)).first() is not None
 
 
-def absent(conn: Connection, household: str, at: datetime) -> bool:
-    """Whether the household declared to be away at that moment (until its end, exclusive)."""
+def absent(conn: Connection, household: str, at: datetime, *, vouched: bool = False) -> bool:
+    """Whether the household declared to be away at that moment (until its end, exclusive).
+
+    `vouched`: by more than a relative's word on a page.
+    """
     a = absences.c
     wanted = select(a.id).where(a.household == household, a.start <= at, a.end > at)
+    if vouched:
+        wanted = wanted.where(or_(a.declared_at.is_(None), a.by.not_like("contact:%")))
     return conn.execute(wanted.limit(1)).first() is not None
 
 
@@ -140,20 +154,32 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
     lead, or the nearest lead of those areas.  Without consent to the community nobody of it is on the ladder, and of
     the family only contacts whom their resident agreed to.  Operators are those of these areas, or else all.
     """
-    people = list(conn.scalars(select(residents.c.id).where(residents.c.household == household)))
-    family = tuple(_family_of(conn, people, now))
-    up = list(_areas_up(conn, household))
+    family = tuple(relatives(conn, household, now))
+    area = conn.execute(select(households.c.area).where(households.c.id == household)).scalar()
+    ladder = area_roster(conn, area, now)
+    if not consented(conn, household, "community", now):
+        return Roster(family=family, operators=ladder.operators)
+    return replace(ladder, family=family)
+
+
+def area_roster(conn: Connection, area: str | None, now: datetime) -> Roster:
+    """Return who stands on the ladder of an area at `now`, as for `roster`; no family."""
+    up = list(_areas_up(conn, area))
     # Whom nobody of one's own area can tell, an operator of another hears: one installation, one house.
     operators = tuple(_workers(conn, up, "operator") or _every_operator(conn))
-    if not consented(conn, household, "community", now):
-        return Roster(family=family, operators=operators)
     shift = _shift(conn, up, now)
     leads = _workers(conn, up, "lead")
     nearest = leads[0] if leads else None
     if shift is None:
-        return Roster(lead=nearest, family=family, operators=operators)
+        return Roster(lead=nearest, operators=operators)
     owner, backup, lead = shift
-    return Roster(owner, backup, lead or nearest, family, operators)
+    return Roster(owner, backup, lead or nearest, operators=operators)
+
+
+def relatives(conn: Connection, household: str, now: datetime) -> list[str]:
+    """Return the contacts of a household who may be told, in the order the residents chose."""
+    people = list(conn.scalars(select(residents.c.id).where(residents.c.household == household)))
+    return _family_of(conn, people, now)
 
 
 def channels_used(conn: Connection) -> set[str]:
@@ -175,9 +201,8 @@ def _family_of(conn: Connection, people: list[str], now: datetime) -> list[str]:
     return [row.id for row in listed if (row.resident, row.id) in allowed or (row.resident, "") in allowed]
 
 
-def _areas_up(conn: Connection, household: str) -> Iterator[str]:
-    """Yield the household's area, its parent and so on; the import refuses circles, this does not follow one."""
-    area = conn.execute(select(households.c.area).where(households.c.id == household)).scalar()
+def _areas_up(conn: Connection, area: str | None) -> Iterator[str]:
+    """Yield the area, its parent and so on; the import refuses circles, this does not follow one."""
     seen = set()
     while area is not None and area not in seen:
         yield area

@@ -1,24 +1,28 @@
-"""Reading a folder of .csv sheets: every bad cell is found before a single one is believed."""
+"""Reading the registry's sheets: every bad cell is found before a single one is believed."""
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import channels
-from alerts.registry.sheets import KEYS, REFERENCES, SHEETS, Fault, Field, RegistryError, Wanted, columns
+from alerts.registry import tables
+from alerts.registry.sheets import BY_FORMAT, KEYS, REFERENCES, SHEETS, Field, RegistryError, Wanted
+from alerts.registry.tables import Cell, Findings, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A registry without faults: the rows of each table, all times aware UTC."""
+    """A registry without faults: the rows of each table, all times aware UTC.
+
+    `notes` say what is not wrong and yet worth knowing before it is applied.
+    """
 
     rows: Mapping[str, tuple[Mapping[str, Any], ...]]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -30,90 +34,68 @@ class _Row:
 
 
 Sheets = dict[str, list[_Row]]
+Lost = Mapping[str, Collection[str]]
+"""Sheet -> columns that are missing: what hangs on them is not complained of."""
 
 
-def read(folder: Path, formats: Collection[str] | None = None) -> Registry:
-    """Read and check every sheet of `folder`.
+def read(path: Path, formats: Mapping[str, bool] | None = None) -> Registry:
+    """Read and check every sheet of the registry at `path`.
 
     Parameters
     ----------
-    folder : Path
-        Holds ``areas.csv``, ``households.csv`` and so on: UTF-8 (with or without byte order mark), comma-separated.
-    formats : collection of str, optional
-        Device formats that exist; None: not checked here.
+    path : Path
+        An .xlsx workbook, or a folder that holds ``areas.csv``, ``households.csv`` and so on: UTF-8 (with or without
+        byte order mark), comma-separated.
+    formats : mapping of str to bool, optional
+        Device formats that exist; true: its devices are mostly sensors, so that an empty resolution means no water
+        register and not 1 L.  None: not checked here.
 
     Raises
     ------
     RegistryError
         Every fault of every sheet.
     """
-    faults: list[Fault] = []
-    sheets = {sheet: list(_rows(folder / f"{sheet}.csv", sheet, faults)) for sheet in SHEETS}
-    _check_keys(sheets, faults)
-    _check_references(sheets, faults)
-    _check_areas(sheets, faults)
-    _set_times(sheets, faults)
-    _check_spans(sheets, faults)
-    _check_devices(sheets, formats, faults)
-    _check_people(sheets, faults)
-    if faults:
-        order = list(SHEETS)
-        raise RegistryError(sorted(faults, key=lambda f: (order.index(f.file.removesuffix(".csv")), f.row or 0)))
-    return Registry({sheet: tuple(row.cells for row in rows) for sheet, rows in sheets.items()})
+    findings = Findings()
+    found = tables.folder(path, findings) if path.is_dir() else _workbook(path, findings)
+    sheets = {sheet: _rows(sheet, found[sheet], findings) for sheet in SHEETS}
+    lost = {sheet: table.lost for sheet, table in found.items() if table.lost}
+    _check_keys(sheets, findings)
+    _check_references(sheets, lost, findings)
+    _check_areas(sheets, findings)
+    _set_times(sheets, lost, findings)
+    _check_spans(sheets, findings)
+    _check_devices(sheets, formats, findings)
+    _check_people(sheets, lost, findings)
+    if findings.faults:
+        raise RegistryError(findings.in_order())
+    return Registry({sheet: tuple(row.cells for row in rows) for sheet, rows in sheets.items()}, tuple(findings.notes))
+
+
+def _workbook(path: Path, findings: Findings) -> dict[str, Table]:
+    from alerts.registry import workbook  # noqa: PLC0415  openpyxl takes a third of a second that the service saves
+
+    return workbook.sheets(path, findings)
 
 
 # --- cells ---------------------------------------------------------------------------------------------------------
 
 
-def _rows(file: Path, sheet: str, faults: list[Fault]) -> Iterator[_Row]:
+def _rows(sheet: str, table: Table, findings: Findings) -> list[_Row]:
+    return [
+        _Row(number, {field.key: _cell(field, sheet, table, number, line, findings) for field in SHEETS[sheet]})
+        for number, line in table.rows
+    ]
+
+
+def _cell(field: Field, sheet: str, table: Table, number: int, line: Sequence[Cell], findings: Findings) -> Any:
+    """Return what one cell means; None and a fault if it means nothing; None if its column is missing."""
+    if field.name in table.lost:
+        return None
+    cell = tables.cell(line, table.columns.get(field.name))
     try:
-        content = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        faults.append(Fault(file.name, None, None, f"this sheet with columns {', '.join(columns(sheet))}", "no file"))
-        return
-    except UnicodeDecodeError as error:
-        wanted = "UTF-8 (save as: CSV UTF-8, comma delimited)"
-        faults.append(Fault(file.name, None, None, wanted, f"another encoding (byte {error.start})"))
-        return
-    try:
-        lines = list(csv.reader(StringIO(content, newline=""), strict=True))
-    except csv.Error as error:
-        faults.append(Fault(file.name, None, None, "comma-separated cells", str(error)))
-        return
-    header = [name.strip() for name in lines[0]] if lines else []
-    if not _header_fits(header, file.name, sheet, faults):
-        return
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) > len(header):
-            faults.append(Fault(file.name, number, None, f"{len(header)} cells", f"{len(line)}"))
-        if any(cell.strip() for cell in line):
-            raw = dict(zip(header, (cell.strip() for cell in line), strict=False))
-            yield _Row(number, {f.key: _cell(f, raw.get(f.name, ""), file.name, number, faults) for f in SHEETS[sheet]})
-
-
-def _header_fits(header: list[str], file: str, sheet: str, faults: list[Fault]) -> bool:
-    """Check the first row; a column that is misspelt would otherwise be silently empty."""
-    before = len(faults)
-    known = columns(sheet)
-    for name in known:
-        if header.count(name) != 1:
-            got = "no such column" if name not in header else f"{header.count(name)} of them"
-            faults.append(Fault(file, 1, name, "this column, once", got))
-    wanted = f"one of {', '.join(known)}"
-    faults += [Fault(file, 1, n or "(no name)", wanted, "an unknown column") for n in header if n not in known]
-    return len(faults) == before
-
-
-def _cell(field: Field, cell: str, file: str, number: int, faults: list[Fault]) -> Any:
-    """Return what one cell means; None and a fault if it means nothing."""
-    if not cell and not field.required:
-        return field.empty
-    try:
-        if not cell:
-            raise Wanted("a value")
-        return field.parse(cell)
+        return tables.read_cell(field, cell)
     except Wanted as wanted:
-        faults.append(Fault(file, number, field.name, str(wanted), repr(cell) if cell else "an empty cell"))
+        findings.add(sheet, number, field.name, str(wanted), repr(cell.shown) if cell.shown else "an empty cell")
         return None
 
 
@@ -124,7 +106,7 @@ def _by_id(sheets: Sheets, sheet: str) -> dict[str, dict[str, Any]]:
     return {row.cells["id"]: row.cells for row in sheets[sheet] if row.cells["id"] is not None}
 
 
-def _check_keys(sheets: Sheets, faults: list[Fault]) -> None:
+def _check_keys(sheets: Sheets, findings: Findings) -> None:
     for sheet, rows in sheets.items():
         first: dict[tuple[Any, ...], int] = {}
         for row in rows:
@@ -133,21 +115,23 @@ def _check_keys(sheets: Sheets, faults: list[Fault]) -> None:
                 continue
             if key in first:
                 got = f"{key[0]!r} as in row {first[key]}"
-                faults.append(Fault(f"{sheet}.csv", row.number, KEYS[sheet][0], "each row once", got))
+                findings.add(sheet, row.number, KEYS[sheet][0], "each row once", got)
             first.setdefault(key, row.number)
 
 
-def _check_references(sheets: Sheets, faults: list[Fault]) -> None:
+def _check_references(sheets: Sheets, lost: Lost, findings: Findings) -> None:
     for sheet, references in REFERENCES.items():
         for column, target in references.items():
+            if "id" in lost.get(target, ()):
+                continue
             known = _by_id(sheets, target)
             for row in sheets[sheet]:
                 value = row.cells[column]
                 if value is not None and value not in known:
-                    faults.append(Fault(f"{sheet}.csv", row.number, column, f"an id of {target}.csv", repr(value)))
+                    findings.add(sheet, row.number, column, f"an id of {findings.name(target)}", repr(value))
 
 
-def _check_areas(sheets: Sheets, faults: list[Fault]) -> None:
+def _check_areas(sheets: Sheets, findings: Findings) -> None:
     """An area may not lie within itself."""
     parents = {name: cells["parent"] for name, cells in _by_id(sheets, "areas").items()}
     for row in sheets["areas"]:
@@ -157,28 +141,33 @@ def _check_areas(sheets: Sheets, faults: list[Fault]) -> None:
             area = parents.get(area)
         if area is not None and area == row.cells["id"]:
             wanted = "a tree: no area above itself"
-            faults.append(Fault("areas.csv", row.number, "parent", wanted, repr(row.cells["parent"])))
+            findings.add("areas", row.number, "parent", wanted, repr(row.cells["parent"]))
 
 
 # --- times ---------------------------------------------------------------------------------------------------------
 
 
-def _set_times(sheets: Sheets, faults: list[Fault]) -> None:
+def _set_times(sheets: Sheets, lost: Lost, findings: Findings) -> None:
     """Turn every time into UTC; local ones by the one zone that can be meant."""
     homes, residents = _by_id(sheets, "households"), _by_id(sheets, "residents")
-    zones = _area_zones(sheets)
+    zones, areas = _area_zones(sheets), _by_id(sheets, "areas")
+    unsure = any(sheet in lost for sheet in ("areas", "households", "residents"))
     for sheet, fields in SHEETS.items():
         for row in sheets[sheet]:
+            home = row.cells.get("household") or residents.get(row.cells.get("resident", ""), {}).get("household")
+            where = homes.get(home, {}).get("tz") if home else zones.get(row.cells.get("area", ""))
+            # Without a zone because another cell is wrong: that cell has been named.
+            silent = where is None and (
+                unsure or lost.get(sheet) or not (home is None and row.cells.get("area") in areas)
+            )
             for field in fields:
                 local = row.cells[field.key]
                 if not isinstance(local, datetime):
                     continue
-                home = row.cells.get("household") or residents.get(row.cells.get("resident", ""), {}).get("household")
-                where = homes.get(home, {}).get("tz") if home else zones.get(row.cells.get("area", ""))
                 row.cells[field.key] = at = _utc(local, where)
-                if at is None:
+                if at is None and not silent:
                     wanted = "a time with offset, e.g. 2026-11-21T08:00+08:00 (as local time it could mean several)"
-                    faults.append(Fault(f"{sheet}.csv", row.number, field.name, wanted, repr(str(local))))
+                    findings.add(sheet, row.number, field.name, wanted, repr(str(local)))
 
 
 def _area_zones(sheets: Sheets) -> dict[str, str]:
@@ -205,7 +194,7 @@ def _utc(at: datetime, zone: str | None) -> datetime | None:
     return early.astimezone(UTC) if early.utcoffset() == late.utcoffset() else None
 
 
-def _check_spans(sheets: Sheets, faults: list[Fault]) -> None:
+def _check_spans(sheets: Sheets, findings: Findings) -> None:
     spans = {
         "shifts": ("start", "end", "end"),
         "absences": ("start", "end", "end"),
@@ -217,15 +206,23 @@ def _check_spans(sheets: Sheets, faults: list[Fault]) -> None:
             first, last = row.cells[start], row.cells[end]
             if first is not None and last is not None and last <= first:
                 wanted = f"a time after {first.isoformat()}"
-                faults.append(Fault(f"{sheet}.csv", row.number, column, wanted, repr(last.isoformat())))
+                findings.add(sheet, row.number, column, wanted, repr(last.isoformat()))
 
 
 # --- single sheets -------------------------------------------------------------------------------------------------
 
 
-def _check_devices(sheets: Sheets, formats: Collection[str] | None, faults: list[Fault]) -> None:
+def _check_devices(sheets: Sheets, formats: Mapping[str, bool] | None, findings: Findings) -> None:
     """A device belongs to one household at a time; its zone defaults to the household's."""
     homes = _by_id(sheets, "households")
+    for row in sheets["devices"]:
+        if row.cells["resolution_l"] == BY_FORMAT:
+            row.cells["resolution_l"] = None if (formats or {}).get(row.cells["format"]) else 1.0
+    sensors = sum(1 for row in sheets["devices"] if row.cells["resolution_l"] is None)
+    if sensors:
+        findings.notes.append(
+            f"{sensors} devices have no water register: they are sensors, and water from them is refused"
+        )
     spans: dict[str, list[_Row]] = {}
     registers: dict[str, list[_Row]] = {}
     for row in sheets["devices"]:
@@ -233,18 +230,18 @@ def _check_devices(sheets: Sheets, formats: Collection[str] | None, faults: list
         cells["zone"] = cells["zone"] or homes.get(cells["household"], {}).get("tz")
         if formats is not None and cells["format"] is not None and cells["format"] not in formats:
             wanted = f"one of {', '.join(sorted(formats))}"
-            faults.append(Fault("devices.csv", row.number, "format", wanted, repr(cells["format"])))
+            findings.add("devices", row.number, "format", wanted, repr(cells["format"]))
         if cells["id"] is not None and cells["valid_from"] is not None:
             spans.setdefault(cells["id"], []).append(row)
-            if cells["household"] is not None:
+            if cells["household"] is not None and cells["resolution_l"] is not None:
                 registers.setdefault(cells["household"], []).append(row)
-    faulty = _overlaps(spans.values(), "one household at a time", faults)
-    # Every format read so far carries a water register, and two of them in one home cannot be added up yet.
-    _overlaps(registers.values(), "one water register a household at a time", faults, but=faulty)
+    faulty = _overlaps(spans.values(), "one household at a time", findings)
+    # A device with a resolution has a water register, and two of them in one home cannot be added up yet.
+    _overlaps(registers.values(), "one water register a household at a time", findings, but=faulty)
 
 
 def _overlaps(
-    groups: Iterable[list[_Row]], rule: str, faults: list[Fault], but: Collection[int] = frozenset()
+    groups: Iterable[list[_Row]], rule: str, findings: Findings, but: Collection[int] = frozenset()
 ) -> set[int]:
     """Name each row that begins before the one before it has ended; return their numbers."""
     found = set()
@@ -255,27 +252,27 @@ def _overlaps(
             if after.number not in but and (end is None or end > after.cells["valid_from"]):
                 wanted = f"a time at or after the end ('to') of row {before.number}: {rule}"
                 got = repr(after.cells["valid_from"].isoformat())
-                faults.append(Fault("devices.csv", after.number, "from", wanted, got))
+                findings.add("devices", after.number, "from", wanted, got)
                 found.add(after.number)
     return found
 
 
-def _check_people(sheets: Sheets, faults: list[Fault]) -> None:
+def _check_people(sheets: Sheets, lost: Lost, findings: Findings) -> None:
     """Addresses fit their channel; a consent to tell one relative names a contact of that resident."""
     for sheet in ("contacts", "workers"):
         for row in sheets[sheet]:
             channel, address = row.cells["channel"], row.cells["address"]
             if channel is not None and channel not in channels.CHANNELS:
                 wanted = f"one of {', '.join(sorted(channels.CHANNELS))}"
-                faults.append(Fault(f"{sheet}.csv", row.number, "channel", wanted, repr(channel)))
+                findings.add(sheet, row.number, "channel", wanted, repr(channel))
             elif channel is not None and address is not None:
                 fault = channels.CHANNELS[channel].address_fault(address)
                 if fault is not None:
-                    faults.append(Fault(f"{sheet}.csv", row.number, "address", fault, repr(address)))
+                    findings.add(sheet, row.number, "address", fault, repr(address))
     contacts = _by_id(sheets, "contacts")
-    for row in sheets["consents"]:
+    for row in sheets["consents"] if not {"id", "resident"} & set(lost.get("contacts", ())) else ():
         purpose, recipient = row.cells["purpose"], row.cells["recipient"]
         known = contacts.get(recipient, {}).get("resident") == row.cells["resident"]
-        if purpose == "relative" and recipient and not known:
-            wanted = "an id of contacts.csv that belongs to this resident, or nothing (all of them)"
-            faults.append(Fault("consents.csv", row.number, "recipient", wanted, repr(recipient)))
+        if purpose == "relative" and recipient and not known and row.cells["resident"] is not None:
+            wanted = f"an id of {findings.name('contacts')} that belongs to this resident, or nothing (all of them)"
+            findings.add("consents", row.number, "recipient", wanted, repr(recipient))

@@ -16,17 +16,23 @@ from alerts.errors import AlertsError
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: where it stands, what was wanted, what came.  `row` counts as a spreadsheet does."""
+    """One thing that is wrong: where it stands, what was wanted, what came.  `row` counts as a spreadsheet does.
+
+    `file` is the .csv file, or the sheet of a workbook; there `letter` is the column's: ``devices!F7, column unit``.
+    """
 
     file: str
     row: int | None
     column: str | None
     wanted: str
     got: str
+    letter: str | None = None
 
     def __str__(self) -> str:
-        place = self.file
-        place += f" row {self.row}" if self.row is not None else ""
+        if self.letter is not None:
+            place = f"{self.file}!{self.letter}{self.row or 1}"
+        else:
+            place = self.file + (f" row {self.row}" if self.row is not None else "")
         place += f", column {self.column}" if self.column is not None else ""
         return f"{place}: want {self.wanted}; got {self.got}"
 
@@ -52,6 +58,8 @@ class Field:
     to: str = ""
     required: bool = True
     empty: Any = None
+    optional: bool = False
+    """The column may be absent from the sheet altogether."""
 
     @property
     def key(self) -> str:
@@ -77,15 +85,29 @@ def name_of(most: int) -> Callable[[str], str]:
     return ident
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """Return a reader of one of `words`."""
+def device_name(cell: str) -> str:
+    """Read what a device or a gateway is called in its messages: blanks and slashes occur (Zigbee2MQTT)."""
+    if len(cell) > 128 or not cell.isprintable():
+        raise Wanted("the device's name in its messages, at most 128 printable characters")
+    return cell
 
-    def word(cell: str) -> str:
-        if cell not in words:
-            raise Wanted(f"one of {', '.join(words)}")
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """Reads one of some words."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, cell: str) -> str:
+        """Return the word."""
+        if cell not in self.words:
+            raise Wanted(f"one of {', '.join(self.words)}")
         return cell
 
-    return word
+
+def one_of(*words: str) -> OneOf:
+    """Return a reader of one of `words`."""
+    return OneOf(words)
 
 
 def phone(cell: str) -> str:
@@ -114,14 +136,24 @@ def moment(cell: str) -> datetime:
         raise Wanted("a time such as 2026-11-21T08:00+08:00 or 2026-11-21 08:00 (local)") from error
 
 
-def above_zero(cell: str) -> float:
+BY_FORMAT = "by format"
+"""An empty resolution: 1 L for a meter, no register for devices of a format that are mostly sensors."""
+NO_REGISTER = "none"
+
+
+def resolution(cell: str) -> float | None:
+    """Read the step of a register, or the word for a device without one."""
+    return None if cell == NO_REGISTER else above_zero(cell, "a number above 0, or none (no water register)")
+
+
+def above_zero(cell: str, wanted: str = "a number above 0") -> float:
     """Read a finite number above 0."""
     try:
         number = float(cell)
     except ValueError as error:
-        raise Wanted("a number above 0") from error
+        raise Wanted(wanted) from error
     if not 0 < number < 1e12:
-        raise Wanted("a number above 0")
+        raise Wanted(wanted)
     return number
 
 
@@ -212,17 +244,18 @@ SHEETS: dict[str, tuple[Field, ...]] = {
         Field("lead", _ID, required=False),
     ),
     "devices": (
-        Field("id", name_of(128)),
+        Field("id", device_name),
         Field("format", name_of(32)),
         Field("household", _ID),
         Field("from", moment, to="valid_from"),
         Field("to", moment, to="valid_to", required=False),
         Field("unit", one_of("L", "m3", "gal_us", "ft3"), required=False),
         Field("litres_per_pulse", above_zero, required=False),
-        Field("resolution_l", above_zero, required=False, empty=1.0),
+        Field("resolution_l", resolution, required=False, empty=BY_FORMAT),
         Field("modulus", above_zero, to="modulus_l", required=False),
         Field("period", period, to="period_s", required=False, empty=3600),
         Field("zone", zone, required=False),
+        Field("gateway", device_name, required=False, optional=True),
     ),
     "absences": (
         Field("household", _ID),
@@ -231,7 +264,7 @@ SHEETS: dict[str, tuple[Field, ...]] = {
         Field("by", text),
     ),
 }
-"""Sheet (file ``NAME.csv``) to its columns; the order is one in which rows may be inserted."""
+"""Sheet (``NAME`` in a workbook, file ``NAME.csv``) to its columns; the order is one in which rows may be inserted."""
 
 REFERENCES: dict[str, dict[str, str]] = {
     "areas": {"parent": "areas"},
@@ -258,6 +291,11 @@ KEYS: dict[str, tuple[str, ...]] = {
     "absences": ("household", "start", "end", "by"),
 }
 """What makes a row the same row in the next import (table columns)."""
+
+
+def choices(field: Field) -> tuple[str, ...]:
+    """Return the words that a column takes, none if it takes others."""
+    return field.parse.words if isinstance(field.parse, OneOf) else ()
 
 
 def columns(sheet: str) -> Collection[str]:

@@ -10,11 +10,13 @@ from alerts.cases import Accepted
 from alerts.policy import Roster
 from tests.alerts.neighbourhood import SHEETS, T0, fill, finding, write
 
+FORMATS = {"native": False, "wmbusmeters": False}
+
 
 def faults(folder, **changed):
     """Return the faults of the test sheets, some of them replaced, as text."""
     with pytest.raises(registry.RegistryError) as raised:
-        registry.read(write(folder, **changed), formats=("native", "wmbusmeters"))
+        registry.read(write(folder, **changed), formats=FORMATS)
     return [str(fault) for fault in raised.value.faults]
 
 
@@ -86,6 +88,69 @@ def test_every_fault_of_every_sheet_is_reported_at_once(tmp_path):
 )
 def test_a_sheet_with_wrong_columns_is_not_guessed_at(tmp_path, header, said):
     assert any(said in text for text in faults(tmp_path, absences=[header]))
+
+
+@pytest.mark.parametrize(
+    ("sheet", "swap", "said"),
+    [
+        ("households", ("id,", "nr,"), "households.csv row 1, column nr: want the column id; got 'nr'"),
+        ("households", ("tz", "timezone"), "households.csv row 1, column timezone: want the column tz; got 'timezone'"),
+        ("residents", ("household", "houshold"), "residents.csv row 1, column houshold: want the column household; got 'houshold'"),
+        ("areas", ("parent", "parrent"), "areas.csv row 1, column parrent: want the column parent; got 'parrent'"),
+        ("workers", ("area", "arae"), "workers.csv row 1, column arae: want the column area; got 'arae'"),
+        ("contacts", ("resident,", ""), "contacts.csv row 1, column resident: want this column, once; got no such column"),
+    ],
+)  # fmt: skip
+def test_one_wrong_column_is_one_fault_and_drags_no_other_sheet_along(tmp_path, sheet, swap, said):
+    changed = line(sheet, 0, swap)
+    if sheet == "contacts":
+        changed = [row.replace(",r1,", ",").replace(",r2,", ",") for row in changed]
+    assert faults(tmp_path, **{sheet: changed}) == [said]
+
+
+def test_a_sheet_that_is_not_there_drags_no_other_sheet_along(tmp_path):
+    folder = write(tmp_path)
+    (folder / "households.csv").unlink()
+    with pytest.raises(registry.RegistryError) as raised:
+        registry.read(folder)
+    assert [fault.file for fault in raised.value.faults] == ["households.csv"]
+
+
+def test_names_of_columns_may_stand_in_capitals_and_blanks(tmp_path):
+    head = " Household ,START,End , by"
+    (row,) = registry.read(write(tmp_path, absences=[head, "h1,2026-11-20,2026-11-21,x"])).rows["absences"]
+    assert row["household"] == "h1"
+
+
+def test_a_meter_without_a_resolution_has_steps_of_a_litre(tmp_path):
+    read = registry.read(write(tmp_path, devices=line("devices", 2, (",0.1,", ",,"))), FORMATS)
+    assert [row["resolution_l"] for row in read.rows["devices"]] == [1.0, 1.0, 0.1]
+    assert read.notes == ()
+
+
+def test_a_device_without_a_register_is_a_sensor_of_which_a_home_may_have_any_number(tmp_path):
+    sensors = ["门磁 1,native,h1,2026-01-01 00:00,,,,none,,PT1H,", "门磁 2,zigbee2mqtt,h1,2026-01-01 00:00,,,,,,PT1H,"]
+    read = registry.read(write(tmp_path, devices=[*SHEETS["devices"], *sensors]), {**FORMATS, "zigbee2mqtt": True})
+    assert [row["resolution_l"] for row in read.rows["devices"]] == [1.0, 0.1, 0.1, None, None]
+    assert read.notes == ("2 devices have no water register: they are sensors, and water from them is refused",)
+
+
+def test_the_gateway_is_kept_and_its_column_may_be_absent(engine, tmp_path):
+    with engine.connect() as conn:
+        assert {one.gateway for one in registry.bindings(conn, T0)} == {None}
+    fill(
+        engine,
+        tmp_path,
+        devices=[f"{row},{'gateway' if n == 0 else 'gw-1'}" for n, row in enumerate(SHEETS["devices"])],
+    )
+    with engine.connect() as conn:
+        assert {one.gateway for one in registry.bindings(conn, T0)} == {"gw-1"}
+
+
+def test_a_file_that_is_no_sheet_is_told_of_and_not_read(tmp_path):
+    folder = write(tmp_path)
+    (folder / "device.csv").write_text("id\n", "utf-8")
+    assert registry.read(folder).notes == ("device.csv is no sheet and was not read",)
 
 
 def test_a_missing_sheet_a_foreign_encoding_and_a_surplus_cell_are_faults(tmp_path):

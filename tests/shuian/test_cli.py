@@ -33,6 +33,8 @@ def call(*words, cwd, stdin=""):
         pytest.param(
             ["backtest", "--readings", "x", "--households", "y", "--out", "z"], 2, "no file at", "path", id="backtest"
         ),
+        pytest.param(["import"], 2, "want a file to read", "shuian import", id="import without a file"),
+        pytest.param(["export"], 2, "missing", "shuian export --help", id="export without a file"),
         pytest.param(["replay"], 2, "missing", "shuian replay --help", id="missing argument"),
         pytest.param(["user", "add"], 2, "missing", "shuian user add --help", id="missing name"),
         pytest.param(["demo", "--port", "99999"], 2, "65533", "shuian demo --help", id="no such port"),
@@ -49,7 +51,7 @@ def test_wrong_arguments_get_one_line_what_and_one_line_what_to_do(tmp_path, wor
 
 
 def test_help_shows_an_example_for_each_command(tmp_path):
-    for command in ("demo", "serve", "init", "check", "import", "decode", "replay", "backtest"):
+    for command in ("demo", "serve", "init", "check", "import", "export", "decode", "replay", "backtest"):
         assert f"Example: shuian {command}" in " ".join(call(command, "--help", cwd=tmp_path).stdout.split())
 
 
