@@ -5,7 +5,7 @@ restarts it at its end.  Intervals that lie before what is already known come la
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,11 +27,13 @@ class Moment(NamedTuple):
     litres: Floats
     offset_s: Floats
     used: Bools
-    """Water was drawn in a known interval."""
+    """Somebody drew water in a known interval."""
+    drew: Bools
+    """Water ran in a known interval, if only a leak's."""
     unknown: Bools
     """What was drawn is not known."""
     moved: Bools
-    """Water was drawn, if only somewhere in an interval that is not known."""
+    """Somebody drew water, if only somewhere in an interval that is not known."""
     hole: Bools
     """Nothing is known from the clock's end to `start`."""
     origin: Floats
@@ -42,6 +44,8 @@ class Moment(NamedTuple):
     """The interval touches a declared absence."""
     blind_until: Floats
     """End of the last stretch that was not known, as the clock stood before this interval."""
+    gone_s: Floats
+    """Seconds, up to the end of this interval, that are not known or not the life of this home: holes, absences. [s]"""
 
 
 @dataclass
@@ -50,7 +54,9 @@ class Clock:
 
     known_until: Floats
     since: Floats
-    """End of the last interval in which water was, or may have been, drawn; also the start of all knowledge."""
+    """End of the last interval in which somebody drew water, or may have; also the start of all knowledge."""
+    ran: Floats
+    """The same of any water, a leak's too."""
     by_use: Bools
     heard: Floats
     """When we last received anything from the meter (our clock)."""
@@ -68,9 +74,10 @@ class Clock:
         return cls(
             nan[0],
             nan[1],
-            np.zeros(rows, np.bool_),
             nan[2],
+            np.zeros(rows, np.bool_),
             nan[3],
+            nan[4],
             np.zeros(rows),
             np.full((rows, absences, 2), np.nan),
         )
@@ -97,9 +104,12 @@ class Clock:
         for row, spans in by_row.items():
             self.absences[row, : len(spans)] = spans
 
-    def origin(self, rows: Rows, until: Floats) -> Floats:
-        """Return (M,) since when a quiet counts as seen at `until`: later than `until` during an absence."""
-        since = self.since[rows]
+    def origin(self, rows: Rows, until: Floats, ran: bool = False) -> Floats:
+        """Return (M,) since when a quiet counts as seen at `until`: later than `until` during an absence.
+
+        With `ran`: a quiet in which not even a leak ran.
+        """
+        since = (self.ran if ran else self.since)[rows]
         back = self.back_at(rows, until)
         return np.where(np.isnan(since), since, np.fmax(since, back))
 
@@ -121,28 +131,43 @@ class Clock:
         some: Bools = np.any(touched, axis=1)
         return some
 
-    def step(self, news: News) -> Moment:
-        """Move the clocks on by at most one interval a row; return what is new in it (late intervals are left out)."""
+    def timely(self, news: News) -> tuple[News, Bools]:
+        """Leave out intervals that come late and cut off what is known already; return the rest, and what follows a hole."""
         self.heard[news.row] = np.fmax(self.heard[news.row], news.received)
         known = self.known_until[news.row]
         late = ~(np.isnan(known) | (news.end > known))
         if late.any():
             news, known = news.take(~late), known[~late]
-        rows, end = news.row, news.end
-        unknown = np.isnan(news.litres)
-        used = news.litres >= LEAST_USE_L  # False for NaN
-        moved = used if news.moved is None else used | (unknown & news.moved)
         hole = np.logical_not(news.start <= known + JITTER_S)  # True as well where nothing was known yet
-        start = np.where(hole, news.start, known)
+        return replace(news, start=np.where(hole, news.start, known)), hole
+
+    def step(self, news: News, hole: Bools, used: Bools) -> Moment:
+        """Move the clocks on by at most one timely interval a row.
+
+        Parameters
+        ----------
+        news : News
+        hole : (N,) bool
+            As `timely` returned them.
+        used : (N,) bool
+            Somebody drew water in the interval, which is known.
+        """
+        rows, start, end = news.row, news.start, news.end
+        unknown = np.isnan(news.litres)
+        drew = news.litres >= LEAST_USE_L  # False for NaN
+        moved = used if news.moved is None else used | (unknown & news.moved)
         origin = self.origin(rows, start)
         by_use = self.by_use[rows] & (origin == self.since[rows]) & ~hole
         away = self.touches_absence(rows, start, end)
-        self.since[rows] = np.where(used | unknown, end, np.where(hole, start, self.since[rows]))
+        for clock, seen in ((self.since, used), (self.ran, drew)):
+            clock[rows] = np.where(seen | unknown, end, np.where(hole, start, clock[rows]))
         self.by_use[rows] = used | (self.by_use[rows] & ~unknown & ~hole)
         before = self.blind_until[rows]
         blind = np.where(unknown, end, np.where(hole, start, np.nan))
         self.blind_until[rows] = np.where(np.isnan(blind), before, blind)
+        gone_s = np.where(unknown | away, end - start, 0.0) + np.where(hole, start - self.known_until[rows], 0.0)
         self.known_until[rows], self.offset_s[rows] = end, news.offset_s
         return Moment(
-            rows, start, end, news.litres, news.offset_s, used, unknown, moved, hole, origin, by_use, away, before
-        )
+            rows, start, end, news.litres, news.offset_s,
+            used, drew, unknown, moved, hole, origin, by_use, away, before, gone_s,
+        )  # fmt: skip

@@ -55,6 +55,8 @@ class QuietSettings:
     new_home_extra: float = 0.5
     """Added to both levels while the home is new."""
     new_home_days: float = 7.0
+    maybe_out_extra: float = 1.0
+    """Added to red while the door was the last sign of anybody: amber asks first whether they are out."""
     least_s: float = 3 * HOUR_S
     """No quiet shorter than this is told, however unusual it is."""
 

@@ -45,13 +45,13 @@ class Scene(NamedTuple):
     m: Moment
     clock: Clock
     origin: Floats
-    """(M,) since when no water was drawn, after the interval."""
+    """(M,) since when no water ran, after the interval: to a rule a leak is use, as to the programme that runs it."""
     trail: Trail
 
 
 def _no_use(s: Scene) -> Verdict:
     quiet_s = s.m.end - s.origin
-    return Verdict(quiet_s >= s.rule.hours * HOUR_S, s.m.moved | s.m.away, s.origin, quiet_s)
+    return Verdict(quiet_s >= s.rule.hours * HOUR_S, s.m.moved | s.m.drew | s.m.away, s.origin, quiet_s)
 
 
 def _little(s: Scene) -> Verdict:
@@ -83,16 +83,16 @@ def _much_day(s: Scene) -> Verdict:
 def _continuous(s: Scene) -> Verdict:
     fine = s.m.end - s.m.start <= LATE * s.rule.hours * HOUR_S / 4
     before = s.own["since"][s.m.rows]
-    since = np.where(s.m.used & fine, np.where(s.m.hole | np.isnan(before), s.m.start, before), np.nan)
+    since = np.where(s.m.drew & fine, np.where(s.m.hole | np.isnan(before), s.m.start, before), np.nan)
     s.own["since"][s.m.rows] = since
     flow_s = s.m.end - since
-    return Verdict(flow_s >= s.rule.hours * HOUR_S, ~s.m.used & ~s.m.unknown, since, flow_s)
+    return Verdict(flow_s >= s.rule.hours * HOUR_S, ~s.m.drew & ~s.m.unknown, since, flow_s)
 
 
 def _half_hours(s: Scene) -> Verdict:
     slot = np.ceil(s.m.end / HALF_HOUR_S) - 1  # an interval across the edge counts for the later half hour
     last, run = s.own["slot"][s.m.rows], s.own["run"][s.m.rows]
-    used = s.m.used & (s.m.end - s.m.start <= LATE * HALF_HOUR_S)
+    used = s.m.drew & (s.m.end - s.m.start <= LATE * HALF_HOUR_S)
     run = np.where(used, np.where(slot == last, run, np.where(slot == last + 1, run + 1, 1.0)), run)
     last = np.where(used, slot, last)
     s.own["slot"][s.m.rows], s.own["run"][s.m.rows] = last, run
@@ -115,14 +115,14 @@ def _windows(s: Scene) -> Verdict:
             left, right = day * DAY_S + from_h * HOUR_S, day * DAY_S + to_h * HOUR_S
             inside_s = np.maximum(np.minimum(end, right) - np.maximum(begin, left), 0.0)
             s.own["known_s"][rows] += np.where(s.m.unknown | s.m.away, 0.0, inside_s)[looks]
-            s.own["used"][rows] += (s.m.used & (inside_s > 0))[looks]
+            s.own["used"][rows] += (s.m.drew & (inside_s > 0))[looks]
         closes = day * DAY_S + WINDOWS_H[-1][1] * HOUR_S
         over = (end >= closes) & (s.origin + s.m.offset_s <= closes)  # and nothing was drawn since
         wanted_s = sum(to_h - from_h for from_h, to_h in WINDOWS_H) * HOUR_S - SECONDS_OFF
         empty = (s.own["known_s"][s.m.rows] >= wanted_s) & (s.own["used"][s.m.rows] == 0) & looks & over
         holds |= empty
         onset = np.where(empty, day * DAY_S + WINDOWS_H[0][0] * HOUR_S - s.m.offset_s, onset)
-    return Verdict(holds & ~s.m.used, s.m.moved | s.m.away, onset, s.m.end - onset)
+    return Verdict(holds & ~s.m.drew, s.m.moved | s.m.drew | s.m.away, onset, s.m.end - onset)
 
 
 _JUDGES: Mapping[str, Callable[[Scene], Verdict]] = {

@@ -72,9 +72,9 @@ PRESETS: Mapping[str, Rule] = {
              "greenpostkorea.co.kr 112710; Segye Ilbo 2020-01-02"),
     )
 }  # fmt: skip
-FAMILIES = ("no-draw-Nh", "Nh-Ml", "Nl-1h", "continuous-Nh")
-"""Rules with numbers of one's own: no use for N hours; less than M litres in N hours; more than N litres in an hour; N
-hours without a stop."""
+FAMILIES = ("no-draw-Nh", "Nh-Ml", "Nl-1h", "day-Nl", "continuous-Nh")
+"""Rules with numbers of one's own: no use for N hours; less than M litres in N hours; more than N litres in an hour or in
+a day; N hours without a stop."""
 
 
 def plain(name: str) -> str:
@@ -101,7 +101,7 @@ def parse(name: str) -> Rule:
     limit = MOST_WINDOW_H if rule.kind == "little" else 24 * 14
     if not 0 < rule.hours <= limit:
         raise RuleError(f"rule {name!r}: want more than 0 and at most {limit} hours, got {rule.hours:g}")
-    if rule.kind in {"little", "much"} and rule.litres <= 0:
+    if rule.kind in {"little", "much", "much_day"} and rule.litres <= 0:
         raise RuleError(f"rule {name!r}: want more than 0 litres, got {rule.litres:g}")
     return rule
 
@@ -114,6 +114,8 @@ def _of_family(asked: str) -> Rule | None:
         return Rule(asked, "little", float(found[1]), float(found[2]))
     if found := re.fullmatch(rf"{number}l-1h", asked):
         return Rule(asked, "much", 1.0, float(found[1]))
+    if found := re.fullmatch(rf"day-{number}l", asked):
+        return Rule(asked, "much_day", 24.0, float(found[1]))
     if found := re.fullmatch(rf"continuous-{number}h|{number}h-continuous", asked):
         return Rule(asked, "continuous", float(found[1] or found[2]))
     return None

@@ -14,8 +14,10 @@ from detectors.findings import Finding
 from detectors.habit import Habit
 from detectors.quiet import Quiet
 from detectors.rulebook import Rulebook
+from detectors.signs import Signs
+from detectors.water import Water
 
-VERSION = 1
+VERSION = 2
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -26,6 +28,8 @@ class State(NamedTuple):
     habit: Habit
     quiet: Quiet
     rulebook: Rulebook
+    signs: Signs
+    water: Water
 
 
 def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -33,6 +37,12 @@ def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "clock", vars(state.clock)
     yield "habit", vars(state.habit)
     yield "quiet", vars(state.quiet)
+    yield "signs", vars(state.signs)
+    yield "flow", vars(state.water.flow)
+    yield "running", vars(state.water.running)
+    yield "leak", vars(state.water.leak)
+    yield "peaks", vars(state.water.peaks)
+    yield "surge", vars(state.water.surge)
     yield "trail", vars(state.rulebook.trail)
     for name, own in state.rulebook.own.items():
         yield f"rule:{name}", own

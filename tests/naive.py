@@ -6,6 +6,8 @@ Written from the description, not from the code: no numpy, no shared arithmetic.
 import math
 from dataclasses import dataclass, field
 
+from tests.naive_water import NaiveWater
+
 HOUR, DAY = 3600.0, 86_400.0
 GROUPS = (0, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23)
 
@@ -30,8 +32,11 @@ class NaiveHome:
     least_s: float = 3 * HOUR
     rules: tuple = ()
 
+    water: NaiveWater = field(default_factory=NaiveWater)
     known_until: float = math.nan
     since: float = math.nan
+    ran: float = math.nan
+    """The same of any water, a leak's too."""
     by_use: bool = False
     heard: float = math.nan
     absences: dict = field(default_factory=dict)
@@ -75,7 +80,8 @@ class NaiveHome:
             return
         hole = math.isnan(self.known_until) or start > self.known_until + 1.0
         start = start if hole else self.known_until
-        unknown, used = math.isnan(litres), litres >= 0.05
+        unknown, drew = math.isnan(litres), litres >= 0.05
+        used = self.water.hear(start, end, litres, hole)
         moved = used or (unknown and moved)
         before = max(self.since, self.back_at(start)) if not math.isnan(self.since) else math.nan
         clean = self.by_use and before == self.since and not hole
@@ -89,11 +95,37 @@ class NaiveHome:
             self.since, self.by_use = end, used
         elif hole:
             self.since, self.by_use = start, False
+        self.ran = end if drew or unknown else start if hole else self.ran
+        gone = end - start if unknown or away else 0.0
+        gone += (math.inf if math.isnan(self.known_until) else start - self.known_until) if hole else 0.0
         self.known_until = end
         self.intervals.append((start, end, litres, hole))
+        self.judge_water(start, end, litres, offset, away, hole, gone, judged)
         self.judge_quiet(moved, end, offset, judged)
         for rule in self.rules:
-            self.judge_rule(rule, start, end, used, unknown, moved, away, hole, judged)
+            self.judge_rule(rule, start, end, drew, unknown, moved or drew, away, hole, judged)
+
+    # --- water ---
+
+    def judge_water(self, start, end, litres, offset, away, hole, gone, judged):
+        water = self.water
+        running, stopped, ended, sums = water.step(start, end, litres, offset, away, hole, gone)
+        if ended is not None:
+            self.since = max(self.since, ended)
+        if stopped and any(kind == "surge" for kind, _ in self.open):
+            for key in [key for key in self.open if key[0] == "surge"]:
+                self.clear(*key, self.heard)
+            water.told = water.total
+        for severity in ("blue", "amber"):
+            if ("leak", severity) in self.open and water.leak_stopped(severity):
+                self.clear("leak", severity, self.heard)
+                water.over_at = end
+        found = [("surge", water.surge(start, end, litres, sums), water.began())] if running else []
+        found += [("leak", *water.leak)] if water.leak else []
+        for kind, severity, onset in found:
+            worse = kind == "surge" and ("surge", "red") in self.open
+            if judged and severity and not worse and (kind, severity) not in self.open:
+                self.raised(kind, severity, end if onset is None else onset)
 
     # --- habit ---
 
@@ -202,7 +234,8 @@ class NaiveHome:
             if onset is not None and (moved or (back > self.since and back > onset)):
                 self.clear("quiet", severity, self.heard)
         origin = max(self.since, back)
-        if not judged or end - origin < self.least_s:
+        owned = self.water.strong is not None and self.water.strong["s"] >= 2 * HOUR
+        if not judged or owned or end - origin < self.least_s:
             return
         score = self.score(origin + offset, end + offset)
         extra = self.new_extra if self.days < self.new_days else 0.0
@@ -227,7 +260,7 @@ class NaiveHome:
         kind, severity = f"rule:{rule.name}", rule.severity
         begin = end - rule.hours * HOUR
         if rule.kind == "no_use":
-            onset = max(self.since, self.back_at(end))
+            onset = max(self.ran, self.back_at(end))
             holds, broken = end - onset >= rule.hours * HOUR, moved or away
         elif rule.kind == "little":
             litres, unknown_s = self.window(end, rule.hours * HOUR)

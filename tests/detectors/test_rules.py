@@ -24,8 +24,9 @@ def play(rule, litres, period_s=3600.0, start=MIDNIGHT, absences=(), offset_s=0.
     for n, volume in enumerate(litres):
         one = News(*(np.array([x]) for x in (0, begin[n], begin[n] + period_s, volume, offset_s, begin[n] + period_s)))
         changes = part.step(one)
-        happened += [("cleared", n + 1, round((f.onset - start) / period_s, 6)) for f in changes.cleared]
-        happened += [("raised", n + 1, round((f.onset - start) / period_s, 6)) for f in changes.raised]
+        for what, found in (("cleared", changes.cleared), ("raised", changes.raised)):
+            own = [f for f in found if f.kind.startswith("rule:")]
+            happened += [(what, n + 1, round((f.onset - start) / period_s, 6)) for f in own]
     return happened
 
 

@@ -1,0 +1,118 @@
+"""What is known of rows now: the questions that pages, the hand-over and the detectors of many homes ask."""
+
+import numpy as np
+
+from detectors import quiet, quiet_reasons
+from detectors.bins import Floats, Rows
+from detectors.cohort import Cohort
+from detectors.findings import Severity
+from detectors.settings import Settings
+from detectors.states import State
+
+
+class Present:
+    """The answers of a `detectors.partition.Partition`, which keeps what they rest on."""
+
+    _state: State
+    _cohort: Cohort
+    _period_s: Floats
+    settings: Settings
+
+    def __len__(self) -> int:
+        return len(self._period_s)
+
+    def deadline(self, severity: Severity, rows: Rows | None = None) -> Floats:
+        """Return (M,) when a quiet of each row (all, or those asked) becomes this severe if no more water is drawn.
+
+        NaN: never heard, away, water runs without a stop, or no such level of quiet.
+        """
+        pick = np.arange(len(self)) if rows is None else rows
+        if severity == "blue":
+            return np.full(len(pick), np.nan)
+        clock, offset = self._state.clock, self._state.clock.offset_s[pick]
+        there = clock.origin(pick, clock.known_until[pick]) <= clock.known_until[pick]
+        there &= ~self._state.water.running.owned(pick)
+        origin = quiet_reasons.origin(self._state, pick)
+        level = quiet_reasons.levels(self.settings.quiet, self._state, pick, origin)[severity == "red"]
+        begin = np.where(there, origin + offset, 0.0)
+        due = self._state.quiet.deadline(self._cohort, pick, begin, level)
+        return np.where(there, np.maximum(due, begin + self.settings.quiet.least_s) - offset, np.nan)
+
+    def score(self) -> Floats:
+        """Return (H,) the score of each row's present quiet at `known_until`; NaN: never heard or away."""
+        clock, pick = self._state.clock, np.arange(len(self))
+        there = clock.origin(pick, clock.known_until) <= clock.known_until
+        origin = quiet_reasons.origin(self._state, pick)
+        begin = np.where(there, origin + clock.offset_s, 0.0)
+        end = np.where(there, np.fmax(origin, clock.known_until) + clock.offset_s, 0.0)
+        return np.where(there, self._state.quiet.score(self._cohort, pick, begin, end), np.nan)
+
+    def silent_since(self, rows: Rows | None = None) -> Floats:
+        """Return (M,) since when no water runs at each row (all, or those asked), not even a leak's.
+
+        NaN: never heard, or away now.
+        """
+        clock, pick = self._state.clock, np.arange(len(self)) if rows is None else rows
+        until = clock.known_until[pick]
+        since = clock.origin(pick, until, ran=True)
+        return np.where(since <= until, since, np.nan)
+
+    def score_at(self, rows: Rows, until: Floats) -> Floats:
+        """Return (M,) the score that the present silence of each row had at `until`; 0 where it began later."""
+        since, offset = self.silent_since(rows), self._state.clock.offset_s[rows]
+        begin = np.where(np.isnan(since), until, np.minimum(since, until))
+        return np.where(
+            np.isnan(since), np.nan, self._state.quiet.score(self._cohort, rows, begin + offset, until + offset)
+        )
+
+    def unused(self, rows: Rows, since: Floats, until: Floats) -> Floats:
+        """Return (M,) the probability that each row draws nothing from `since` to `until`, by its own habit.
+
+        The higher of two: every hour by itself, and the share of its quiets that last so long, given how long the present
+        one had lasted by `since`.  The second knows of mornings out; each alone claims too many water cuts
+        (``python -m benchmarks.outage``).
+        """
+        offset, of = self._state.clock.offset_s[rows], self._state.quiet
+        begin = np.fmin(self.silent_since(rows), since) + offset
+        left, right = since + offset, np.maximum(since, until) + offset
+        hourly = quiet.rescaled(of.done, rows, left, right) / np.log(10.0)
+        lasting = of.surprise(self._cohort, rows, begin, right) - of.surprise(self._cohort, rows, begin, left)
+        chance: Floats = 10.0 ** -np.minimum(hourly, lasting)
+        return chance
+
+    def period_s(self) -> Floats:
+        """Return (H,) seconds between two reports of each row's meter."""
+        return self._period_s.copy()
+
+    def known_until(self) -> Floats:
+        """Return (H,) until when the use of water is known, or known to be unknown; NaN: never heard."""
+        return self._state.clock.known_until.copy()
+
+    def last_use(self) -> Floats:
+        """Return (H,) the latest moment at which water may have been drawn; NaN: never heard."""
+        return self._state.clock.since.copy()
+
+    def running_since(self) -> Floats:
+        """Return (H,) since when water runs without a stop; NaN: none runs, or never heard."""
+        return self._state.water.running.began(np.arange(len(self)))
+
+    def leak_l_h(self) -> Floats:
+        """Return (H,) the flow that never stopped in the last day, what a leak draws (L/h); 0: none."""
+        return self._state.water.leak.floor_l_h.copy()
+
+    def leak_due(self) -> Floats:
+        """Return (H,) when the flow that never stops is told as a leak, if it goes on; NaN: none runs for half a day."""
+        due: Floats = self._state.water.leak.due(self.settings.leak, self._state.water.flow, self._state.clock.ran)
+        return due
+
+    def heard(self) -> Floats:
+        """Return (H,) when the meter was last heard (our clock); NaN: never."""
+        return self._state.clock.heard.copy()
+
+    def usual_first_use(self) -> Floats:
+        """Return (H, 2) 10 % and 90 % points of the first use of a day after 04:00, seconds after local midnight."""
+        return self._state.habit.usual_first_use()
+
+    def history_days(self) -> Floats:
+        """Return (H,) how many days the habit of each row rests on."""
+        return self._state.habit.days.copy()
