@@ -22,6 +22,8 @@ from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, up
 from sqlalchemy.sql import ColumnElement, Select
 
 from alerts.schema import (
+    area_events,
+    area_members,
     areas,
     cases,
     consents,
@@ -158,6 +160,19 @@ def session(conn: Connection, token: str, now: datetime) -> Session | None:
     return Session(token, cast(Role, row.role), row.person, row.expires_at)
 
 
+def live_sessions(conn: Connection, tokens: Collection[str], now: datetime) -> dict[str, Session]:
+    """Return the live sessions among many cookies at once, by cookie; the same question as `session` of each."""
+    hashes = {_hash(token): token for token in tokens}
+    found = select(sessions).where(sessions.c.token_hash.in_(hashes), sessions.c.expires_at > now)
+    rows = conn.execute(found).all()
+    known = {who: _still_known(conn, *who) for who in {(row.role, row.person) for row in rows}}
+    return {
+        hashes[row.token_hash]: Session(hashes[row.token_hash], cast(Role, row.role), row.person, row.expires_at)
+        for row in rows
+        if known[row.role, row.person]
+    }
+
+
 def end_session(conn: Connection, token: str) -> None:
     """Log out: the cookie opens nothing from now on."""
     conn.execute(delete(sessions).where(sessions.c.token_hash == _hash(token)))
@@ -267,6 +282,13 @@ def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bo
     in_area = cases.c.household.in_(select(households.c.id).where(households.c.area.in_(its_areas)))
     offered = exists().where(offers.c.realm == cases.c.realm, offers.c.case_id == cases.c.id, offers.c.worker == worker)
     return or_(in_area, offered, cases.c.owner == worker)
+
+
+def events_of_worker(its_areas: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition on `area_events` under which a worker may see one: a home of their areas is part of it."""
+    of_event = area_members.c.realm == area_events.c.realm, area_members.c.event == area_events.c.id
+    at_home = households.c.id == area_members.c.household, households.c.area.in_(its_areas)
+    return exists().where(*of_event, *at_home)
 
 
 def home_of_relative(conn: Connection, contact: str, now: datetime) -> str | None:

@@ -11,7 +11,7 @@ from alerts.errors import Conflict
 from alerts.events import Timer
 from alerts.schema import case_events, cases, offers, timers
 
-KEPT_IN_ROW = ("severity", "version", "owner", "rung", "loop", "closed_at", "outcome", "outcome_reason")
+KEPT_IN_ROW = ("severity", "version", "owner", "rung", "loop", "closed_at", "outcome", "outcome_reason", "area_event")
 
 
 def offer_id(case: str, n: int) -> str:
@@ -114,6 +114,7 @@ def _undo_row(undo: Undo) -> dict[str, Any]:
         "version": undo.version, "by": undo.by, "until": _ms(undo.until), "state": undo.state.value,
         "severity": undo.severity, "owner": undo.owner, "rung": undo.rung, "loop": undo.loop,
         "timers": {kind.value: _ms(due) for kind, due in undo.timers.items()}, "offers": offered,
+        "area_event": undo.area_event,
     }  # fmt: skip
 
 
@@ -126,4 +127,5 @@ def _undo(row: Mapping[str, Any]) -> Undo:
         severity=row["severity"], owner=row["owner"], rung=row["rung"], loop=row["loop"],
         timers={Timer(kind): at(due) for kind, due in row["timers"].items()},
         offers=tuple(Offer(who, rung, state, at(since), _at(end)) for who, rung, state, since, end in row["offers"]),
+        area_event=row.get("area_event"),
     )  # fmt: skip

@@ -23,6 +23,8 @@ class State(StrEnum):
     ACCEPTED = "ACCEPTED"
     EN_ROUTE = "EN_ROUTE"
     ON_SITE = "ON_SITE"
+    FOLDED = "FOLDED"
+    """The water is off, or the gateway silent, for many homes at once: one event stands for all of them."""
     NOTED = "NOTED"
     EXPLAINED = "EXPLAINED"
     CLOSED = "CLOSED"
@@ -58,6 +60,7 @@ class Undo:
     loop: int
     timers: Mapping[Timer, datetime]
     offers: tuple[Offer, ...]
+    area_event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class Case:
     timers: Mapping[Timer, datetime] = field(default_factory=dict)
     offers: tuple[Offer, ...] = ()
     undo: Undo | None = None
+    area_event: str | None = None
+    """The area event it is folded into, or that its owner was told of."""
 
     @property
     def accepted_at(self) -> datetime | None:

@@ -4,11 +4,14 @@ SQLite runs in WAL mode with a sync at every commit, and every transaction begin
 read is still true when it is written.  Whoever only reads asks for `reading(engine)` and never waits for a writer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -53,26 +56,55 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(shuian_reading=True)
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the tables up to the newest revision.
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the tables up (or, asked for an older revision, back) to a revision: all of it in one transaction.
 
     Raises
     ------
     DatabaseError
-        As for `open`.
+        As for `open`; or rows would be left that refer to nothing.
     """
-    config = Config()
-    config.set_main_option("script_location", "alerts:migrations")
-    config.set_main_option("path_separator", "os")
     name = engine.url.render_as_string(hide_password=True)
     try:
-        with engine.begin() as conn:
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
+        with engine.connect() as conn, _tables_may_be_made_anew(conn), conn.begin():
+            before = MigrationContext.configure(conn).get_current_revision()
+            _to(conn, revision, up=revision == "head" or before is None)
+            if MigrationContext.configure(conn).get_current_revision() != before:
+                _check_keys(conn, name)
     except CommandError as error:
         raise DatabaseError(f"{name}: want a database of this version or an older one, got: {error}") from error
     except DBAPIError as error:
         raise DatabaseError(f"{name}: cannot be opened: {error.orig}") from error
+
+
+def _to(conn: Connection, revision: str, *, up: bool) -> None:
+    config = Config()
+    config.set_main_option("script_location", "alerts:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = conn
+    (command.upgrade if up else command.downgrade)(config, revision)
+
+
+@contextmanager
+def _tables_may_be_made_anew(conn: Connection) -> Iterator[None]:
+    """Let a migration of SQLite copy a table and drop the old one, though others refer to it.
+
+    The setting is ignored inside a transaction, so it is made before it begins; `_check_keys` looks afterwards.
+    """
+    if conn.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = conn.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_keys(conn: Connection, name: str) -> None:
+    if conn.dialect.name == "sqlite" and (lost := conn.exec_driver_sql("PRAGMA foreign_key_check").all()):
+        raise DatabaseError(f"{name}: a migration would leave rows of {lost[0][0]} that refer to nothing: not done")
 
 
 def _configure(connection: Any, _: ConnectionPoolEntry) -> None:

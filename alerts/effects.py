@@ -58,4 +58,9 @@ class CancelHeld:
     version: int
 
 
-Effect = Notify | TellTold | SetLabel | Explain | CancelHeld
+@dataclass(frozen=True, slots=True)
+class CallRound:
+    """Ask the operator to call round the homes of the case's area event; once for all of them."""
+
+
+Effect = Notify | TellTold | SetLabel | Explain | CancelHeld | CallRound

@@ -7,6 +7,7 @@
     ├── PolicyError       a policy has a hole, an unknown setting or a value that cannot be
     ├── UnknownCase       a case was named that does not exist in that realm
     ├── UnknownOutcome    an outcome code, or its reason, that is not in the table
+    ├── BadAbsence        an absence that cannot be: ends before it begins, of nobody's home, on nobody's word
     └── Conflict          other writers were faster, several times in a row
 """
 
@@ -35,6 +36,10 @@ class UnknownCase(AlertsError):
 
 class UnknownOutcome(AlertsError, ValueError):
     """An outcome code, or its reason, that is not in the table of outcomes."""
+
+
+class BadAbsence(AlertsError, ValueError):
+    """An absence was declared, confirmed or ended that cannot be."""
 
 
 class Conflict(AlertsError):

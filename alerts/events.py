@@ -27,6 +27,10 @@ class Timer(StrEnum):
     """Asked, still no progress: the case goes to the lead."""
     OUTCOME = "outcome"
     """At the door for long: ask for the outcome."""
+    RELEASE = "release"
+    """The water has been back for a while: a folded case stands for itself again."""
+    CALL_ROUND = "call_round"
+    """Folded for long: the operator is asked to call these homes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,10 @@ class FindingRaised:
     onset: datetime
     new_kind: bool = True
     """No finding of this kind belongs to the case yet."""
+    area: str | None = None
+    """The area event that explains it; None: it stands for itself."""
+    release_at: datetime | None = None
+    """That event has ended: until when it still explains; None: it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,25 @@ class FindingCleared:
     remaining: int
     away: bool = False
     """Not because water was used, but because the home has been declared away."""
+    vouched: bool = True
+    """Somebody of ours says so; a relative's word alone ends no case."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaBegan:
+    """The home is part of an area event."""
+
+    event: str
+    covers: bool
+    """It explains everything the case rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class AreaEnded:
+    """An area event of the home has ended; `next` is another one that goes on and explains the case as well."""
+
+    event: str
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +113,8 @@ class OutcomeRecorded:
     by: str
     code: str
     reason: str | None = None
+    away_s: float | None = None
+    """With SAFE_AWAY: for how long, as far as anybody knows; None: as long as the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +145,4 @@ class Undeliverable:
 Tap = Accepted | Declined | SetOff | Arrived | OutcomeRecorded | Undone
 """What people do."""
 
-Event = FindingRaised | FindingCleared | Tap | TimerDue | Undeliverable
+Event = FindingRaised | FindingCleared | AreaBegan | AreaEnded | Tap | TimerDue | Undeliverable

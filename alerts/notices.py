@@ -7,11 +7,11 @@ true at that moment.  On the lock screen of a phone stands only the subject, whi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, select
 
-from alerts import registry
+from alerts import area_notices, registry
 from alerts.casefile import ENDED, OWNED, UNOWNED, Case, State
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy
@@ -19,7 +19,7 @@ from alerts.schema import findings, households, workers
 from alerts.texts import TextError, Texts
 
 EVER = frozenset(State)
-OPEN = EVER - ENDED - {State.NEW}
+OPEN = EVER - ENDED - {State.NEW, State.FOLDED}
 
 Role = Literal["worker", "family", "operator"]
 
@@ -37,9 +37,11 @@ class Template:
     """It asks for an answer: true while the offer waits, and worth trying only for a short time."""
     asks: bool = False
     """Nobody answering it, or nobody reached, must move the case on."""
+    area: Literal["", "begun", "over"] = ""
+    """It is about an area event, and true while that holds, or once it is over."""
 
 
-CASE, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/f", "/c"
+CASE, WORK, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/w", "/f", "/c"
 
 TEMPLATES: Mapping[str, Template] = {
     template.name: template
@@ -47,7 +49,10 @@ TEMPLATES: Mapping[str, Template] = {
         # to workers
         Template("offer", CASE, UNOWNED, offer=True, asks=True),
         Template("now_urgent", CASE, OWNED),
+        Template("pressed", CASE, OWNED),
         Template("more_signs", CASE, OWNED),
+        Template("owner_outage", CASE, OWNED),
+        Template("owner_outage_before", CASE, OWNED),
         Template("ask_set_off", CASE, frozenset({State.ACCEPTED})),
         Template("ask_progress", CASE, frozenset({State.ACCEPTED, State.EN_ROUTE})),
         Template("ask_outcome", CASE, frozenset({State.ON_SITE})),
@@ -56,6 +61,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("taken", CASE, OWNED | {State.CLOSED}),
         Template("likely_well", CASE, OPEN),
         Template("stand_down", CASE),
+        Template("folded", CASE, ENDED | {State.FOLDED}),
         Template("finished", CONSOLE),
         # to operators
         Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED})),
@@ -67,10 +73,17 @@ TEMPLATES: Mapping[str, Template] = {
         Template("family_accepted", FAMILY_PAGE, OWNED),
         Template("family_arrived", FAMILY_PAGE, frozenset({State.ON_SITE})),
         Template("family_unattended", FAMILY_PAGE, frozenset({State.UNATTENDED})),
+        Template("family_pressed", FAMILY_PAGE, OPEN),
         Template("family_likely_well", FAMILY_PAGE, OPEN),
         Template("family_stand_down", FAMILY_PAGE),
         Template("family_declared_away", FAMILY_PAGE),
         *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
+        # about many homes at once
+        Template(area_notices.BEGUN, WORK, area="begun"),
+        Template(area_notices.OVER, WORK, area="over"),
+        Template(area_notices.CALL_ROUND, CONSOLE, area="begun"),
+        Template(area_notices.FAMILY_BEGUN, FAMILY_PAGE, area="begun"),
+        Template(area_notices.FAMILY_OVER, FAMILY_PAGE, area="over"),
     )
 }
 
@@ -93,23 +106,38 @@ class Written:
     text: str
 
 
-def write(conn: Connection, texts: Texts, notice: RowMapping, case: Case, link: str, now: datetime) -> Written:
-    """Return the words of a notice as they are true at `now`.
+def write(
+    conn: Connection, texts: Texts, notice: RowMapping, about: Case | RowMapping, link: str, now: datetime
+) -> Written:
+    """Return the words of a notice as they are true at `now`; it is about a case, or a row of `area_events`.
 
     Workers learn how urgent it is, since when and where; the family one calm sentence; subjects tell nothing.  The last
     line is the notice's short number, by which people see that two messages are one.
     """
-    lang, name, kind = notice["lang"], notice["template"], notice["recipient_kind"]
-    slots = {"level": texts(lang, f"notice.level.{case.severity}"), "worker": _name(conn, notice["params"].get("by"))}
-    subject = texts(lang, f"notice.subject.{case.severity if name == 'offer' else kind}")
-    lines = [texts(lang, f"notice.{name}", **slots)]
-    if kind != "contact":
-        lines += [f"{slots['level']}  {_why(conn, texts, lang, case, now)}", _address(conn, texts, lang, case)]
+    lang = notice["lang"]
+    if isinstance(about, Case):
+        subject, lines = _of_case(conn, texts, notice, about, now)
+    else:
+        subject = texts(lang, f"notice.subject.{notice['recipient_kind']}")
+        lines = area_notices.lines(conn, texts, notice, about, now)
     lines += [texts(lang, "notice.link", link=link), texts(lang, "notice.number", number=notice["id"][:8])]
-    if case.realm != "live":
+    if notice["realm"] != "live":
         drill = texts(lang, "notice.drill")
         subject, lines[0] = f"{drill}{subject}", f"{drill}{lines[0]}"
     return Written(subject, "\n\n".join(lines) + "\n")
+
+
+def _of_case(conn: Connection, texts: Texts, notice: RowMapping, case: Case, now: datetime) -> tuple[str, list[str]]:
+    lang, name, kind = notice["lang"], notice["template"], notice["recipient_kind"]
+    level = texts(lang, f"notice.level.{case.severity}")
+    slots = {"worker": _name(conn, notice["params"].get("by")), "why": ""}
+    if kind == "contact":
+        slots["why"] = _sign(conn, texts, lang, "family", case, now) or texts(lang, "notice.family_unusual")
+    subject = texts(lang, f"notice.subject.{case.severity if name == 'offer' else kind}")
+    lines = [texts(lang, f"notice.{name}", **slots)]
+    if kind != "contact":
+        lines += [f"{level}  {_why(conn, texts, lang, case, now)}", _address(conn, texts, lang, case)]
+    return subject, lines
 
 
 def _name(conn: Connection, worker: str | None) -> str:
@@ -125,16 +153,27 @@ def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
 
 def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -> str:
     """Return the title of the gravest sign and since when; if it has no words, an alarm still goes out without."""
+    title = _sign(conn, texts, lang, "title", case, now) or texts(lang, "notice.unusual")
+    return texts(lang, "notice.why", title=title, lasting=texts.duration(lang, (now - case.onset).total_seconds()))
+
+
+def _sign(conn: Connection, texts: Texts, lang: str, part: str, case: Case, now: datetime) -> str | None:
+    """Return the words of the gravest sign of a case that has any; a press for help is the gravest."""
     f = findings.c
     signs = conn.execute(select(findings).where(f.realm == case.realm, f.case_id == case.id)).mappings().all()
-    lasting = texts.duration(lang, (now - case.onset).total_seconds())
-    for sign in sorted(
-        signs, key=lambda s: (s["severity"] != case.severity, s["cleared_at"] is not None, s["raised_at"])
-    ):
+    zone = registry.household_zone(conn, case.household)
+
+    def gravity(sign: RowMapping) -> tuple[Any, ...]:
+        return (
+            sign["kind"] != "sos",
+            sign["severity"] != case.severity,
+            sign["cleared_at"] is not None,
+            sign["raised_at"],
+        )
+
+    for sign in sorted(signs, key=gravity):
         try:
-            zone = registry.household_zone(conn, case.household)
-            title = texts.finding(lang, "title", sign["reason"], sign["evidence"], zone, now)
+            return texts.finding(lang, part, sign["reason"], sign["evidence"], zone, now)
         except TextError:
             continue
-        return texts(lang, "notice.why", title=title, lasting=lasting)
-    return texts(lang, "notice.why", title=texts(lang, "notice.unusual"), lasting=lasting)
+    return None

@@ -28,8 +28,8 @@ from alerts.channels import Outgoing, Result, Sender
 from alerts.database import reading
 from alerts.notices import TEMPLATES, Role, role, write
 from alerts.policy import Policy
-from alerts.schema import attempts, cases, notices, offers
-from alerts.store import Store
+from alerts.schema import area_events, attempts, cases, notices, offers
+from alerts.store import Store, nobody
 from alerts.texts import Texts
 
 log = logging.getLogger(__name__)
@@ -92,6 +92,8 @@ class Dispatcher:
         The one of the store: a case must go on when a notice cannot arrive.
     settings : Settings, optional
         How hard to try.
+    on_commit : callable, optional
+        Called after each recorded attempt with the households it is about, as by `alerts.store.Store`.
     """
 
     def __init__(
@@ -105,10 +107,11 @@ class Dispatcher:
         make_link: MakeLink,
         policy: Policy,
         settings: Settings | None = None,
+        on_commit: Callable[[frozenset[str]], None] = nobody,
     ) -> None:
         self._engine, self._channels, self._texts = engine, channels, texts
         self._base_url, self._clock, self._make_link = base_url.rstrip("/"), clock, make_link
-        self._store = Store(engine, policy)
+        self._store, self._on_commit = Store(engine, policy), on_commit
         self._settings = settings or Settings()
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -169,7 +172,8 @@ class Dispatcher:
             log.exception("a channel failed", extra={"channel": claimed.channel, "notice": claimed.notice})
             result = Result("unknown", detail=type(error).__name__)
         try:
-            await asyncio.to_thread(self._record, claimed, result)
+            if touched := await asyncio.to_thread(self._record, claimed, result):
+                self._on_commit(touched)
         except Exception:  # the lease runs out and the notice goes out again
             log.exception("a result could not be recorded", extra={"notice": claimed.notice})
         finally:
@@ -210,7 +214,7 @@ class Dispatcher:
         order = n.realm.desc(), sql_case((cases.c.severity == "red", 0), else_=1), n.due_at, n.id
         ready = (
             select(notices)
-            .join(cases, (cases.c.realm == n.realm) & (cases.c.id == n.case_id))
+            .outerjoin(cases, (cases.c.realm == n.realm) & (cases.c.id == n.case_id))
             .where(n.state == "pending", n.due_at <= now, n.channel.not_in(full))
             .order_by(*order)
             .limit(MOST_AT_ONCE)
@@ -234,13 +238,13 @@ class Dispatcher:
 
     def _start(self, conn: Connection, notice: RowMapping, now: datetime) -> Claimed | None:
         """Write the words, the lease and the attempt; None: there is nothing to send."""
-        case = case_rows.load(conn, notice["realm"], notice["case_id"])
-        if case is None or not self._still_true(conn, notice, case, now):
+        about = self._about(conn, notice)
+        if about is None or not self._still_true(conn, notice, about, now):
             return None
         if notice["channel"] not in self._channels:
             self._give_up(conn, notice, "failed", f"channel {notice['channel']} is not set up", now)
             return None
-        outgoing = self._written(conn, notice, case, now)
+        outgoing = self._written(conn, notice, about, now)
         lease = now + timedelta(seconds=self._settings.lease_s)
         leased = {"state": "leased", "lease_until": lease, "attempts": notice["attempts"] + 1}
         conn.execute(update(notices).where(*_is(notice)).values(**leased))
@@ -249,30 +253,34 @@ class Dispatcher:
         assert attempt is not None
         return Claimed(notice["realm"], notice["id"], attempt[0], notice["channel"], outgoing)
 
-    def _still_true(self, conn: Connection, notice: RowMapping, case: Case, now: datetime) -> bool:
+    @staticmethod
+    def _about(conn: Connection, notice: RowMapping) -> Case | RowMapping | None:
+        """Return the case, or the row of the area event, that a notice is about."""
+        if notice["case_id"] is not None:
+            return case_rows.load(conn, notice["realm"], notice["case_id"])
+        e = area_events.c
+        asked = select(area_events).where(e.realm == notice["realm"], e.id == notice["area_event"])
+        return conn.execute(asked).mappings().first()
+
+    def _still_true(self, conn: Connection, notice: RowMapping, about: Case | RowMapping, now: datetime) -> bool:
         """Cancel a notice that is no longer true; while the tap that made it so may be undone, only put it off."""
-        template = TEMPLATES[notice["template"]]
-        true = case.state in template.states
-        if true and template.offer:
-            offered = select(offers.c.state).where(
-                offers.c.realm == notice["realm"], offers.c.id == notice["params"]["offer"]
-            )
-            true = conn.execute(offered).scalar() == "offered"
-        if notice["recipient_kind"] == "contact" and case.closed_at is None:
-            true = true and registry.still_agreed(conn, notice["recipient"], now)
+        case = about if isinstance(about, Case) else None
+        agreed = case is not None and case.closed_at is not None  # the end of what somebody was told of is told
+        agreed = agreed or notice["recipient_kind"] != "contact"
+        true = _true_of(conn, notice, about) and (agreed or registry.still_agreed(conn, notice["recipient"], now))
         if not true:
-            undoable = case.undo is not None and now < case.undo.until
-            values = {"due_at": case.undo.until} if case.undo and undoable else {"state": "cancelled", "done_at": now}
-            conn.execute(update(notices).where(*_is(notice)).values(**values))
+            undo = None if case is None else case.undo
+            off = {"due_at": undo.until} if undo and now < undo.until else {"state": "cancelled", "done_at": now}
+            conn.execute(update(notices).where(*_is(notice)).values(**off))
         return true
 
-    def _written(self, conn: Connection, notice: RowMapping, case: Case, now: datetime) -> Outgoing:
+    def _written(self, conn: Connection, notice: RowMapping, about: Case | RowMapping, now: datetime) -> Outgoing:
         reader = role(notice["recipient_kind"])
-        goto = TEMPLATES[notice["template"]].goto.format(case=case.id) if reader != "operator" else "/c"
+        goto = TEMPLATES[notice["template"]].goto.format(case=notice["case_id"]) if reader != "operator" else "/c"
         seconds = self._settings.family_link_s if reader == "family" else self._settings.worker_link_s
         token = self._make_link(conn, reader, notice["recipient"], goto, now, timedelta(seconds=seconds))
         link = f"{self._base_url}/link/{token}"
-        words = write(conn, self._texts, notice, case, link, now)
+        words = write(conn, self._texts, notice, about, link, now)
         return Outgoing(
             id=notice["id"], address=notice["address"], subject=words.subject, text=words.text, link=link,
             language=notice["lang"], realm=notice["realm"], created_at=notice["created_at"], sent_at=now,
@@ -280,7 +288,8 @@ class Dispatcher:
 
     # --- record ----------------------------------------------------------------------------------------------------
 
-    def _record(self, claimed: Claimed, result: Result) -> None:
+    def _record(self, claimed: Claimed, result: Result) -> frozenset[str]:
+        """Write the result; return the household whose pages show it, none: it was about many."""
         now = self._clock()
         metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
         with self._engine.begin() as conn:
@@ -289,7 +298,7 @@ class Dispatcher:
             key = notices.c.realm == claimed.realm, notices.c.id == claimed.notice
             notice = conn.execute(select(notices).where(*key, notices.c.state == "leased")).mappings().first()
             if notice is None:
-                return  # its lease had lapsed: another attempt is under way
+                return frozenset()  # its lease had lapsed: another attempt is under way
             if result.state == "accepted":
                 done = {"state": "accepted", "done_at": now, "lease_until": None, "last_error": None}
                 conn.execute(update(notices).where(*key).values(**done))
@@ -299,6 +308,8 @@ class Dispatcher:
                 self._give_up(conn, notice, "failed", result.detail, now)
             else:
                 self._again(conn, notice, result, now)
+            case = cases.c.realm == claimed.realm, cases.c.id == notice["case_id"]
+            return frozenset(conn.scalars(select(cases.c.household).where(*case)))
 
     def _again(self, conn: Connection, notice: RowMapping, result: Result, now: datetime) -> None:
         """Book the next attempt, or give up when it would come too late to be of use."""
@@ -320,6 +331,20 @@ class Dispatcher:
         metrics.GIVEN_UP.labels(notice["channel"], state).inc()
         log.warning("a notice was given up", extra={"notice": notice["id"], "channel": notice["channel"], "why": why})
         self._store.undeliverable(conn, notice, now)
+
+
+def _true_of(conn: Connection, notice: RowMapping, about: Case | RowMapping) -> bool:
+    """Whether a notice says what is so: of the case it is about, or of the area event."""
+    template = TEMPLATES[notice["template"]]
+    if not isinstance(about, Case):
+        return bool((about["ended_at"] is None) == (template.area == "begun"))
+    if not template.offer:
+        return about.state in template.states
+    o = offers.c
+    offered = conn.execute(
+        select(o.state).where(o.realm == notice["realm"], o.id == notice["params"]["offer"])
+    ).scalar()
+    return about.state in template.states and offered == "offered"
 
 
 def _is(notice: RowMapping) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

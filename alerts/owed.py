@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from alerts import registry
+from alerts import area_notices, notice_rows, registry
 from alerts.case_rows import offer_id
 from alerts.casefile import Case
-from alerts.effects import CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
+from alerts.effects import CallRound, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
 from alerts.notices import TEMPLATES, life
 from alerts.policy import Policy
 from alerts.registry.changes import OUTCOME, bump
@@ -35,6 +34,8 @@ def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime
                 n = notices.c
                 held = n.realm == case.realm, n.case_id == case.id, n.tap == str(version), n.state == "pending"
                 conn.execute(update(notices).where(*held).values(state="cancelled", done_at=now))
+            case CallRound():
+                area_notices.call_round(conn, case, now, policy)
 
 
 def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: Policy) -> None:
@@ -42,21 +43,16 @@ def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: P
     to = registry.person(conn, owed.to)
     if to is None:
         return
-    template = TEMPLATES[owed.template]
-    step = f"{case.version}.{case.rung}|{case.loop}|{owed.to}|{to.channel}|{owed.template}"
-    due = now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s)
     params = dict(owed.params)
     if owed.offer is not None:
         params["offer"] = offer_id(case.id, owed.offer)
-    conn.execute(
-        insert(notices).values(
-            realm=case.realm, id=sha256(f"{case.realm}|{case.id}|{step}".encode()).hexdigest()[:20], case_id=case.id,
-            recipient_kind=to.kind, recipient=to.id, channel=to.channel, address=to.address, template=owed.template,
-            params=params, lang=policy.language, created_at=now, due_at=due,
-            expires_at=due + life(template, case, policy), state="pending", attempts=0,
-            tap=str(case.version) if owed.held else None,
-        )
+    row = notice_rows.Owed(
+        realm=case.realm, case=case.id, to=to, template=owed.template, params=params, lang=policy.language,
+        key=f"{case.version}.{case.rung}|{case.loop}", life=life(TEMPLATES[owed.template], case, policy),
+        due_at=now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s),
+        tap=str(case.version) if owed.held else None,
     )  # fmt: skip
+    notice_rows.write(conn, row, now)
 
 
 def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:

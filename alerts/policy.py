@@ -84,6 +84,15 @@ class Policy:
         "quiet", "rule:*-zero", "rule:12h-10l", "rule:24h-10l", "rule:no-draw-*", "rule:windows-*",
     )  # fmt: skip
     """Findings about missing use: a declared absence explains these.  Flow in an empty home stays an alarm."""
+    fold_before_s: float = 1800.0
+    """A home that was not overdue this long before the water went off is explained by that: the moment is only known to
+    be after the last use of the homes around."""
+    fold_grace_s: float = 7200.0
+    """After the water is back: how long a home may take until its silence counts as its own again."""
+    fold_long_s: float = 21600.0
+    """How long homes may be folded until the operator is asked to call them round, and again."""
+    family_absence_s: float = 86400.0
+    """How long an absence that a relative declared holds until a worker or the operator confirms it."""
     language: str = "zh_CN"
     """Language of notices: zh_CN or en."""
 
@@ -129,7 +138,7 @@ class Policy:
     @staticmethod
     def demo_table() -> dict[str, Any]:
         """Return the section of a ladder short enough to watch: the backup is asked after one minute."""
-        return {"rung_wait_s": [60, 120, 120], "amber_rung_wait_s": [60, 120, 120], "ask_first_s": 60}
+        return {"rung_wait_s": [60, 60, 60], "amber_rung_wait_s": [60, 60, 60], "ask_first_s": 60}
 
 
 def _checked(name: str, value: Any) -> tuple[str | None, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Dialect,
     Float,
@@ -137,10 +138,11 @@ devices = Table(
     Column("valid_to", Utc),
     Column("unit", String(16)),
     Column("litres_per_pulse", Float),
-    Column("resolution_l", Float, nullable=False),
+    Column("resolution_l", Float),  # None: it has no water register, it is a sensor
     Column("modulus_l", Float),
     Column("period_s", Integer, nullable=False),
     Column("zone", String(64), nullable=False),
+    Column("gateway", Text),  # through which its messages come
 )  # fmt: skip
 absences = Table(
     "absences", metadata,
@@ -149,12 +151,44 @@ absences = Table(
     Column("start", Utc, nullable=False),
     Column("end", Utc, nullable=False),
     Column("by", Text, nullable=False),
+    Column("asked_until", Utc),  # what a relative asked for beyond `end`; None: nothing waits for a confirmation
+    Column("declared_at", Utc),  # None: it stands in the sheets, or an outcome made it
 )  # fmt: skip
 registry_version = Table(
     "registry_version", metadata,
     Column("one", Integer, primary_key=True),
     Column("version", Integer, nullable=False),
 )  # fmt: skip
+
+# --- what many homes have at once ----------------------------------------------------------------------------------
+
+area_events = Table(
+    "area_events", metadata, _realm(), _id(),
+    Column("kind", String(16), nullable=False),  # water_outage, radio_outage
+    Column("zone_kind", String(16), nullable=False),  # building, riser, gateway
+    Column("zone", Text, nullable=False),  # what a person calls it
+    Column("building", Text),
+    Column("area", ForeignKey("areas.id")),  # whose people are told
+    Column("onset", Utc, nullable=False),
+    Column("raised_at", Utc, nullable=False),
+    Column("ended_at", Utc),
+    Column("reason", String(48), nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("ended_by", Text),  # system, or area:ID of the wider event that goes on in its place
+)  # fmt: skip
+Index("ix_area_events_open", area_events.c.realm, area_events.c.ended_at)
+
+
+def _of_area_event(column: str) -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["realm", column], ["area_events.realm", "area_events.id"])
+
+
+area_members = Table(
+    "area_members", metadata, _realm(), Column("event", String(64), primary_key=True),
+    Column("household", ForeignKey("households.id"), primary_key=True),
+    _of_area_event("event"),
+)  # fmt: skip
+Index("ix_area_members_household", area_members.c.household)
 
 # --- cases ---------------------------------------------------------------------------------------------------------
 
@@ -174,6 +208,8 @@ cases = Table(
     Column("outcome", String(24)),
     Column("outcome_reason", String(32)),
     Column("undo", JSON),  # what the last tap changed, while it can be undone
+    Column("area_event", String(64)),  # the event it is folded into, or that its owner was told of
+    _of_area_event("area_event"),
 )  # fmt: skip
 Index(
     "one_open_case", cases.c.realm, cases.c.household, cases.c.stream, unique=True,
@@ -197,7 +233,7 @@ findings = Table(
     Column("reason", String(48), nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("case_id", String(64)),
-    Column("suppressed", String(32)),  # why no case was touched: away, no_consent
+    Column("suppressed", String(32)),  # why no case was touched: away, outage (of its gateway)
     Column("label", String(16)),  # true, false, device, unknown: from the outcome
     _of_case(),
 )  # fmt: skip
@@ -240,7 +276,8 @@ taps = Table(
 
 notices = Table(
     "notices", metadata, _realm(), _id(),
-    Column("case_id", String(64), nullable=False),
+    Column("case_id", String(64)),
+    Column("area_event", String(64)),
     Column("recipient_kind", String(12), nullable=False),  # worker, contact, operator
     Column("recipient", String(64), nullable=False),
     Column("channel", String(16), nullable=False),
@@ -259,7 +296,10 @@ notices = Table(
     Column("last_error", Text),
     Column("tap", String(64)),  # cancelled when this tap is undone
     _of_case(),
+    _of_area_event("area_event"),
+    CheckConstraint("(case_id IS NULL) <> (area_event IS NULL)", name="about_one_thing"),
 )  # fmt: skip
+Index("ix_notices_area", notices.c.realm, notices.c.area_event)
 Index("ix_notices_due", notices.c.state, notices.c.due_at)
 Index("ix_notices_case", notices.c.realm, notices.c.case_id)
 attempts = Table(

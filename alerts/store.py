@@ -5,54 +5,39 @@ writers are safe because a case is saved only at the version it was read at; who
 """
 
 import logging
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from alerts import case_rows, metrics, owed, registry
-from alerts.casefile import ENDED, Case, State
-from alerts.cases import step
+from alerts import areas, case_rows, claims
+from alerts.areas import NewArea
+from alerts.casefile import ENDED, Case
+from alerts.claims import AGAIN, NewFinding
 from alerts.database import reading
 from alerts.errors import Conflict, UnknownCase
-from alerts.events import Event, FindingCleared, FindingRaised, Tap, Timer, TimerDue, Undeliverable, Undone
+from alerts.events import Tap, Timer, TimerDue, Undeliverable, Undone
 from alerts.notices import TEMPLATES
 from alerts.policy import Policy
-from alerts.schema import cases, findings, notices, taps, timers
-from detectors.findings import Severity
+from alerts.schema import cases, notices, taps, timers
+from alerts.steps import advance
+
+__all__ = ["AGAIN", "Acted", "NewArea", "NewFinding", "Store"]
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-AGAIN = "+"
-"""Between a finding's id and when it had ended before: the same finding, raised once more."""
 TRIES = 5
 """How often an event is tried again when another writer was faster."""
 
-EVENT_KINDS: Mapping[type, str] = {
-    FindingRaised: "finding_raised", FindingCleared: "finding_cleared", TimerDue: "timer", Undeliverable: "undeliverable",
-}  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class NewFinding:
-    """A detector's claim about a household; the same readings give the same `id`, in any process, at any time."""
-
-    id: str
-    realm: str
-    household: str
-    kind: str
-    severity: Severity
-    onset: datetime
-    raised_at: datetime
-    reason: str
-    evidence: Mapping[str, Any]
+def nobody(_: frozenset[str]) -> None:
+    """Hear of a commit and do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +77,11 @@ class Store:
     policy : Policy
         Clocks and choices.
     on_commit : callable, optional
-        Called after each commit that may owe a notice, in the thread that committed.
+        Called after each commit that may owe a notice or change a page, in the thread that committed, with the
+        households it touched; none: not known which, it may be any.
     """
 
-    def __init__(self, engine: Engine, policy: Policy, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, engine: Engine, policy: Policy, on_commit: Callable[[frozenset[str]], None] = nobody) -> None:
         self.engine, self.policy, self.on_commit = engine, policy, on_commit
         self.trouble: str | None = None
         """Why clocks do not ring at the moment; None: all is well."""
@@ -108,66 +94,25 @@ class Store:
         None: it touched no case, because nobody of the household consents to be monitored (only counted), or because
         the household is declared away (kept, as suppressed).  A second call with the same id changes nothing.
         """
-        found = self._write(lambda conn: self._raise(conn, finding, now))
-        self.on_commit()
+        found = self._write(lambda conn: claims.raised(conn, finding, now, self.policy))
+        self._changed({finding.household})
         return found
-
-    def _raise(self, conn: Connection, finding: NewFinding, now: datetime) -> str | None:
-        before = conn.execute(_again(finding.realm, finding.id)).first()
-        if before is not None:
-            if before.cleared_at is None or finding.raised_at <= before.cleared_at:
-                return before.case_id  # type: ignore[no-any-return]
-            # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
-            finding = replace(finding, id=f"{finding.id}{AGAIN}{round(before.cleared_at.timestamp() * 1000)}")
-        if not registry.consented(conn, finding.household, "monitor", now):
-            metrics.SUPPRESSED.labels("no_consent").inc()
-            return None
-        row = asdict(finding) | {"evidence": {name: _plain(value) for name, value in finding.evidence.items()}}
-        if self.policy.explained_by_absence(finding.kind) and registry.absent(
-            conn, finding.household, finding.raised_at
-        ):
-            metrics.SUPPRESSED.labels("away").inc()
-            conn.execute(insert(findings).values(**row, suppressed="away"))
-            return None
-        case = self._case_for(conn, finding, now)
-        kinds = set(conn.scalars(select(findings.c.kind).where(*_of(case))))
-        event = FindingRaised(finding.kind, finding.severity, finding.onset, finding.kind not in kinds)
-        after = self._step(conn, case, event, now, "system", {"finding": finding.id, "kind": finding.kind})
-        conn.execute(insert(findings).values(**row, case_id=after.id))
-        if case.state == State.NEW:
-            metrics.OPENED.labels(case.realm, case.severity).inc()
-            log.info("case opened", extra={"case": after.id, "severity": after.severity, "state": after.state.value})
-        return after.id
-
-    def _case_for(self, conn: Connection, finding: NewFinding, now: datetime) -> Case:
-        """Return the one open case of that household and stream, or a new one named after its first finding."""
-        stream: Literal["care", "technical"] = "technical" if finding.severity == "blue" else "care"
-        same = cases.c.realm == finding.realm, cases.c.household == finding.household, cases.c.stream == stream
-        found = case_rows.load_open(conn, *same)
-        if found:
-            return found[0]
-        name = sha256(f"{finding.realm}|{stream}|{finding.id}".encode()).hexdigest()[:16]
-        return Case(finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now)
 
     def clear_finding(self, finding: str, cleared_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that a finding no longer holds.  Unknown ids and second calls change nothing."""
-        self._write(lambda conn: self._clear(conn, realm, finding, cleared_at, now))
-        self.on_commit()
+        household = self._write(lambda conn: claims.cleared(conn, realm, finding, cleared_at, now, self.policy))
+        self._changed(() if household is None else {household})
 
-    def _clear(self, conn: Connection, realm: str, finding: str, cleared_at: datetime, now: datetime) -> None:
-        known = conn.execute(_again(realm, finding)).all()
-        if not known or known[0].cleared_at is not None or any(row.cleared_at == cleared_at for row in known):
-            return  # not raised, ended already, or the end of an earlier one told twice
-        row = known[0]
-        mine = findings.c.realm == realm, findings.c.id == row.id
-        conn.execute(update(findings).where(*mine).values(cleared_at=cleared_at))
-        case = case_rows.load(conn, realm, row.case_id) if row.case_id is not None else None
-        if case is None:
-            return
-        holding = select(func.count()).select_from(findings).where(*_of(case), findings.c.cleared_at.is_(None))
-        away = self.policy.explained_by_absence(row.kind) and registry.absent(conn, case.household, cleared_at)
-        event = FindingCleared(row.kind, conn.execute(holding).scalar_one(), away)
-        self._step(conn, case, event, now, "system", {"finding": row.id, "kind": row.kind})
+    def begin_area(self, area: NewArea, now: datetime) -> None:
+        """Store that many homes have one trouble, fold what it explains, owe one notice a person.
+
+        A second call with the same id changes nothing, unless the event had ended and was raised anew since.
+        """
+        self._changed(self._write(lambda conn: areas.begin(conn, area, now, self.policy)))
+
+    def end_area(self, name: str, ended_at: datetime, now: datetime, realm: str = "live") -> None:
+        """Note that an area event is over and let its cases go.  Unknown ids and second calls change nothing."""
+        self._changed(self._write(lambda conn: areas.end(conn, realm, name, ended_at, now, self.policy)))
 
     # --- what people do --------------------------------------------------------------------------------------------
 
@@ -184,7 +129,7 @@ class Store:
             The event is an outcome that is not in the table.
         """
         acted = self._write(lambda conn: self._act(conn, realm, case, event, now, tap))
-        self.on_commit()
+        self._changed({acted.case.household})
         return acted
 
     def _act(self, conn: Connection, realm: str, name: str, event: Tap, now: datetime, tap: str) -> Acted:
@@ -198,8 +143,10 @@ class Store:
         if isinstance(event, Undone) and case.state in ENDED and self._has_newer(conn, case):
             return Acted("late", case)
         said = {k: v for k, v in asdict(event).items() if k != "by" and v is not None}
-        after = self._step(conn, case, event, now, event.by, said)
+        after = advance(conn, self.policy, case, event, now, event.by, said)
         if after is not case:
+            if isinstance(event, Undone):
+                after = areas.settle(conn, after, now, self.policy)
             return Acted("done", after)
         if case.state in ENDED:
             return Acted("closed", case)
@@ -229,7 +176,7 @@ class Store:
         trouble = None
         with reading(self.engine).connect() as conn:
             due = conn.execute(select(t.realm, t.case_id, t.kind).where(t.due_at <= now).order_by(t.due_at)).all()
-        moved = 0
+        moved: list[str] = []
         for realm, case, kind in due:
             try:
                 moved += self._write(partial(self._fire, realm=realm, name=case, kind=Timer(kind), now=now))
@@ -237,13 +184,15 @@ class Store:
                 log.exception("a clock could not ring", extra={"case": case, "timer": kind})
                 trouble = f"clocks of cases cannot ring: {type(error).__name__}"
         self.trouble = trouble
-        if moved:
-            self.on_commit()
-        return moved
+        self._changed(moved)
+        return len(moved)
 
-    def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> bool:
+    def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> list[str]:
+        """Let one clock ring; return the household whose case moved, if it did."""
         case = case_rows.load(conn, realm, name)
-        return case is not None and self._step(conn, case, TimerDue(kind), now, "system", {"timer": kind}) is not case
+        if case is None or advance(conn, self.policy, case, TimerDue(kind), now, "system", {"timer": kind}) is case:
+            return []
+        return [case.household]
 
     # --- what could not be delivered -------------------------------------------------------------------------------
 
@@ -254,7 +203,7 @@ class Store:
             return
         case = case_rows.load(conn, notice["realm"], notice["case_id"])
         if case is None:
-            return
+            return  # about many homes: those ask nobody for an answer
         n = notices.c
         hopeful = select(n.id).where(
             n.realm == case.realm, n.case_id == case.id, n.template == notice["template"], n.id != notice["id"],
@@ -262,7 +211,8 @@ class Store:
         )  # fmt: skip
         alone = conn.execute(hopeful.limit(1)).first() is None
         who = f"{notice['recipient_kind']}:{notice['recipient']}"
-        self._step(conn, case, Undeliverable(who, alone), now, "system", {"recipient": who, "notice": notice["id"]})
+        said = {"recipient": who, "notice": notice["id"]}
+        advance(conn, self.policy, case, Undeliverable(who, alone), now, "system", said)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -278,22 +228,10 @@ class Store:
 
     # --- one transaction -------------------------------------------------------------------------------------------
 
-    def _step(
-        self, conn: Connection, case: Case, event: Event, now: datetime, actor: str, said: Mapping[str, Any]
-    ) -> Case:  # fmt: skip
-        """Step the case and save what follows; the very same case comes back if the event does not apply."""
-        roster = registry.roster(conn, case.household, now)
-        after, effects = step(case, event, now, self.policy, roster)
-        if after is case:
-            return case
-        case_rows.save(conn, case, after)
-        data = dict(said) | {"state": after.state.value, "severity": after.severity}
-        case_rows.log(conn, after, now, EVENT_KINDS.get(type(event)) or _snake(type(event).__name__), actor, data)
-        owed.apply(conn, after, effects, now, self.policy)
-        if after.state == State.UNATTENDED != case.state:
-            metrics.UNATTENDED.labels(after.realm).inc()
-            log.error("nobody accepted", extra={"case": after.id, "severity": after.severity})
-        return after
+    def _changed(self, homes: Iterable[str]) -> None:
+        """Say which homes a commit touched; nothing was, nothing is said."""
+        if touched := frozenset(homes):
+            self.on_commit(touched)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; again from the start if another writer was faster."""
@@ -305,30 +243,3 @@ class Store:
                 if tried == TRIES - 1:
                     raise
         raise AssertionError("unreachable")
-
-
-def _of(case: Case) -> tuple[Any, Any]:
-    return findings.c.realm == case.realm, findings.c.case_id == case.id
-
-
-def _again(realm: str, finding: str) -> Select[Any]:
-    """Return the query for the claims that were made under this id, the newest first."""
-    f = findings.c
-    same = (f.id == finding) | f.id.between(f"{finding}{AGAIN}0", f"{finding}{AGAIN}9999999999999")  # by the index
-    asked = select(f.id, f.case_id, f.kind, f.cleared_at)
-    return asked.where(f.realm == realm, same).order_by(f.raised_at.desc(), f.id.desc())
-
-
-def _plain(value: Any) -> str | bool | float | None:
-    """Return what JSON can hold: a number that is not known is None, and no array type ever stops an alarm."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value)
-    return number if math.isfinite(number) else None
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).removeprefix("_")

@@ -3,7 +3,7 @@
 Rooms store reason codes with parameters, never sentences; this module renders them.  Catalogues are the ``.po`` files
 below ``locales/<language>/``, read once at start; a key missing in one language is an error at load, not a surprise at
 night.  Parameters are formatted by the ending of their name (the unit): ``_s`` durations, ``_l`` litres, ``_at`` times of
-day in the home's zone, ``_p`` shares; anything else is put in as it is.
+day in the home's zone, ``_l_h`` litres an hour, ``_p`` shares, ``_percent``; anything else is put in as it is.
 """
 
 import re
@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from importlib.resources import files
 from io import BytesIO
 from string import Formatter
-from typing import Any
+from typing import Any, NamedTuple
 
 from babel.dates import format_date
 from babel.messages.pofile import read_po
@@ -26,6 +26,14 @@ _BARE = re.compile(r"-?[0-9A-Za-z]{1,5}")
 
 class TextError(Exception):
     """A catalogue is incomplete or a sentence was asked for that does not exist."""
+
+
+class Place(NamedTuple):
+    """What the homes of an area event share: `kind` is building, riser or gateway, `name` what a person calls it."""
+
+    kind: str
+    name: str
+    building: str | None
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,33 @@ class Texts:
     ) -> str:
         """Render ``finding.<reason>.<part>`` (part: title, sentence, family) from a finding's evidence.
 
-        `zone` is the home's; `now` makes times read as today or yesterday.
+        `zone` is the home's; `now` makes times read as today or yesterday.  A sentence may have variants for what is
+        not known: ``….no_usual_l`` is said while ``usual_l`` is None (of several unknown slots, in order of name,
+        ``….no_a.no_b``).
         """
-        return self(lang, f"finding.{reason}.{part}", **self.shown(lang, evidence, zone, now))
+        key = f"finding.{reason}.{part}"
+        for name in sorted(name for name, value in evidence.items() if value is None):
+            key = f"{key}.no_{name}" if self.has(f"{key}.no_{name}") else key
+        return self(lang, key, **self.shown(lang, evidence, zone, now))
+
+    def area(
+        self, lang: str, part: str, reason: str, place: Place, onset: datetime, evidence: Mapping[str, Any],
+        zone: tzinfo, now: datetime,
+    ) -> str:  # fmt: skip
+        """Render ``area.<reason>.<part>`` (part: title, sentence, family) of an event of many homes."""
+        counts = {name.partition("_")[0]: value for name, value in evidence.items()}
+        slots = {
+            "zone": self.place(lang, place), "since_at": self.moment(lang, onset, zone, now),
+            "lasting": self.duration(lang, (now - onset).total_seconds()),
+            "silent": _count(counts.get("silent")), "of": _count(counts.get("of")),
+        }  # fmt: skip
+        return self(lang, f"area.{reason}.{part}", **slots)
+
+    def place(self, lang: str, place: Place) -> str:
+        """Return what people call the place of an area event: a building, a riser of it, a gateway."""
+        if place.kind == "riser" and place.building:
+            return self.address(lang, place.building, place.name, None, "")
+        return self(lang, "area.gateway", name=place.name) if place.kind == "gateway" else place.name
 
     def shown(self, lang: str, params: Mapping[str, Any], zone: tzinfo, now: datetime) -> dict[str, str]:
         """Return `params` as words, each by the unit at the end of its name."""
@@ -70,6 +102,8 @@ class Texts:
     def _shown_one(self, lang: str, name: str, value: Any, zone: tzinfo, now: datetime) -> str:
         if value is None:
             return self(lang, "unit.unknown")
+        if name.endswith("_l_h"):
+            return self(lang, "unit.litres_hour", n=_short(float(value)))
         match name.rpartition("_")[2]:
             case "s":
                 return self.duration(lang, float(value))
@@ -78,6 +112,8 @@ class Texts:
             case "at":
                 moment = datetime.fromtimestamp(value, zone) if isinstance(value, int | float) else value
                 return self.moment(lang, moment, zone, now)
+            case "percent":
+                return f"{float(value):.0f} %"
             case "p":
                 return f"{float(value) * 100:.0f} %"
             case _:
@@ -117,6 +153,15 @@ class Texts:
             return self(lang, "unit.tomorrow", clock=clock)
         pattern = "E M/d" if lang == "zh_CN" else "EEE d MMM"
         return f"{format_date(local.date(), pattern, locale=lang)} {clock}"
+
+
+def _short(number: float) -> str:
+    """Return a number as people say it: a small one with one decimal."""
+    return f"{number:.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"
+
+
+def _count(value: Any) -> str:
+    return "?" if value is None else f"{float(value):.0f}"
 
 
 def _catalogue(lang: str) -> dict[str, str]:

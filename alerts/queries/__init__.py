@@ -1,34 +1,62 @@
 """Read models of the pages: what one page shows, as frozen values.  All SQL of the pages lives in this package."""
 
+from alerts.queries.absences import Absence, absence_list, absences_now, absences_of
+from alerts.queries.areas import AreaEvent, area_list, areas_of, open_areas
 from alerts.queries.cases import cards, case, name_of, open_cards, place, view_seen
-from alerts.queries.console import Absence, NoticeRow, Overview, Unwatched, overview
+from alerts.queries.console import Overview, Unwatched, overview
+from alerts.queries.deliveries import NOTICE_STATES, delivery_counts, delivery_log
+from alerts.queries.duty import DESK
 from alerts.queries.families import FamilyView, family
+from alerts.queries.households import SORTS, HouseholdView, household, household_list
+from alerts.queries.live import Touched, touched
+from alerts.queries.meters import MeterFacts, meter_facts
 from alerts.queries.models import CaseCard, CaseEvent, CaseView, Home, Person, Resident, Sign, Told
 from alerts.queries.people import Shift, WorkerView, worker
+from alerts.queries.slow import journeys_in, journeys_of
 
 __all__ = [
+    "DESK",
+    "NOTICE_STATES",
+    "SORTS",
     "Absence",
+    "AreaEvent",
     "CaseCard",
     "CaseEvent",
     "CaseView",
     "FamilyView",
     "Home",
-    "NoticeRow",
+    "HouseholdView",
+    "MeterFacts",
     "Overview",
     "Person",
     "Resident",
     "Shift",
     "Sign",
     "Told",
+    "Touched",
     "Unwatched",
     "WorkerView",
+    "absence_list",
+    "absences_now",
+    "absences_of",
+    "area_list",
+    "areas_of",
     "cards",
     "case",
+    "delivery_counts",
+    "delivery_log",
     "family",
+    "household",
+    "household_list",
+    "journeys_in",
+    "journeys_of",
+    "meter_facts",
     "name_of",
+    "open_areas",
     "open_cards",
     "overview",
     "place",
+    "touched",
     "view_seen",
     "worker",
 ]

@@ -10,8 +10,20 @@ from sqlalchemy import Connection, and_, func, insert, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import ColumnElement
 
-from alerts.queries.models import SEVERITIES, CaseCard, CaseEvent, CaseView, Home, Person, Resident, Sign, Told, Undo
+from alerts.queries.models import (
+    SEVERITIES,
+    CaseCard,
+    CaseEvent,
+    CaseView,
+    Home,
+    Person,
+    Resident,
+    Sign,
+    Told,
+    Undo,
+)
 from alerts.schema import (
+    area_events,
     areas,
     case_events,
     cases,
@@ -26,6 +38,7 @@ from alerts.schema import (
     view_log,
     workers,
 )
+from alerts.texts import Place
 
 PAGE = 200
 """Most rows of a list; a page with more is not read by anybody."""
@@ -51,12 +64,22 @@ HOME = (
     households.c.door,
     households.c.tz,
 )
+ZONE = (
+    area_events.c.zone_kind,
+    area_events.c.zone.label("zone_name"),
+    area_events.c.building.label("zone_building"),
+)
+
+
+def by_urgency(card: CaseCard) -> tuple[int, datetime]:
+    """Order of lists: the most severe first and then the longest waiting."""
+    return SEVERITIES.index(card.severity), card.opened_at
 
 
 def open_cards(conn: Connection, *where: ColumnElement[bool], stream: str = "care") -> list[CaseCard]:
     """Return open cases, the most severe first and then the longest waiting."""
     found = cards(conn, cases.c.closed_at.is_(None), cases.c.stream == stream, *where)
-    return sorted(found, key=lambda card: (SEVERITIES.index(card.severity), card.opened_at))
+    return sorted(found, key=by_urgency)
 
 
 def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = False) -> list[CaseCard]:
@@ -93,6 +116,9 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
             next_due=due[row.realm, row.id][0],
             next_step=due[row.realm, row.id][1],
             asked=tuple(asked[row.realm, row.id]),
+            rung=row.rung,
+            loop=row.loop,
+            area_event=row.area_event,
         )
         for row in rows
     ]
@@ -230,11 +256,13 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
             notices,
             func.coalesce(workers.c.name, contacts.c.name, notices.c.recipient).label("name"),
             func.coalesce(workers.c.role, notices.c.recipient_kind).label("role"),
+            *ZONE,
             *HOME,
         )
-        .join(cases, and_(cases.c.realm == notices.c.realm, cases.c.id == notices.c.case_id))
-        .join(households, households.c.id == cases.c.household)
-        .join(areas, areas.c.id == households.c.area)
+        .outerjoin(cases, and_(cases.c.realm == notices.c.realm, cases.c.id == notices.c.case_id))
+        .outerjoin(households, households.c.id == cases.c.household)
+        .outerjoin(areas, areas.c.id == households.c.area)
+        .outerjoin(area_events, and_(area_events.c.realm == notices.c.realm, area_events.c.id == notices.c.area_event))
         .outerjoin(workers, and_(notices.c.recipient_kind != "contact", workers.c.id == notices.c.recipient))
         .outerjoin(contacts, and_(notices.c.recipient_kind == "contact", contacts.c.id == notices.c.recipient))
         .where(*where)
@@ -247,7 +275,8 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
 def _told(row: Row[Any]) -> Told:
     return Told(
         case_id=row.case_id,
-        home=home_of(row),
+        home=home_of(row) if row.home_id else None,
+        zone=Place(row.zone_kind, row.zone_name, row.zone_building) if row.zone_kind else None,
         role=row.role,
         name=row.name,
         channel=row.channel,
@@ -263,14 +292,14 @@ def _told(row: Row[Any]) -> Told:
 def _events(conn: Connection, card: CaseCard) -> tuple[CaseEvent, ...]:
     of_case = and_(case_events.c.realm == card.realm, case_events.c.case_id == card.id)
     rows = conn.execute(select(case_events).where(of_case).order_by(case_events.c.n)).all()
-    names = _names(conn, {row.actor for row in rows} | {row.data.get("recipient", "") for row in rows})
+    names = names_of(conn, {row.actor for row in rows} | {row.data.get("recipient", "") for row in rows})
     return tuple(
         CaseEvent(row.n, row.at, row.kind, names.get(row.actor), row.data, names.get(row.data.get("recipient", "")))
         for row in rows
     )
 
 
-def _names(conn: Connection, actors: Iterable[str]) -> dict[str, str]:
+def names_of(conn: Connection, actors: Iterable[str]) -> dict[str, str]:
     """Return the names behind ``worker:ID``, ``contact:ID`` and ``operator:NAME``; the service itself has none."""
     ids: dict[str, list[str]] = defaultdict(list)
     for actor in actors:
@@ -286,7 +315,7 @@ def _names(conn: Connection, actors: Iterable[str]) -> dict[str, str]:
 
 def name_of(conn: Connection, actor: str) -> str:
     """Return the name of whoever acts as ``worker:ID``, ``contact:ID`` or ``operator:NAME``."""
-    return _names(conn, [actor]).get(actor, actor.partition(":")[2])
+    return names_of(conn, [actor]).get(actor, actor.partition(":")[2])
 
 
 def view_seen(conn: Connection, viewer: str, household: str, what: str, now: datetime) -> None:

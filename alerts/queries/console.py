@@ -1,27 +1,29 @@
-"""The operator's overview: what waits, what was delivered, what is not watched."""
+"""The operator's overview: what waits, whom it reaches next, what is held back and until when, what is not watched."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, exists, func, not_, or_, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import Connection, select
 
-from alerts.queries.cases import HOME, PAGE, home_of, open_cards, told
+from alerts.casefile import State
+from alerts.queries.absences import Absence, absences_now
+from alerts.queries.areas import AreaEvent, open_areas
+from alerts.queries.cases import HOME, PAGE, by_urgency, cards, home_of
+from alerts.queries.deliveries import lost, undelivered
+from alerts.queries.duty import Duty, duty, reached
+from alerts.queries.load import Load, loads
 from alerts.queries.models import SEVERITIES, CaseCard, Home, Told
-from alerts.schema import absences, areas, consents, devices, findings, households, notices, residents, shifts
+from alerts.queries.schematic import MOST_CELLS, Building, buildings
+from alerts.queries.states import HomeState, home_states
+from alerts.schema import areas, cases, findings, households
 
-NoticeRow = Told
-
-
-@dataclass(frozen=True, slots=True)
-class Absence:
-    """A home in which no use of water is expected for a while: who said so, and until when."""
-
-    home: Home
-    start: datetime
-    end: datetime
-    by: str
+DAY = timedelta(days=1)
+LOST_SHOWN = 5
+"""Most lost notices on the desk; the others stand in the log."""
+SHOWN = 20
+"""Most rows of a list that nobody reads to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,10 @@ class Suppressed:
 
     home: Home
     kind: str
+    reason: str
     severity: str
     raised_at: datetime
+    cleared_at: datetime | None
     why: str
 
 
@@ -52,17 +56,35 @@ class Unwatched:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """An area event with what it folds, who answers for it, and which of its homes have a case of their own."""
+
+    event: AreaEvent
+    folded: tuple[CaseCard, ...]
+    apart: tuple[CaseCard, ...]
+    """Open care cases of its homes that it does not explain."""
+    answers: str | None
+    """Name of the lead of its area; None: nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """One look at everything."""
 
     homes: int
     """Homes with a meter and with consent to be watched."""
     queue: tuple[CaseCard, ...]
+    """Open care cases, without those that an area event explains."""
+    reached: Mapping[tuple[str, str], str]
+    """Name of whom the next step of a case reaches, by (realm, case)."""
+    areas: tuple[Shared, ...]
+    grace: tuple[CaseCard, ...]
+    """Folded cases whose outage is over: they wait a while for water to be used."""
+    buildings: tuple[Building, ...]
     technical: tuple[CaseCard, ...]
-    notices: tuple[NoticeRow, ...]
     undelivered: int
     """Notices of the last day that nobody can have read: failed, expired, or waiting longer than a minute."""
-    lost: tuple[NoticeRow, ...]
+    lost: tuple[Told, ...]
     """The newest of those."""
     away: tuple[Absence, ...]
     silent: tuple[SilentMeter, ...]
@@ -70,6 +92,7 @@ class Overview:
     unstaffed: tuple[str, ...]
     """Areas with homes to watch for which nobody is on shift now."""
     suppressed: tuple[Suppressed, ...]
+    load: tuple[Load, ...]
 
     @property
     def unowned(self) -> int:
@@ -77,129 +100,130 @@ class Overview:
         return sum(card.owner is None for card in self.queue)
 
     @property
+    def oldest(self) -> datetime | None:
+        """Since when the case waits that nobody has for longest."""
+        return min((card.opened_at for card in self.queue if card.owner is None), default=None)
+
+    @property
+    def unattended(self) -> tuple[CaseCard, ...]:
+        """Cases for which everybody was asked in vain."""
+        return tuple(card for card in self.queue if card.state == State.UNATTENDED)
+
+    @property
+    def unheard(self) -> frozenset[str]:
+        """Homes of a radio outage: their meters stand with their gateway."""
+        out = (shared.event.households for shared in self.areas if shared.event.kind == "radio_outage")
+        return frozenset[str]().union(*out)
+
+    @property
+    def deaf(self) -> frozenset[str]:
+        """Homes whose meter is not heard, for itself or with its gateway."""
+        return self.unheard | {row.home.id for row in self.silent}
+
+    @property
+    def alone(self) -> tuple[SilentMeter, ...]:
+        """Meters that are not heard for themselves."""
+        return tuple(row for row in self.silent if row.home.id not in self.unheard)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many homes stand how."""
+        found: Counter[str] = Counter()
+        for building in self.buildings:
+            found.update(dict(building.counts))
+        return found
+
+    @property
+    def blind(self) -> frozenset[str]:
+        """Homes about which silence says nothing now: away, meter not heard, water or radio out."""
+        away = frozenset(row.home.id for row in self.away)
+        return away.union(self.deaf, *(shared.event.households for shared in self.areas))
+
+    @property
     def watched(self) -> int:
-        """Homes about which silence would mean something now: away and silent ones are not."""
-        blind = {row.home.id for row in self.away} | {row.home.id for row in self.silent}
-        return self.homes - len(blind)
+        """Homes about which silence would mean something now."""
+        return self.homes - len(self.blind)
 
 
-def overview(conn: Connection, now: datetime, notices_shown: int = 20) -> Overview:
+def overview(conn: Connection, now: datetime) -> Overview:
     """Return what the console shows."""
-    lost = _undelivered(now - timedelta(days=1), now)
+    on, events = duty(conn, now), open_areas(conn)
+    standing = sorted(cards(conn, cases.c.closed_at.is_(None)), key=by_urgency)
+    shared = tuple(_shared(event, standing, on) for event in events)
+    explained = {card.id for one in shared for card in one.folded}
+    queue = tuple(sorted(filter(_stands, standing), key=by_breach))
+    homes = home_states(conn, now, events)
+    watched = [one for one in homes if one.blind is None]
+    waits = undelivered(conn, now)
     return Overview(
-        homes=_homes(conn, now),
-        queue=tuple(sorted(open_cards(conn), key=by_breach)),
-        technical=tuple(open_cards(conn, stream="technical")),
-        notices=tuple(told(conn, newest_first=True, most=notices_shown)),
-        undelivered=conn.scalar(select(func.count()).select_from(notices).where(lost)) or 0,
-        lost=tuple(told(conn, lost, newest_first=True, most=notices_shown)),
-        away=_away(conn, now),
-        silent=_silent(conn),
-        unwatched=_unwatched(conn, now),
-        unstaffed=_unstaffed(conn, now),
-        suppressed=_suppressed(conn, now - timedelta(days=1)),
+        homes=len(watched),
+        queue=queue,
+        reached=reached(conn, queue, on, now),
+        areas=shared,
+        buildings=buildings(homes, with_cells=len(homes) <= MOST_CELLS),
+        grace=tuple(card for card in standing if _folded(card) and card.id not in explained),
+        technical=tuple(card for card in standing if card.stream == "technical" and card.state != State.FOLDED),
+        undelivered=waits,
+        lost=lost(conn, now, LOST_SHOWN) if waits else (),
+        away=absences_now(conn, now),
+        silent=_silent(homes),
+        unwatched=_unwatched(homes),
+        unstaffed=tuple(
+            on.area_names[area] for area in sorted({one.area_id for one in watched}) if not on.staffed(area)
+        ),
+        suppressed=_suppressed(conn, now - DAY),
+        load=loads(conn, on, now),
     )
 
 
-def by_breach(card: CaseCard) -> tuple[bool, int, float]:
-    """Order of the queue: nobody has it, then severity, then what falls due next."""
+def by_breach(card: CaseCard) -> tuple[bool, bool, int, float]:
+    """Order of the queue: nobody has it, everybody was asked in vain, then severity, then what falls due next."""
     due = card.next_due.timestamp() if card.next_due else float("inf")
-    return card.owner is not None, SEVERITIES.index(card.severity), due
+    return card.owner is not None, card.state != State.UNATTENDED, SEVERITIES.index(card.severity), due
 
 
-def _consented(now: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        residents.c.household == households.c.id,
-        consents.c.resident == residents.c.id,
-        consents.c.purpose == "monitor",
-        consents.c.given_at <= now,
-        or_(consents.c.withdrawn_at.is_(None), consents.c.withdrawn_at > now),
+def _stands(card: CaseCard) -> bool:
+    """Whether a case about a person stands for itself."""
+    return card.stream == "care" and card.state != State.FOLDED
+
+
+def _folded(card: CaseCard) -> bool:
+    """Whether a case about a person waits for the end of an outage, or for the time of grace after it."""
+    return card.stream == "care" and card.state == State.FOLDED
+
+
+def _shared(event: AreaEvent, standing: Sequence[CaseCard], on: Duty) -> Shared:
+    lead = on.ladder(event.area_id).lead if event.area_id else None
+    return Shared(
+        event=event,
+        folded=tuple(card for card in standing if card.state == State.FOLDED and card.area_event == event.id),
+        apart=tuple(card for card in standing if card.home.id in event.households and _stands(card)),
+        answers=on.names.get(lead) if lead else None,
     )
 
 
-def _metered(now: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        devices.c.household == households.c.id,
-        devices.c.valid_from <= now,
-        or_(devices.c.valid_to.is_(None), devices.c.valid_to > now),
-    )
+def _silent(homes: Sequence[HomeState]) -> tuple[SilentMeter, ...]:
+    """Return the homes whose meter was found silent, the longest first."""
+    found = [SilentMeter(one.home, one.silent_since) for one in homes if one.silent_since is not None]
+    return tuple(sorted(found, key=lambda row: (row.since, row.home.id)))
 
 
-def _homes(conn: Connection, now: datetime) -> int:
-    watched = select(func.count()).select_from(households).where(_metered(now), _consented(now))
-    return conn.scalar(watched) or 0
-
-
-def _unwatched(conn: Connection, now: datetime) -> tuple[Unwatched, ...]:
-    query = (
-        select(*HOME, _consented(now).label("consented"))
-        .join(areas, areas.c.id == households.c.area)
-        .where(not_(and_(_metered(now), _consented(now))))
-        .order_by(households.c.id)
-        .limit(PAGE)
-    )
-    return tuple(Unwatched(home_of(row), "no_meter" if row.consented else "no_consent") for row in conn.execute(query))
-
-
-def _unstaffed(conn: Connection, now: datetime) -> tuple[str, ...]:
-    """Return the names of areas whose homes are watched while neither they nor an area above them has a shift."""
-    parents: dict[str, str | None] = {row.id: row.parent for row in conn.execute(select(areas.c.id, areas.c.parent))}
-    on_shift = set(conn.scalars(select(shifts.c.area).where(shifts.c.start <= now, shifts.c.end > now)))
-    watched = conn.execute(
-        select(areas.c.id, areas.c.name)
-        .distinct()
-        .join(households, households.c.area == areas.c.id)
-        .where(_metered(now), _consented(now))
-        .order_by(areas.c.id)
-    )
-    return tuple(name for area, name in watched if not on_shift & _upwards(area, parents))
-
-
-def _upwards(area: str | None, parents: Mapping[str, str | None]) -> set[str]:
-    up: set[str] = set()
-    while area is not None and area not in up:
-        up.add(area)
-        area = parents.get(area)
-    return up
-
-
-def _undelivered(since: datetime, now: datetime) -> ColumnElement[bool]:
-    late = notices.c.state.in_(("pending", "leased")) & (notices.c.due_at < now - timedelta(minutes=1))
-    return (notices.c.created_at > since) & (notices.c.state.in_(("failed", "expired")) | late)
-
-
-def _away(conn: Connection, now: datetime) -> tuple[Absence, ...]:
-    query = (
-        select(*HOME, absences.c.start, absences.c.end, absences.c.by)
-        .join(areas, areas.c.id == households.c.area)
-        .join(absences, absences.c.household == households.c.id)
-        .where(absences.c.start <= now, absences.c.end > now)
-        .order_by(absences.c.end)
-    )
-    return tuple(Absence(home_of(row), row.start, row.end, row.by) for row in conn.execute(query))
-
-
-def _silent(conn: Connection) -> tuple[SilentMeter, ...]:
-    query = (
-        select(*HOME, func.min(findings.c.onset).label("since"))
-        .join(areas, areas.c.id == households.c.area)
-        .join(findings, findings.c.household == households.c.id)
-        .where(findings.c.realm == "live", findings.c.kind == "meter_silent", findings.c.cleared_at.is_(None))
-        .group_by(*HOME)
-        .order_by(func.min(findings.c.onset))
-    )
-    return tuple(SilentMeter(home_of(row), row.since) for row in conn.execute(query))
+def _unwatched(homes: Sequence[HomeState]) -> tuple[Unwatched, ...]:
+    found = [Unwatched(one.home, one.blind) for one in homes if one.blind is not None]
+    return tuple(sorted(found, key=lambda row: row.home.id)[:PAGE])
 
 
 def _suppressed(conn: Connection, since: datetime) -> tuple[Suppressed, ...]:
+    f = findings.c
     query = (
-        select(*HOME, findings.c.kind, findings.c.severity, findings.c.raised_at, findings.c.suppressed)
+        select(*HOME, f.kind, f.reason, f.severity, f.raised_at, f.cleared_at, f.suppressed)
         .join(areas, areas.c.id == households.c.area)
-        .join(findings, findings.c.household == households.c.id)
-        .where(findings.c.suppressed.is_not(None), findings.c.raised_at > since)
-        .order_by(findings.c.raised_at.desc())
-        .limit(50)
+        .join(findings, f.household == households.c.id)
+        .where(f.realm == "live", f.suppressed.is_not(None), f.raised_at > since)
+        .order_by(f.raised_at.desc())
+        .limit(SHOWN)
     )
     return tuple(
-        Suppressed(home_of(row), row.kind, row.severity, row.raised_at, row.suppressed) for row in conn.execute(query)
+        Suppressed(home_of(row), row.kind, row.reason, row.severity, row.raised_at, row.cleared_at, row.suppressed)
+        for row in conn.execute(query)
     )

@@ -6,8 +6,11 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from alerts.access import home_of_relative
+from alerts.queries.absences import Absence
+from alerts.queries.areas import AreaEvent, areas_of
 from alerts.queries.cases import HOME, cards, home_of, open_cards, residents_of, undo_of
-from alerts.queries.models import CaseCard, Home, Resident, Undo
+from alerts.queries.models import CaseCard, Home, Resident, Sign, Undo
+from alerts.queries.slow import journeys_of
 from alerts.schema import absences, areas, cases, contacts, findings, households
 
 
@@ -23,8 +26,14 @@ class FamilyView:
     last_closed: CaseCard | None
     """The care case that was closed last."""
     away_until: datetime | None
+    journeys: tuple[Absence, ...]
+    """Declared absences that hold now or are to come."""
     silent_since: datetime | None
     """Since when the meter has not been heard, if that was found."""
+    leak: Sign | None
+    """A slow leak, if that was found: nothing about the person."""
+    events: tuple[AreaEvent, ...]
+    """What the home shares with its neighbours now: water cut off, or a gateway that is not heard."""
     undo: Undo | None
     """The tap that closed `last_closed`, as long as it can be taken back."""
 
@@ -54,6 +63,7 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
                 absences.c.household == household, absences.c.start <= now, absences.c.end > now
             )
         ),
+        journeys=journeys_of(conn, household, now),
         silent_since=conn.scalar(
             select(func.min(findings.c.onset)).where(
                 findings.c.realm == "live",
@@ -62,5 +72,17 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
                 findings.c.cleared_at.is_(None),
             )
         ),
+        leak=_leak(conn, household),
+        events=areas_of(conn, household),
         undo=undo_of(conn, closed[0]) if closed else None,
     )
+
+
+def _leak(conn: Connection, household: str) -> Sign | None:
+    """Return the leak that was found in a home and is not mended."""
+    f = findings.c
+    holds = f.realm == "live", f.household == household, f.kind == "leak", f.cleared_at.is_(None)
+    row = conn.execute(select(findings).where(*holds).order_by(f.raised_at.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return Sign(row.id, row.kind, row.severity, row.reason, row.evidence, row.onset, row.raised_at, row.cleared_at)

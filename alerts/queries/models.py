@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.texts import Place
+
 SEVERITIES = ("red", "amber", "blue")
 """The most urgent first: the order of every list."""
 
@@ -85,6 +87,12 @@ class CaseCard:
     """Which step that is: the name of a timer of `alerts.casefile`."""
     asked: tuple[str, ...]
     """Names of the workers who were asked to take the case, in that order."""
+    rung: int = 0
+    """Which person of the ladder was asked last, from 0; past the end: everybody was."""
+    loop: int = 0
+    """How often everybody was asked in vain."""
+    area_event: str | None = None
+    """The area event that explains it, or that its owner was told of."""
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:
@@ -100,10 +108,14 @@ class CaseCard:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One notice: who was told what over which channel, and what is known of its delivery."""
+    """One notice: who was told what over which channel, and what is known of its delivery.
 
-    case_id: str
-    home: Home
+    It is about a case (`case_id`, `home`) or about an area event (`zone`).
+    """
+
+    case_id: str | None
+    home: Home | None
+    zone: Place | None
     role: str  # worker, lead, operator, contact
     name: str
     channel: str

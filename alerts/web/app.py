@@ -12,11 +12,15 @@ from starlette.responses import Response
 
 from alerts.access import WrongTries
 from alerts.texts import Texts
-from alerts.web import console, entry, family, machine, worker
+from alerts.web import console, entry, family, households, machine, meters, worker
+from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
+from alerts.web.live import Events, Hub
 from alerts.web.ports import Health, Readings
+from alerts.web.renewals import Renewals
 from alerts.web.settings import Settings
 from alerts.web.site import Refused, Site, hosts, stranger, visit
+from alerts.web.taps import Done
 
 if TYPE_CHECKING:
     from alerts.store import Store
@@ -30,6 +34,7 @@ def create(
     settings: Settings,
     clock: Callable[[], datetime],
     health: Callable[[], Health],
+    hub: Hub,
 ) -> FastAPI:
     """Return the pages as an ASGI application.
 
@@ -49,16 +54,21 @@ def create(
         Returns now, aware UTC.
     health : callable
         Returns how the service is; called by ``/healthz`` and the console.
+    hub : Hub
+        Hears from `store` what changed; whoever made it closes it before the server ends.
     """
     # No generated documentation: its pages load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = Site(store, engine, readings, texts, settings, clock, health, WrongTries())
-    for room in (entry, worker, family, console, machine):
+    site = Site(store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done())
+    app.state.site = site
+    for room in (entry, worker, family, console, households, meters, machine):
         app.include_router(room.router)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _no_such_page)
     app.add_middleware(SameSitePosts, hosts=hosts(settings))
-    app.add_middleware(GZipMiddleware, minimum_size=600)
+    app.add_middleware(GZipMiddleware, minimum_size=600, compresslevel=6)
+    app.add_middleware(Renewals, site=site)
+    app.add_middleware(Events, hub=hub)
     app.add_middleware(SafeHeaders, secure=settings.secure, broken=_broken)
     return app
 

@@ -1,4 +1,4 @@
-"""The operator's pages: everything at one look, and one case with its whole history."""
+"""The operator's desk: everything at one look, one case with its whole history, and what became of every notice."""
 
 from typing import Annotated
 
@@ -6,10 +6,15 @@ from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from alerts import access, queries
+from alerts.queries.states import STATES
+from alerts.web import absences
+from alerts.web.fragments import Page
 from alerts.web.site import Refused, Visit, Visiting
 from alerts.web.worker import case_page, seen_case, tapped
 
 router = APIRouter()
+LOG = ("lost", *queries.NOTICE_STATES)
+"""What the log can be narrowed down to."""
 
 
 def _operator(visit: Visit) -> access.Session | None:
@@ -19,16 +24,44 @@ def _operator(visit: Visit) -> access.Session | None:
 
 @router.get("/c")
 def overview(visit: Visiting) -> Response:
-    """What waits, what was delivered, what is not watched, how the service is."""
+    """What waits and whom it reaches next, what is held back, what is not watched, how the service is."""
     session = _operator(visit)
     if session is None:
         return RedirectResponse("/login", 303)
+    return visit.renewed(lambda: _overview(visit, session))
+
+
+def _overview(visit: Visit, session: access.Session) -> Page:
     with visit.site.looking() as conn:
         view = queries.overview(conn, visit.now)
         user = queries.name_of(conn, session.actor)
     words = visit.words
     title = words.t("page.c.title_count", n=view.unowned) if view.unowned else words.t("page.c.title")
-    return visit.page("c", part="parts/c.html", title=title, view=view, user=user, health=visit.site.health())
+    health = visit.site.health()
+    return visit.page(
+        "c", part="parts/c.html", title=title, view=view, user=user, tab="desk", health=health, states=STATES
+    )
+
+
+@router.post("/c")
+def settle(
+    visit: Visiting,
+    do: Annotated[str, Form()],
+    tap: Annotated[str, Form()],
+    form: Annotated[str, Form()] = "",
+    part: Annotated[str, Form()] = "",
+) -> Response:
+    """Confirm what a relative asked for, or end an absence; for one that is over it changes nothing."""
+    session = visit.must_be("operator")
+    visit.proves_origin(form)
+    verb, _, number = do.partition(":")
+    if verb not in ("confirm", "back"):
+        raise Refused(400, "cannot")
+    with visit.site.looking() as conn:
+        known = {str(row.id): row.home.id for row in queries.absences_now(conn, visit.now)}
+    if number in known:
+        absences.carry_out(visit, session, known[number], do, tap, "", "")
+    return visit.go("/c" + ("?part=1" if part else ""))
 
 
 @router.get("/c/case/{case_id}")
@@ -37,8 +70,7 @@ def one(case_id: str, visit: Visiting) -> Response:
     session = _operator(visit)
     if session is None:
         return RedirectResponse("/login", 303)
-    view = _view(visit, case_id)
-    return seen_case(visit, session, view)
+    return visit.renewed(lambda: seen_case(visit, session, _view(visit, case_id)))
 
 
 @router.post("/c/case/{case_id}")
@@ -49,15 +81,46 @@ def act(
     tap: Annotated[str, Form()],
     form: Annotated[str, Form()] = "",
     part: Annotated[str, Form()] = "",
+    start: Annotated[str, Form(alias="from")] = "",
+    until: Annotated[str, Form()] = "",
 ) -> Response:
-    """An operator records what it was, or takes that back."""
+    """An operator records what it was, takes that back, or declares the home away."""
     session = visit.must_be("operator")
     visit.proves_origin(form)
-    if not do.startswith("outcome:") and do != "undo":
+    card = _view(visit, case_id).card
+    if absences.is_about_absence(do):
+        done = absences.carry_out(visit, session, card.home.id, do, tap, start, until)
+    elif do.startswith("outcome:") or do == "undo":
+        done = tapped(visit, session, card, do, tap)
+    else:
         raise Refused(400, "cannot")
-    if not tapped(visit, session, _view(visit, case_id).card, do, tap):
+    if not done:
         return case_page(visit, session, _view(visit, case_id), too_late=True)
     return visit.go(f"/c/case/{case_id}" + ("?part=1" if part else ""))
+
+
+@router.get("/c/log")
+def deliveries(visit: Visiting, state: str = "") -> Response:
+    """What was sent to whom, and what became of it; the newest first."""
+    session = _operator(visit)
+    if session is None:
+        return RedirectResponse("/login", 303)
+    chosen = state if state in LOG else ""
+    with visit.site.looking() as conn:
+        shown = queries.delivery_log(conn, chosen, visit.now)
+        counts = queries.delivery_counts(conn, visit.now)
+        user = queries.name_of(conn, session.actor)
+    return visit.page(
+        "c_log",
+        part="parts/c_notices.html",
+        title=visit.words.t("page.c.log.title"),
+        user=user,
+        tab="log",
+        notices=shown,
+        counts=counts,
+        chosen=chosen,
+        states=queries.NOTICE_STATES,
+    )
 
 
 def _view(visit: Visit, case_id: str) -> queries.CaseView:

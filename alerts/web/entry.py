@@ -9,7 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts import access
 from alerts.texts import LANGUAGES
-from alerts.web.site import HOME, LANG_COOKIE, SESSION_COOKIES, Refused, Visit, Visiting
+from alerts.web.site import HOME, SESSION_COOKIES, Refused, Visit, Visiting
+from alerts.web.words import LANG_COOKIE
 
 router = APIRouter()
 _YEAR_S = 365 * 24 * 3600

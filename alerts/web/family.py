@@ -8,16 +8,22 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from alerts import access, queries
+from alerts.web.absences import carry_out, is_about_absence
+from alerts.web.actions import FLOW
+from alerts.web.fragments import Page
 from alerts.web.ports import Water
 from alerts.web.site import Refused, Visit, Visiting
-from alerts.web.worker import new_tap, tapped
+from alerts.web.worker import tapped
 
 router = APIRouter()
 DAY_STARTS_H = 4
 """Use after this local hour belongs to the new day; earlier use is a visit to the bathroom at night."""
 TOLD_FOR = timedelta(hours=24)
 """For how long the page speaks of a case that has ended."""
-FAMILY_TAPS = ("outcome:SAFE_AT_HOME", "outcome:SAFE_AWAY", "undo")
+ANSWERS = (("outcome:SAFE_AT_HOME", "page.f.safe"), ("outcome:SAFE_AWAY", "page.f.away"))
+"""What a relative may answer, and the word for it."""
+FLOW_ANSWERS = (("outcome:SAFE_AT_HOME", "page.f.safe"), ("outcome:TAP_LEFT_OPEN", "page.f.tap_closed"))
+"""The same where water runs: that nobody is at home would not explain it."""
 Look = Literal["ok", "wait", "busy", "blind", "away"]
 
 
@@ -41,7 +47,11 @@ def part_of_day(local: datetime) -> str:
 def state(view: queries.FamilyView, water: Water, now: datetime) -> State:
     """Return what may be said now.  A case comes first; not knowing is said and never taken for calm."""
     if view.case is not None:
-        return _in_case(view.case)
+        return _in_case(view.case, any(event.kind == "water_outage" for event in view.events))
+    if view.last_closed is not None and view.last_closed.outcome == "DECEASED":
+        return State("ended.DECEASED", "busy")  # whatever the meter says: a person calls or visits
+    if (cut := _outage(view)) is not None:
+        return cut
     if (ended := view.last_closed) is not None and (told := _after_case(ended, now)) is not None:
         return told
     if view.away_until is not None:
@@ -51,8 +61,18 @@ def state(view: queries.FamilyView, water: Water, now: datetime) -> State:
     return _of_the_day(view, water, now)
 
 
-def _in_case(card: queries.CaseCard) -> State:
+def _outage(view: queries.FamilyView) -> State | None:
+    """Return what the home shares with its neighbours; an absence that was declared explains more than a dry pipe."""
+    kinds = {event.kind for event in view.events}
+    if "water_outage" in kinds and view.away_until is None:
+        return State("outage", "blind")
+    return State("radio", "blind") if "radio_outage" in kinds and view.away_until is None else None
+
+
+def _in_case(card: queries.CaseCard, cut: bool) -> State:
     match card.state:
+        case "FOLDED":  # for a while still when the water is back
+            return State("outage" if cut else "refilling", "blind")
         case "SUSPECTED":
             return State("asking", "busy")
         case "UNATTENDED":
@@ -60,12 +80,15 @@ def _in_case(card: queries.CaseCard) -> State:
         case "EN_ROUTE" | "ON_SITE" | "ACCEPTED" if card.owner is not None:
             return State(card.state.lower(), "busy", {"name": card.owner.name})
         case _:
-            return State("awaiting", "busy")
+            return State("sos" if _pressed(card) else "awaiting", "busy")
+
+
+def _pressed(card: queries.CaseCard) -> bool:
+    """Whether somebody pressed the button for help: that is said for as long as the case is open."""
+    return any(sign.kind == "sos" for sign in card.signs)
 
 
 def _after_case(card: queries.CaseCard, now: datetime) -> State | None:
-    if card.outcome == "DECEASED":
-        return State("ended.DECEASED", "busy")  # whatever the meter says: a person calls or visits
     if card.closed_at is None or now - card.closed_at > TOLD_FOR or card.outcome is None:
         return None
     look: Look = "busy" if card.outcome in ("HELPED", "TAKEN_TO_CARE", "NO_ENTRY_HANDED_TO_110") else "ok"
@@ -101,6 +124,10 @@ def _day_start(local: datetime) -> datetime:
 def page(visit: Visiting) -> Response:
     """The state of the home of one's relative."""
     session = visit.must_be("family")
+    return visit.renewed(lambda: _seen(visit, session))
+
+
+def _seen(visit: Visit, session: access.Session) -> Page:
     view = _view(visit, session)
     if view is None:
         return visit.page("message", about="sharing_ended")
@@ -115,22 +142,31 @@ def answer(
     visit: Visiting,
     do: Annotated[str, Form()],
     tap: Annotated[str, Form()],
-    case: Annotated[str, Form()],
+    case: Annotated[str, Form()] = "",
     form: Annotated[str, Form()] = "",
     part: Annotated[str, Form()] = "",
+    until: Annotated[str, Form()] = "",
 ) -> Response:
-    """Say how the resident is, when we asked; for a case that has moved on it changes nothing."""
+    """Say how the resident is, when we asked, or that nobody is at home; what has moved on stays as it is (409)."""
     session = visit.must_be("family")
     visit.proves_origin(form)
     view = _view(visit, session)
     if view is None:
         return visit.page("message", about="sharing_ended")
-    card = next((c for c in (view.case, view.last_closed) if c is not None and c.id == case), None)
-    if card is None or do not in FAMILY_TAPS:
-        raise Refused(400, "cannot")
-    if not tapped(visit, session, card, do, tap):
-        return _page(visit, session, view, too_late=True)
+    if is_about_absence(do):
+        done = carry_out(visit, session, view.home.id, do, tap, until=until)
+    else:
+        done = _answered(visit, session, view, do, tap, case)
+    if not done:
+        return _page(visit, session, _view(visit, session) or view, too_late=True)
     return visit.go("/f" + ("?part=1" if part else ""))
+
+
+def _answered(visit: Visit, session: access.Session, view: queries.FamilyView, do: str, tap: str, case: str) -> bool:
+    card = next((c for c in (view.case, view.last_closed) if c is not None and c.id == case), None)
+    if card is None or do not in {"undo", *dict(ANSWERS), *dict(FLOW_ANSWERS)}:
+        raise Refused(400, "cannot")
+    return tapped(visit, session, card, do, tap)
 
 
 def _view(visit: Visit, session: access.Session) -> queries.FamilyView | None:
@@ -138,7 +174,7 @@ def _view(visit: Visit, session: access.Session) -> queries.FamilyView | None:
         return queries.family(conn, session.person, visit.now)
 
 
-def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_late: bool = False) -> Response:
+def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_late: bool = False) -> Page:
     water = visit.water(view.home.id)
     says = state(view, water, visit.now)
     params: dict[str, Any] = dict(says.params)
@@ -155,15 +191,47 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         look=says.look,
         sentence=words.t(f"page.f.{says.key}.sentence", **params),
         more=words.t(f"page.f.{says.key}.more"),
-        why=words.sign("family", case.signs[0], view.home.zone) if case and case.owner is None and case.signs else None,
-        next_step=_next_step(visit, case) if case else None,
-        may_answer=case is not None and case.severity == "amber" and case.owner is None,
+        why=_why(visit, view),
+        also=_also(visit, view, says),
+        answers=_answers(case),
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
+        may_declare=says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
+        journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
         too_late=too_late,
-        tap=new_tap(),
     )
+
+
+def _answers(case: queries.CaseCard | None) -> tuple[tuple[str, str], ...]:
+    """Return what a relative may answer: as long as nobody goes, and nothing is urgent."""
+    if case is None or case.severity != "amber" or case.owner is not None or case.state == "FOLDED":
+        return ()
+    return FLOW_ANSWERS if case.signs and case.signs[0].reason in FLOW else ANSWERS
+
+
+def _why(visit: Visit, view: queries.FamilyView) -> str | None:
+    """Return what was found, as long as nobody can say more; that somebody pressed for help, to the end."""
+    case = view.case
+    if case is None or case.state == "FOLDED" or not case.signs:
+        return None
+    if _pressed(case):
+        pressed = next(sign for sign in case.signs if sign.kind == "sos")
+        return visit.words.sign("family", pressed, view.home.zone)
+    return visit.words.sign("family", case.signs[0], view.home.zone) if case.owner is None else None
+
+
+def _also(visit: Visit, view: queries.FamilyView, says: State) -> list[str]:
+    """Return the lines below: what follows, until when, and what has nothing to do with the person."""
+    words, zone, case = visit.words, view.home.zone, view.case
+    lines = []
+    if case is not None and case.state != "FOLDED" and (follows := _next_step(visit, case)):
+        lines.append(follows)
+    if says.key == "away" and view.away_until is not None:
+        lines.append(words.t("page.f.away.until", end=words.until(view.away_until, zone)))
+    if view.leak is not None and says.look != "busy":
+        lines.append(words.sign("family", view.leak, zone))
+    return lines
 
 
 def _next_step(visit: Visit, card: queries.CaseCard) -> str | None:

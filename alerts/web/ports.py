@@ -30,6 +30,28 @@ class Water:
     """First use after 04:00 of the last seven days, seconds after local midnight; None: none seen or not known."""
 
 
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """One device that is fitted now, and how well it is heard.  None: not known, or there is nothing to know."""
+
+    household: str
+    device: str
+    format: str
+    gateway: str | None
+    """The gateway through which it speaks, as the registry says."""
+    period_s: float
+    """How often it should report. [s]"""
+    resolution_l: float | None
+    """The smallest step of its register [L]; None: a sensor without a water register."""
+    heard_at: datetime | None
+    """When it was last heard (our clock)."""
+    battery_percent: float | None
+    share_24h: float | None
+    """Readings received of those expected in the last day, 0-1; None: nothing was expected."""
+    share_7d: float | None
+    """The same for the last seven days."""
+
+
 class Readings(Protocol):
     """History and present of a home's water."""
 
@@ -39,6 +61,10 @@ class Readings(Protocol):
 
     def water(self, household: str, now: datetime) -> Water:
         """Return what is known of the home's water now."""
+        ...
+
+    def meters(self, now: datetime) -> list[Meter]:
+        """Return every device that is fitted now, in any order."""
         ...
 
 

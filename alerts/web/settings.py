@@ -17,8 +17,8 @@ class Settings:
     """The operators' time zone; homes have their own."""
     demo: bool = False
     """Say on every page that nobody here exists."""
-    refresh_s: int = 15
-    """How often an open, visible page asks again. [s]"""
+    refresh_s: int = 30
+    """How often an open, visible page asks again while it hears nothing from the stream; half as often while it does. [s]"""
 
     @property
     def secure(self) -> bool:

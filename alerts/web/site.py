@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,17 +16,21 @@ from fastapi import Depends, Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from sqlalchemy import Connection, Engine
-from starlette.responses import HTMLResponse, RedirectResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 
-from alerts import access, database
+from alerts import access, database, registry
 from alerts.texts import Texts
+from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
-from alerts.web.ports import Day, Health, Readings, Water
+from alerts.web.ports import Day, Health, Meter, Readings, Water
 from alerts.web.settings import Settings
-from alerts.web.words import HTML_LANG, Words, language
+from alerts.web.taps import Done
+from alerts.web.words import HTML_LANG, Words, language_of
 
 if TYPE_CHECKING:
     from alerts.store import Store
+    from alerts.web.live import Hub
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,11 @@ NOTHING_KNOWN = Water(None, None, None, None, ())
 SESSION_COOKIES: Mapping[access.Role, str] = {"worker": "shuian-w", "family": "shuian-f", "operator": "shuian-c"}
 """One for each role: a tester, or a worker with an old mother of her own, opens several links in one browser."""
 HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c"}
-LANG_COOKIE = "lang"
+ROLES: Mapping[str, access.Role] = {path.removeprefix("/"): role for role, path in HOME.items()}
+"""The first part of a page's address, and whose page it is."""
+KEPT_S = 5
+"""For how long a rendered block answers the same person's open pages: what is not counted as a change (a notice was
+delivered, a meter was heard) is at most so much older than it says. [s]"""
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Cpath fill='%230b6380' "
     "d='M12 2c4 5 7 8.500 7 12.500a7 7 0 0 1-14 0C5 10.500 8 7 12 2z'/%3E%3C/svg%3E"
@@ -53,6 +61,9 @@ class Site:
     clock: Callable[[], datetime]
     health: Callable[[], Health]
     wrong_tries: access.WrongTries
+    hub: "Hub"
+    fragments: Fragments
+    taps: Done
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -87,6 +98,14 @@ class Site:
             for name, content in self.static.items()
         }
 
+    def block_key(
+        self, asking: HTTPConnection, session: access.Session, version: tuple[int, int], now: datetime
+    ) -> Hashable:
+        """Return all that a rendered block depends on: the page, who looks, the language, what changed, and when."""
+        query = tuple(sorted(asking.query_params.multi_items()))
+        moment = int(now.timestamp() // KEPT_S)
+        return asking.scope["path"], query, session.role, session.person, language_of(asking), version, moment
+
 
 class Refused(Exception):
     """The page is not for whoever asks; `page` names the template part that says so, `status` the HTTP status."""
@@ -108,19 +127,29 @@ class Visit:
     words: Words
     sessions: tuple[access.Session, ...] = ()
     """All sessions of this browser, that of the page's own role first."""
+    version: tuple[int, int] = (0, 0)
+    """Of cases and of the registry, both from before anything else was read."""
 
     @property
     def wants_part(self) -> bool:
         """Whether the script asks for the live block alone."""
         return self.request.query_params.get("part") == "1"
 
-    def week(self, household: str) -> list[Day]:
-        """Return the home's last seven days; none when readings cannot be had: the address matters more."""
+    def days(self, household: str, count: int = 7) -> list[Day]:
+        """Return the home's last days; none when readings cannot be had: the address matters more."""
         try:
-            return self.site.readings.days(household, self.now)
+            return self.site.readings.days(household, self.now, count)
         except Exception:
-            log.exception("a week of readings cannot be had")
+            log.exception("days of readings cannot be had")
             return []
+
+    def meters(self) -> list[Meter] | None:
+        """Return how well every device is heard; None when that cannot be had."""
+        try:
+            return self.site.readings.meters(self.now)
+        except Exception:
+            log.exception("meters cannot be had")
+            return None
 
     def water(self, household: str) -> Water:
         """Return what is known of the home's water; nothing when readings cannot be had."""
@@ -157,8 +186,18 @@ class Visit:
         if not own_page and not own_form:
             raise Refused(403, "not_yours")
 
-    def page(self, name: str, status: int = 200, /, **context: Any) -> HTMLResponse:
-        """Render ``NAME.html``, or its live part alone when the script asks for that."""
+    def renewed(self, render: Callable[[], Page]) -> Page:
+        """Answer the script's asking with what the same person was shown a moment ago, if nothing changed since."""
+        if not self.wants_part or self.session is None:
+            return render()
+        key = self.site.block_key(self.request, self.session, self.version, self.now)
+        return self.site.fragments.page(key, access.form_token(self.session), render)
+
+    def page(self, name: str, status: int = 200, /, **context: Any) -> Page:
+        """Render ``NAME.html``, or its live part alone when the script asks for that.
+
+        A page that shows how long a tap can be taken back (`undo_s`) is true for that answer only.
+        """
         params = {k: v for k, v in self.request.query_params.items() if k != "part"}
         path = self.request.url.path
         base = {
@@ -167,6 +206,7 @@ class Visit:
             "site": self.site,
             "session": self.session,
             "form_token": self._form_token,
+            "version": self.version[0],
             "path": path + (f"?{urlencode(params)}" if params else ""),
             "live": f"{path}?{urlencode(params | {'part': '1'})}",
             "css": self.site.static_urls["shuian.css"],
@@ -177,13 +217,15 @@ class Visit:
             "zone": self.site.zone,
         }
         template = "live.html" if self.wants_part and "part" in context else f"{name}.html"
-        return HTMLResponse(self.site.templates.get_template(template).render(base | context), status)
+        rendered = self.site.templates.get_template(template).render(base | context | {"tap": TAP})
+        token = access.form_token(self.session) if self.session else ""
+        return Page(rendered, status, token, lasts=not context.get("undo_s"))
 
     def _form_token(self) -> Markup:
         """The hidden field that shows that a form was ours."""
         if self.session is None:
             return Markup()
-        return Markup('<input type="hidden" name="form" value="{}">').format(access.form_token(self.session))
+        return Markup('<input type="hidden" name="form" value="{}">').format(FORM)
 
     def go(self, path: str) -> RedirectResponse:
         """Answer a post: see the page at `path`."""
@@ -199,22 +241,24 @@ def stranger(request: Request) -> Visit:
     """Return a visit of somebody unknown."""
     site: Site = request.app.state.site
     now = site.clock()
-    lang = language(request.cookies.get(LANG_COOKIE), request.headers.get("accept-language", ""))
-    return Visit(request, site, now, None, Words(site.texts, lang, now))
+    return Visit(request, site, now, None, Words(site.texts, language_of(request), now))
 
 
 def visit(request: Request) -> Visit:
     """Look up who is asking; the dependency of every page."""
     unknown = stranger(request)
+    version = unknown.site.hub.version
     top = "/" + request.url.path.split("/")[1]
     names = sorted(SESSION_COOKIES, key=lambda role: HOME[role] != top)
     tokens = [token for role in names if (token := request.cookies.get(SESSION_COOKIES[role]))]
     if not tokens:
         return unknown
     with unknown.site.looking() as conn:
+        register = registry.version(conn)
         found = [access.session(conn, token, unknown.now) for token in tokens]
     sessions = tuple(session for session in found if session is not None)
-    return replace(unknown, session=sessions[0] if sessions else None, sessions=sessions)
+    first = sessions[0] if sessions else None
+    return replace(unknown, session=first, sessions=sessions, version=(version, register))
 
 
 Visiting = Annotated[Visit, Depends(visit)]

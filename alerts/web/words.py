@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
+from starlette.requests import HTTPConnection
 
-from alerts.queries import CaseCard, CaseEvent, Home, Sign
-from alerts.texts import DEFAULT, LANGUAGES, Texts
+from alerts.queries import DESK, Absence, AreaEvent, CaseCard, CaseEvent, Home, Sign
+from alerts.texts import DEFAULT, LANGUAGES, Place, Texts
 
+LANG_COOKIE = "lang"
 HTML_LANG = {"zh_CN": "zh-CN", "en": "en"}
 
 
@@ -24,6 +26,11 @@ def language(cookie: str | None, accept: str) -> str:
             if code.partition("-")[0] == ours.partition("_")[0]:
                 return ours
     return DEFAULT
+
+
+def language_of(asking: HTTPConnection) -> str:
+    """Return the language of the page that a request is for."""
+    return language(asking.cookies.get(LANG_COOKIE), asking.headers.get("accept-language", ""))
 
 
 @dataclass(frozen=True)
@@ -70,15 +77,67 @@ class Words:
         """Return a time of day, with the day when it is not today."""
         return self.texts.moment(self.lang, moment, zone, self.now)
 
+    def until(self, moment: datetime, zone: ZoneInfo) -> str:
+        """Return the end of something: midnight as the evening before it, which is how people say it."""
+        local = moment.astimezone(zone)
+        if local.time() != time():
+            return self.clock(moment, zone)
+        day = local.date() - timedelta(days=1)
+        if day == self.now.astimezone(zone).date():
+            return self.t("page.tonight")
+        pattern = "M/d EEE" if self.lang == "zh_CN" else "EEE d MMM"
+        return self.t("page.evening_of", day=format_date(day, pattern, locale=self.lang))
+
     def day(self, day: date, zone: ZoneInfo) -> str:
         """Return the short name of a day: today, or the weekday."""
         if day == self.now.astimezone(zone).date():
             return self.t("page.chart.today")
         return format_date(day, "EEE", locale=self.lang)
 
+    def short_day(self, day: date, zone: ZoneInfo) -> str:
+        """Return a day as short as the margin of a chart wants it: today, or day and month."""
+        if day == self.now.astimezone(zone).date():
+            return self.t("page.chart.today")
+        return str(format_date(day, "M/d" if self.lang == "zh_CN" else "d MMM", locale=self.lang))
+
+    def left(self, moment: datetime) -> str:
+        """Return in how long something falls due."""
+        left_s = (moment - self.now).total_seconds()
+        if left_s < 60:
+            return self.t("page.c.next.now" if left_s <= 0 else "page.c.next.soon")
+        return self.t("page.c.next.in", t=self.duration(left_s))
+
+    def step(self, card: CaseCard, name: str) -> str:
+        """Return what happens next with a case by itself, and whom it reaches."""
+        if name == DESK:
+            return self.t(f"page.c.desk.{card.next_step}")
+        return self.t(f"page.c.next.{card.next_step}", name=name)
+
+    def iso_day(self, zone: ZoneInfo, days: int = 0) -> str:
+        """Return the local date in so many days, as a form's date field wants it."""
+        return (self.now.astimezone(zone).date() + timedelta(days=days)).isoformat()
+
     def address(self, home: Home) -> str:
         """Return building, riser, floor and door in the order in which one walks."""
         return self.texts.address(self.lang, home.building, home.riser, home.floor, home.door)
+
+    def place(self, place: Place) -> str:
+        """Return the name of what the homes of an area event share."""
+        return self.texts.place(self.lang, place)
+
+    def area(self, part: str, event: AreaEvent, zone: ZoneInfo) -> str:
+        """Return ``title``, ``sentence`` or ``family`` of an area event as it stands now, for a page in `zone`.
+
+        As with a sign, a page shows even if a sentence is missing: then it names the place.
+        """
+        if not self.texts.has(f"area.{event.reason}.{part}"):
+            return self.place(event.place)
+        told = event.place, event.onset, event.evidence
+        return self.texts.area(self.lang, part, event.reason, *told, zone, self.now)
+
+    def declarer(self, row: Absence) -> str:
+        """Return who declared an absence: a name, or that the outcome of a case says so."""
+        return row.name if row.name is not None else self.t("page.c.by_outcome")
 
     def sign(self, part: str, sign: Sign, zone: ZoneInfo) -> str:
         """Return ``title`` or ``sentence`` of a finding.

@@ -1,8 +1,6 @@
 """The worker's pages: what waits, one case, help, me."""
 
-import hashlib
-import re
-import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,32 +12,44 @@ from starlette.responses import Response
 from alerts import access, queries
 from alerts.schema import cases
 from alerts.web import actions, charts, signs
+from alerts.web.absences import carry_out, is_about_absence
+from alerts.web.fragments import Page
 from alerts.web.ports import Day
 from alerts.web.site import Refused, Visit, Visiting
+from alerts.web.taps import TAP, tap_id
 
 router = APIRouter()
 DONE_DAYS = 7
-TAPS = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 @router.get("/w")
 def waiting(visit: Visiting, tab: str = "") -> Response:
-    """What waits (mine and what nobody has), what is mine, what is done."""
+    """What waits (mine and what nobody has), what is mine, what is done, and what is slow."""
     session = visit.must_be("worker")
+    return visit.renewed(lambda: _waiting(visit, session, tab))
+
+
+def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
     with visit.site.looking() as conn:
-        seen = access.cases_of_worker(session.person, access.areas_of_worker(conn, session.person, visit.now))
-        waits = queries.open_cards(conn, seen)
+        its_areas = access.areas_of_worker(conn, session.person, visit.now)
+        seen = access.cases_of_worker(session.person, its_areas)
+        waits = queries.open_cards(conn, seen, cases.c.state != "FOLDED")
         done = _done(visit, conn, seen) if tab == "done" else []
+        slow = queries.open_cards(conn, seen, cases.c.state != "FOLDED", stream="technical")
+        away = queries.journeys_in(conn, its_areas, visit.now) if tab == "slow" else ()
+        events = queries.open_areas(conn, access.events_of_worker(its_areas))
     mine = [card for card in waits if card.owner and card.owner.id == session.person]
-    shown = {"mine": mine, "done": done}.get(tab, waits)
+    shown = {"mine": mine, "done": done, "slow": slow}.get(tab, waits)
     title = visit.words.t("page.w.title_count", n=len(waits)) if waits else visit.words.t("page.w.title")
     return visit.page(
         "w_list",
         part="parts/w_list.html",
         title=title,
-        tab=tab if tab in ("mine", "done") else "",
+        tab=tab if tab in ("mine", "done", "slow") else "",
         shown=shown,
-        counts={"": len(waits), "mine": len(mine)},
+        away=away,
+        events=[(event, _earlier(event, waits)) for event in events],
+        counts={"": len(waits), "mine": len(mine), "slow": len(slow) + len(events)},
     )
 
 
@@ -48,12 +58,16 @@ def _done(visit: Visit, conn: Connection, seen: ColumnElement[bool]) -> list[que
     return queries.cards(conn, seen, cases.c.stream == "care", cases.c.closed_at > since, newest_first=True)
 
 
+def _earlier(event: queries.AreaEvent, waits: Sequence[queries.CaseCard]) -> list[queries.CaseCard]:
+    """Return the cases that the event does not explain: in one of its homes, and open for themselves."""
+    return [card for card in waits if event.kind == "water_outage" and card.home.id in event.households]
+
+
 @router.get("/w/a/{case_id}")
 def one(case_id: str, visit: Visiting) -> Response:
     """One case: what, where, who, and the one next step."""
     session = visit.must_be("worker")
-    view = _view(visit, session, case_id)
-    return seen_case(visit, session, view)
+    return visit.renewed(lambda: seen_case(visit, session, _view(visit, session, case_id)))
 
 
 @router.post("/w/a/{case_id}")
@@ -64,12 +78,18 @@ def act(
     tap: Annotated[str, Form()],
     form: Annotated[str, Form()] = "",
     part: Annotated[str, Form()] = "",
+    start: Annotated[str, Form(alias="from")] = "",
+    until: Annotated[str, Form()] = "",
 ) -> Response:
     """A tap.  One that comes too late changes nothing and shows how things are (409)."""
     session = visit.must_be("worker")
     visit.proves_origin(form)
-    view = _view(visit, session, case_id)
-    if not tapped(visit, session, view.card, do, tap):
+    card = _view(visit, session, case_id).card
+    if is_about_absence(do):
+        done = carry_out(visit, session, card.home.id, do, tap, start, until)
+    else:
+        done = tapped(visit, session, card, do, tap)
+    if not done:
         return case_page(visit, session, _view(visit, session, case_id), too_late=True)
     return visit.go(f"/w/a/{case_id}" + ("?part=1" if part else ""))
 
@@ -81,7 +101,7 @@ def call_for_help(case_id: str, visit: Visiting) -> Response:
     view = _view(visit, session, case_id)
     with visit.site.looking() as conn:
         place = queries.place(conn, view.card.home.id)
-    return visit.page("w_help", case=view, place=place, tap=new_tap(), drill=view.card.realm == "drill")
+    return visit.page("w_help", case=view, place=place, drill=view.card.realm == "drill")
 
 
 @router.get("/w/me")
@@ -108,11 +128,6 @@ def _view(visit: Visit, session: access.Session, case_id: str) -> queries.CaseVi
 # --- shared with the operator's page of a case ---------------------------------------------------------------------
 
 
-def new_tap() -> str:
-    """Return an id for the taps of one rendered page: sent twice, they act once."""
-    return secrets.token_urlsafe(16)
-
-
 def tapped(visit: Visit, session: access.Session, card: queries.CaseCard, do: str, tap: str) -> bool:
     """Carry out a tap; False when it came too late to mean anything.
 
@@ -121,14 +136,13 @@ def tapped(visit: Visit, session: access.Session, card: queries.CaseCard, do: st
     Refused
         400: not one of our buttons.
     """
-    event = actions.parse(do, session.actor)
-    if event is None or not TAPS.fullmatch(tap):
+    event = actions.parse(do, session.actor, visit.now, card.home.zone)
+    if event is None or not TAP.fullmatch(tap):
         raise Refused(400, "cannot")
-    tap_id = hashlib.sha256(f"{session.actor} {card.id} {tap} {do}".encode()).hexdigest()[:32]
-    return visit.site.store.act(card.realm, card.id, event, visit.now, tap_id).done
+    return visit.site.store.act(card.realm, card.id, event, visit.now, tap_id(session.actor, card.id, tap, do)).done
 
 
-def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> Response:
+def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> Page:
     """Show a case and write down who looked; the script's own looking again is nobody's look."""
     if not visit.wants_part:
         with visit.site.engine.begin() as conn:
@@ -136,10 +150,12 @@ def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> 
     return case_page(visit, session, view)
 
 
-def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too_late: bool = False) -> Response:
+def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too_late: bool = False) -> Page:
     """Render a case for whoever may act on it."""
     card, words, zone = view.card, visit.words, view.card.home.zone
-    days, water = visit.week(card.home.id), visit.water(card.home.id)
+    with visit.site.looking() as conn:
+        events, away = queries.areas_of(conn, card.home.id), queries.journeys_of(conn, card.home.id, visit.now)
+    days, water = visit.days(card.home.id), visit.water(card.home.id)
     found = card.signs[0] if card.signs else None
     sign = signs.as_it_stands(found, water, visit.now) if found and card.is_open else found
 
@@ -162,7 +178,10 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
         action=f"/w/a/{card.id}" if session.role == "worker" else f"/c/case/{card.id}",
         undo_s=view.undoable_for(session.actor, visit.now),
         too_late=too_late,
-        tap=new_tap(),
+        events=events,
+        away=away,
+        maybe_out=_maybe_out(card),
+        flow_outcomes=actions.FLOW_OUTCOMES if found and found.reason in actions.FLOW else (),
         chart=charts.days(days, water, visit.now, zone, labels) if days else None,
         numbers=charts.numbers(days, visit.now, zone),
         hours=charts.PARTS_H,
@@ -171,4 +190,16 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
         more_outcomes=actions.MORE_OUTCOMES,
         decline_reasons=actions.DECLINE_REASONS,
         false_reasons=actions.FALSE_REASONS,
+    )
+
+
+def _maybe_out(card: queries.CaseCard) -> bool:
+    """Whether nobody has gone yet and the first thing to find out is whether somebody is at home at all."""
+    first = card.signs[0] if card.signs else None
+    ask = first is not None and first.reason == "quiet_maybe_out" and first.cleared_at is None
+    return (
+        ask
+        and card.owner is None
+        and card.severity == "amber"
+        and card.state in ("SUSPECTED", "AWAITING", "UNATTENDED")
     )

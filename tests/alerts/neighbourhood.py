@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, insert, select
 
 from alerts import registry, schema
-from alerts.store import NewFinding
+from alerts.store import NewArea, NewFinding
 
 T0 = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
 """When tests begin: 09:00 in Shanghai."""
@@ -53,7 +53,7 @@ SHEETS: Mapping[str, Sequence[str]] = {
     ],
     "devices": [
         "id,format,household,from,to,unit,litres_per_pulse,resolution_l,modulus,period,zone",
-        "m1,native,h1,2026-01-01 00:00,2026-06-01T00:00Z,,,,,PT15M,",
+        "m1,native,h1,2026-01-01 00:00,2026-06-01T00:00Z,,,1,,PT15M,",
         "m2,wmbusmeters,h2,2026-01-01T00:00Z,2026-06-01T00:00Z,m3,,0.1,99999999,3600,UTC",
         "m2,wmbusmeters,h1,2026-06-01T00:00Z,,m3,,0.1,99999999,3600,UTC",
     ],
@@ -101,6 +101,24 @@ def finding(
         raised_at=at,
         **values,
     )
+
+
+def cut(
+    name: str = "cut",
+    *,
+    at: datetime = T0,
+    kind: str = "water_outage",
+    homes: Sequence[str] = ("h1", "h2"),
+    **other: Any,
+) -> NewArea:
+    """Return an area event that began an hour before it was noticed `at`."""
+    counted = "homes" if kind == "water_outage" else "meters"
+    values: dict[str, Any] = {
+        "realm": "live", "zone_kind": "building" if kind == "water_outage" else "gateway", "zone": "安和里 2 栋",
+        "building": "安和里 2 栋", "area": "g1", "onset": at - timedelta(hours=1), "raised_at": at, "reason": kind,
+        "evidence": {f"silent_{counted}": 9, f"of_{counted}": 10, "since_at": at.timestamp() - 3600},
+    } | other  # fmt: skip
+    return NewArea(id=name, kind=kind, households=homes, **values)
 
 
 def notices(engine: Engine) -> list[Any]:

@@ -7,6 +7,8 @@ import pytest
 from alerts.casefile import ENDED, Case
 from alerts.cases import (
     Accepted,
+    AreaBegan,
+    AreaEnded,
     Arrived,
     Declined,
     FindingCleared,
@@ -19,7 +21,7 @@ from alerts.cases import (
     Undone,
     step,
 )
-from alerts.effects import CancelHeld, Explain, Notify, SetLabel, TellTold
+from alerts.effects import CallRound, CancelHeld, Explain, Notify, SetLabel, TellTold
 from alerts.errors import UnknownOutcome
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy, Roster
@@ -31,7 +33,7 @@ ROSTER = Roster("wang", "li", "zhao", ("f1", "f2"), ("ops",))
 RED = FindingRaised("quiet", "red", T0)
 AMBER = FindingRaised("quiet", "amber", T0)
 BLUE = FindingRaised("meter_silent", "blue", T0)
-CLEARED = FindingCleared("quiet", 0)
+CLEARED, HEARD = FindingCleared("quiet", 0), FindingCleared("meter_silent", 0)
 ACCEPT, SET_OFF, ARRIVE = Accepted("worker:wang"), SetOff("worker:wang"), Arrived("worker:wang")
 SAFE = OutcomeRecorded("worker:wang", "SAFE_AT_HOME", "guest")
 
@@ -68,10 +70,22 @@ def said(effects):
                 words.append(f"explained for {(until - T0).total_seconds() / 3600:.0f} h" if until else "not explained")
             case CancelHeld():
                 words.append("cancel")
+            case CallRound():
+                words.append("call round")
     return words
 
 
 UNANSWERED = (10, TimerDue(Timer.NEXT_RUNG)) * 3
+CUT, CUT_ENDS = AreaBegan("cut", True), AreaEnded("cut")
+CUT_LATER = AreaBegan("cut", False)
+RED_IN_CUT, AMBER_IN_CUT = (
+    FindingRaised("quiet", "red", T0, area="cut"),
+    FindingRaised("quiet", "amber", T0, area="cut"),
+)
+PRESSED = FindingRaised("sos", "red", T0)
+WET = FindingRaised("leak_sensor", "amber", T0)
+CALLED_OUT = ["wang offer", "f1 family_called_out", "f2 family_called_out"]
+PHONED = OutcomeRecorded("operator:ops", "SAFE_AT_HOME")
 TO_ALL_STAFF, TO_FAMILY = "told worker+operator", "told contact"
 
 
@@ -135,7 +149,8 @@ TO_ALL_STAFF, TO_FAMILY = "told worker+operator", "told contact"
         pytest.param([AMBER, FindingCleared("quiet", 1)], "SUSPECTED", [], id="one of two signs is over"),
         pytest.param([RED, CLEARED], "AWAITING", [f"{TO_ALL_STAFF} likely_well", f"{TO_FAMILY} family_likely_well"], id="water again: red stays"),
         pytest.param([AMBER, ACCEPT, CLEARED], "ACCEPTED", [f"{TO_ALL_STAFF} likely_well", f"{TO_FAMILY} family_likely_well"], id="water again on the way"),
-        pytest.param([BLUE, CLEARED], "CLOSED", ["label device"], id="the meter is back"),
+        pytest.param([BLUE, HEARD], "CLOSED", ["label device"], id="the meter is back"),
+        pytest.param([FindingRaised("leak", "blue", T0), FindingCleared("leak", 0)], "CLOSED", ["label unknown"], id="the leak is gone"),
         pytest.param([BLUE, ACCEPT], "NOTED", None, id="nobody is sent for a meter"),
         pytest.param([RED, ACCEPT, SAFE], "CLOSED", ["label false", "told operator finished", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME", "explained for 0 h"], id="all well"),
         pytest.param(
@@ -168,6 +183,132 @@ def test_each_row_of_the_machine(events, state, effects):
         before, _ = run(*events[:-1])
         assert case == before, "nothing may have changed"
     assert said(owed) == (effects or [])
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "effects"),
+    [
+        pytest.param([RED_IN_CUT], "FOLDED", [], id="red, explained: nobody is told of this home alone"),
+        pytest.param([AMBER_IN_CUT], "FOLDED", [], id="amber, explained"),
+        pytest.param([AMBER, CUT], "FOLDED", [f"{TO_ALL_STAFF} folded"], id="the water went off while family are asked"),
+        pytest.param([RED, CUT], "FOLDED", [f"{TO_ALL_STAFF} folded"], id="while nobody has accepted"),
+        pytest.param([RED, *UNANSWERED, CUT], "FOLDED", [f"{TO_ALL_STAFF} folded"], id="after everybody was asked"),
+        pytest.param([RED, CUT_LATER], "AWAITING", None, id="a home that was overdue before stays its own"),
+        pytest.param([RED, ACCEPT, CUT], "ACCEPTED", ["wang owner_outage"], id="the owner stays, and is told"),
+        pytest.param([RED, ACCEPT, CUT_LATER], "ACCEPTED", ["wang owner_outage_before"], id="that it does not explain it"),
+        pytest.param([RED, ACCEPT, CUT, AreaBegan("wider", True)], "ACCEPTED", None, id="once"),
+        pytest.param([RED, ACCEPT, CUT, CUT_ENDS], "ACCEPTED", [], id="the end needs no message"),
+        pytest.param([RED_IN_CUT, CUT], "FOLDED", None, id="the beginning told twice"),
+        pytest.param([RED_IN_CUT, AreaEnded("other")], "FOLDED", None, id="another event's end"),
+        pytest.param([AMBER_IN_CUT, RED_IN_CUT], "FOLDED", [], id="one more sign, explained as well"),
+        pytest.param([RED_IN_CUT, AMBER], "AWAITING", CALLED_OUT, id="one that is not: the folded red goes with it"),
+        pytest.param([AMBER_IN_CUT, WET], "SUSPECTED", ["f1 family_ask", "f2 family_ask"], id="amber not explained: asked first"),
+        pytest.param([AMBER_IN_CUT, PRESSED], "AWAITING", CALLED_OUT, id="a press for help is never folded"),
+        pytest.param([AMBER_IN_CUT, FindingCleared("quiet", 1)], "FOLDED", [], id="one of two signs is over"),
+        pytest.param([RED_IN_CUT, CLEARED], "EXPLAINED", ["label outage"], id="water again: it was the cut"),
+        pytest.param([AMBER_IN_CUT, FindingCleared("quiet", 0, away=True)], "EXPLAINED", ["label unknown"], id="declared away"),
+        pytest.param([RED_IN_CUT, FindingCleared("quiet", 0, away=True)], "FOLDED", [], id="that does not end a red one"),
+        pytest.param([RED_IN_CUT, CUT_ENDS], "FOLDED", [], id="the water is back: the home has its time"),
+        pytest.param([RED_IN_CUT, CUT_ENDS, CUT_ENDS], "FOLDED", None, id="the end told twice"),
+        pytest.param([RED_IN_CUT, CUT_ENDS, 119, TimerDue(Timer.RELEASE)], "FOLDED", None, id="not yet"),
+        pytest.param([RED_IN_CUT, CUT_ENDS, 120, TimerDue(Timer.RELEASE)], "AWAITING", CALLED_OUT, id="still silent: a person must go"),
+        pytest.param(
+            [AMBER_IN_CUT, CUT_ENDS, 120, TimerDue(Timer.RELEASE)], "SUSPECTED", ["f1 family_ask", "f2 family_ask"],
+            id="still silent, amber: asked first",
+        ),
+        pytest.param([RED_IN_CUT, CUT_ENDS, 60, CLEARED], "EXPLAINED", ["label outage"], id="water in that time"),
+        pytest.param([RED_IN_CUT, CUT_ENDS, CUT], "FOLDED", [], id="the water went off again"),
+        pytest.param([RED_IN_CUT, CUT_ENDS, CUT, 120, TimerDue(Timer.RELEASE)], "FOLDED", None, id="then its time begins anew"),
+        pytest.param([RED_IN_CUT, AreaEnded("cut", "wider")], "FOLDED", [], id="a wider event goes on"),
+        pytest.param([RED_IN_CUT, AreaEnded("cut", "wider"), CUT_ENDS], "FOLDED", None, id="and is what holds it now"),
+        pytest.param([RED_IN_CUT, 360, TimerDue(Timer.CALL_ROUND)], "FOLDED", ["call round"], id="for long: somebody should call"),
+        pytest.param([RED_IN_CUT, 359, TimerDue(Timer.CALL_ROUND)], "FOLDED", None, id="not before"),
+        pytest.param([RED_IN_CUT, PHONED], "CLOSED", ["label false", f"{TO_FAMILY} family_outcome.SAFE_AT_HOME", "explained for 0 h"], id="the operator phoned"),
+        pytest.param([RED_IN_CUT, OutcomeRecorded("worker:zhao", "OUTAGE")], "CLOSED", ["label outage", f"{TO_FAMILY} family_outcome.OUTAGE", "explained for 0 h"], id="the lead knows"),
+        pytest.param([AMBER_IN_CUT, OutcomeRecorded("contact:f1", "SAFE_AT_HOME")], "FOLDED", None, id="nobody else was asked"),
+        pytest.param([RED_IN_CUT, ACCEPT], "FOLDED", None, id="a stale button"),
+        pytest.param([RED_IN_CUT, PHONED, Undone("operator:ops")], "FOLDED", ["cancel", "label None", "not explained"], id="an outcome taken back"),
+        pytest.param([BLUE, CUT], "FOLDED", [], id="a meter that is silent with its gateway"),
+        pytest.param([BLUE, CUT, HEARD], "CLOSED", ["label device"], id="is heard again"),
+        pytest.param([BLUE, CUT, CUT_ENDS], "NOTED", ["ops operator_technical"], id="or is silent by itself"),
+        pytest.param([BLUE, CUT, FindingRaised("leak", "blue", T0)], "NOTED", ["ops operator_technical"], id="a leak is its own"),
+    ],
+)  # fmt: skip
+def test_each_row_of_a_trouble_of_many_homes(events, state, effects):
+    case, owed = run(*events)
+    assert case.state == state
+    if effects is None:
+        before, _ = run(*events[:-1])
+        assert case == before, "nothing may have changed"
+    assert said(owed) == (effects or [])
+
+
+@pytest.mark.parametrize(
+    ("events", "state", "effects"),
+    [
+        pytest.param([PRESSED], "AWAITING", CALLED_OUT, id="a press is red at once"),
+        pytest.param([AMBER, PRESSED], "AWAITING", CALLED_OUT, id="while family are asked"),
+        pytest.param([AMBER, 10, TimerDue(Timer.ASK), PRESSED], "AWAITING", ["wang offer", f"{TO_FAMILY} family_pressed"], id="in an amber case"),
+        pytest.param(
+            [RED, 10, TimerDue(Timer.NEXT_RUNG), PRESSED], "AWAITING",
+            ["wang offer", "li offer", f"{TO_FAMILY} family_pressed"], id="everybody who was asked is asked again",
+        ),
+        pytest.param(
+            [RED, *UNANSWERED, PRESSED], "UNATTENDED",
+            ["wang offer", "li offer", "zhao offer", "ops operator_unattended", f"{TO_FAMILY} family_pressed"],
+            id="and the operator, when nobody accepted",
+        ),
+        pytest.param([RED, ACCEPT, PRESSED], "ACCEPTED", ["wang pressed", f"{TO_FAMILY} family_pressed"], id="the owner hears it"),
+        pytest.param(
+            [PRESSED, ACCEPT, SET_OFF, FindingRaised("sos", "red", T0, new_kind=False)], "EN_ROUTE",
+            ["wang pressed", f"{TO_FAMILY} family_pressed"], id="of every press",
+        ),
+        pytest.param([RED, ACCEPT, SAFE, PRESSED], "CLOSED", None, id="a new case is made of a press after the end"),
+    ],
+)  # fmt: skip
+def test_each_row_of_a_press_for_help(events, state, effects):
+    case, owed = run(*events)
+    assert case.state == state
+    assert effects is None or case.severity == "red"
+    assert said(owed) == (effects or [])
+
+
+def test_a_press_moves_no_clock_of_a_red_case():
+    before, _ = run(RED, 5)
+    after, _ = run(RED, 5, PRESSED)
+    assert after.timers == before.timers
+
+
+def test_a_case_that_comes_out_of_an_outage_keeps_its_onset_and_asks_everybody_anew():
+    case, _ = run(RED, 10, TimerDue(Timer.NEXT_RUNG), CUT, CUT_ENDS, 120, TimerDue(Timer.RELEASE))
+    assert (case.onset, case.area_event, set(case.timers)) == (T0, None, {Timer.NEXT_RUNG})
+    assert [(o.worker, o.state) for o in case.offers] == [
+        ("wang", "withdrawn"),
+        ("li", "withdrawn"),
+        ("wang", "offered"),
+    ]
+
+
+def test_a_finding_raised_after_the_water_is_back_has_the_rest_of_the_grace():
+    late = FindingRaised("quiet", "amber", T0, area="cut", release_at=T0 + 70 * MINUTE)
+    case, owed = run(late)
+    assert (case.state, case.timers, owed) == ("FOLDED", {Timer.RELEASE: T0 + 70 * MINUTE}, ())
+
+
+def test_a_folded_case_always_has_a_clock_and_a_folded_meter_needs_none():
+    for events in ([RED_IN_CUT], [RED, CUT], [RED_IN_CUT, CUT_ENDS], [RED_IN_CUT, CUT_ENDS, CUT]):
+        assert run(*events)[0].timers
+    assert run(BLUE, CUT)[0].timers == {}
+
+
+def test_a_relatives_word_alone_ends_no_case():
+    assert run(AMBER, FindingCleared("quiet", 0, away=True, vouched=False))[0].state == "SUSPECTED"
+    assert run(AMBER_IN_CUT, FindingCleared("quiet", 0, away=True, vouched=False))[0].state == "FOLDED"
+
+
+def test_an_absence_lasts_as_long_as_whoever_found_out_says():
+    _, owed = run(RED, ACCEPT, OutcomeRecorded("worker:wang", "SAFE_AWAY", away_s=3 * 86400.0))
+    assert "explained for 72 h" in said(owed)
 
 
 @pytest.mark.parametrize(
@@ -238,3 +379,7 @@ def test_each_change_is_exactly_one_version():
     for n in range(len(events)):
         assert run(*events[: n + 1])[0].version == n + 1
     assert run(AMBER, 10, TimerDue(Timer.ASK), Declined("worker:wang", "busy"), RED)[0].version == 4
+    folding = [RED, CUT, AMBER_IN_CUT, CUT_ENDS, CUT, WET, CUT, CUT_ENDS, 120, TimerDue(Timer.RELEASE)]
+    steps = [n for n, event in enumerate(folding) if not isinstance(event, int)]
+    versions = [run(*folding[: n + 1])[0].version for n in steps]
+    assert versions == list(range(1, len(steps) + 1))

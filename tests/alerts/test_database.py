@@ -1,18 +1,19 @@
 """Opening the database: at the newest version, durable, and clear about what is wrong."""
 
 import sqlite3
+from datetime import timedelta
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from alerts import database
+from alerts import case_rows, database, schema
+from alerts.cases import Accepted, OutcomeRecorded
 from alerts.errors import DatabaseError
 from alerts.schema import metadata
+from tests.alerts.neighbourhood import T0, cut, delivered, finding
 
 
 def test_the_migrated_database_is_what_the_tables_say(engine):
@@ -22,13 +23,77 @@ def test_the_migrated_database_is_what_the_tables_say(engine):
 
 
 def test_every_revision_can_be_taken_back(engine):
-    config = Config()
-    config.set_main_option("script_location", "alerts:migrations")
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as conn:
-        config.attributes["connection"] = conn
-        command.downgrade(config, "base")
+    database.migrate(engine, "base")
     assert inspect(engine).get_table_names() == ["alembic_version"]
+
+
+def everything(engine, columns):
+    """Return all rows of the named columns, by table."""
+    with engine.connect() as conn:
+        return {
+            table: sorted(map(repr, conn.execute(select(*(metadata.tables[table].c[n] for n in names))).all()))
+            for table, names in columns.items()
+        }
+
+
+def test_a_database_of_the_first_version_keeps_every_row(engine, store):
+    taken = store.raise_finding(finding("f-1"), T0)
+    delivered(engine, T0)
+    store.act("live", taken, Accepted("worker:wang"), T0, "tap-1")
+    store.raise_finding(finding("f-2", "amber", household="h2"), T0)
+    store.act("live", taken, OutcomeRecorded("worker:wang", "HELPED"), T0, "tap-2")
+    database.migrate(engine, "0001")
+    assert "area_events" not in inspect(engine).get_table_names()
+    old = {t: [c["name"] for c in inspect(engine).get_columns(t)] for t in inspect(engine).get_table_names()}
+    del old["alembic_version"]
+    before = everything(engine, old)
+    assert all(before[t] for t in ("cases", "notices", "attempts", "offers", "timers", "taps", "absences", "devices"))
+    database.migrate(engine)
+    assert everything(engine, old) == before
+    test_the_migrated_database_is_what_the_tables_say(engine)
+    with engine.connect() as conn:
+        assert conn.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert case_rows.load(conn, "live", taken).outcome == "HELPED"
+    store.begin_area(cut(onset=T0 - timedelta(hours=15)), T0)
+    assert [case.state for case in store.open_cases()] == ["FOLDED"]
+
+
+def test_the_way_back_leaves_out_what_the_first_version_cannot_say(engine, store):
+    store.raise_finding(finding(), T0)
+    store.begin_area(cut(onset=T0 - timedelta(hours=15)), T0)
+    delivered(engine, T0)
+    with engine.begin() as conn:
+        sensor = {"id": "door-1", "format": "zigbee2mqtt", "household": "h1", "valid_from": T0, "zone": "UTC"}
+        conn.execute(insert(schema.devices).values(**sensor, period_s=3600))
+    database.migrate(engine, "0001")
+    with engine.connect() as conn:
+        assert conn.execute(text("SELECT count(*) FROM notices WHERE case_id IS NULL")).scalar() == 0
+        assert conn.execute(text("SELECT count(*) FROM devices WHERE id = 'door-1'")).scalar() == 0
+        assert conn.execute(text("PRAGMA foreign_key_check")).all() == []
+        assert conn.execute(text("SELECT state, kind FROM cases JOIN timers ON id = case_id")).all() == [
+            ("AWAITING", "next_rung")
+        ]
+
+
+def test_a_migration_that_would_lose_what_rows_refer_to_is_not_done(engine):
+    database.migrate(engine, "0001")
+    broken = sqlite3.connect(engine.url.database)  # another program's connection: it keeps no keys
+    broken.execute("INSERT INTO taps(realm, id, case_id, at) VALUES ('live', 't', 'nothing', 0)")
+    broken.commit()
+    broken.close()
+    with pytest.raises(DatabaseError, match="would leave rows of taps that refer to nothing"):
+        database.migrate(engine)
+    assert "area_events" not in inspect(engine).get_table_names()
+
+
+@pytest.mark.parametrize("about", [{}, {"case_id": "c", "area_event": "a"}], ids=["nothing", "two things"])
+def test_a_notice_is_about_one_case_or_one_event_of_many_homes(engine, about):
+    row = {
+        "realm": "live", "id": "n", "recipient_kind": "worker", "recipient": "wang", "channel": "email", "address": "x",
+        "template": "offer", "params": {}, "lang": "en", "created_at": T0, "due_at": T0, "state": "pending",
+    }  # fmt: skip
+    with engine.begin() as conn, pytest.raises(IntegrityError, match="about_one_thing"):
+        conn.execute(insert(schema.notices).values(**row, **about))
 
 
 def test_a_commit_is_durable_and_keys_are_kept(engine):

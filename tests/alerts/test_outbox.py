@@ -21,7 +21,7 @@ from alerts.outbox import Dispatcher, Settings
 from alerts.policy import Policy
 from alerts.store import Store
 from simulators.gateways import Faults, Gateways
-from tests.alerts.neighbourhood import SHEETS, fill, finding, notices
+from tests.alerts.neighbourhood import SHEETS, cut, fill, finding, notices
 
 pytestmark = pytest.mark.slow
 
@@ -52,11 +52,12 @@ class Street:
 
     def __init__(self, engine, gateways, policy, settings, channels):
         self.engine, self.gateways = engine, gateways
+        self.touched = []
         self.dispatcher = Dispatcher(
             engine, channels, WORDS, "https://shuian.example", wall_clock,
-            make_link=access.new_link, policy=policy, settings=settings,
+            make_link=access.new_link, policy=policy, settings=settings, on_commit=self.touched.append,
         )  # fmt: skip
-        self.store = Store(engine, policy, on_commit=self.dispatcher.wake)
+        self.store = Store(engine, policy, on_commit=lambda _: self.dispatcher.wake())
 
     @contextlib.asynccontextmanager
     async def dispatching(self):
@@ -116,6 +117,7 @@ def test_a_red_finding_reaches_worker_and_family_and_what_was_sent_is_on_record(
             await s.until(lambda: s.got("wang") and s.got("daughter") and s.got("son"))
             took = time.monotonic() - begun
             await s.until(lambda: {n.state for n in notices(s.engine)} == {"accepted"})
+            await s.until(lambda: s.touched == [frozenset({"h1"})] * 3)
             with s.engine.connect() as conn:
                 tried = conn.execute(select(schema.attempts)).all()
             return case, s.got("wang")[0], s.got("daughter")[0], tried, notices(s.engine), took
@@ -268,12 +270,12 @@ def test_a_channel_that_is_not_set_up_is_trouble_at_once(folder):
 
 def test_a_tap_taken_back_is_never_heard_of(folder):
     async def scenario():
-        async with street(folder) as s:
+        async with street(folder, policy=Policy(undo_s=1.5)) as s:
             case = await s.raised()
             await s.until(lambda: s.got("daughter"))
             await s.act(case, Accepted("worker:wang"), "tap-1")
             assert (await s.act(case, Undone("worker:wang"), "tap-2")).done
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(1.8)
             return s.got("daughter"), notices(s.engine)
 
     got, owed = asyncio.run(scenario())
@@ -418,3 +420,45 @@ def test_killed_around_the_network_call_nothing_is_lost_and_a_repeat_carries_the
     assert set(results) == {"accepted", "unknown"}
     assert {m.notice for m in copies} == set(ids), "nothing is lost, and a repeat is the same notice"
     assert len(copies) <= 3 + 2 * 3, "at most one repeat of each notice for each time it was killed"
+
+
+def test_an_outage_is_told_once_to_each_and_so_is_its_end(folder):
+    async def scenario():
+        async with street(folder) as s:
+            await asyncio.to_thread(s.store.begin_area, cut(at=wall_clock()), wall_clock())
+            await s.until(lambda: all(s.got(who) for who in ("wang", "zhao", "ops", "daughter", "son", "other")))
+            assert all("安和里 2 栋" in m.text for m in s.gateways.inbox.copies())
+            await s.until(lambda: {n.state for n in notices(s.engine)} == {"accepted"})
+            await asyncio.to_thread(s.store.end_area, "cut", wall_clock(), wall_clock())
+            await s.until(lambda: len(s.got("wang")) == len(s.got("other")) == 2)
+            await s.until(lambda: {n.state for n in notices(s.engine)} == {"accepted"})
+            assert len(notices(s.engine)) == 12
+            assert s.touched == [], "no page of one home shows these"
+            assert "水来了" in s.got("other")[-1].text
+
+    asyncio.run(scenario())
+
+
+def test_an_outage_that_is_over_before_anybody_could_be_told_is_never_told(folder):
+    async def scenario():
+        async with street(folder, running=False) as s:
+            s.store.begin_area(cut(at=wall_clock()), wall_clock())
+            s.store.end_area("cut", wall_clock(), wall_clock())
+            async with s.dispatching():
+                await asyncio.sleep(0.3)
+            assert {n.state for n in notices(s.engine)} == {"cancelled"}
+            assert s.gateways.inbox.copies() == []
+
+    asyncio.run(scenario())
+
+
+def test_a_relative_who_is_not_to_be_told_any_more_hears_of_no_outage(folder):
+    async def scenario():
+        async with street(folder, running=False) as s:
+            s.store.begin_area(cut(at=wall_clock()), wall_clock())
+            fill(s.engine, folder / "less", consents=[c for c in SHEETS["consents"] if "r2,relative" not in c])
+            async with s.dispatching():
+                await s.until(lambda: s.got("daughter") and s.got("son"))
+            assert s.got("other") == []
+
+    asyncio.run(scenario())

@@ -106,6 +106,44 @@ def test_the_ladder_climbs_by_the_clock_and_never_ends(store, engine):
     assert store.case("live", case).state == State.UNATTENDED
 
 
+def test_a_worker_who_never_answers_is_passed_over_and_the_lead_can_still_take_it(store, engine):
+    case = opened(store)
+    for minute in (10, 20, 30, 35, 40):
+        delivered(engine, T0 + minute * MINUTE)
+        store.fire_due(T0 + minute * MINUTE)
+    assert store.case("live", case).state == State.UNATTENDED
+    assert store.act("live", case, Accepted("worker:zhao"), T0 + 41 * MINUTE, "tap-1").owner == "zhao"
+    delivered(engine, T0 + 42 * MINUTE)
+    told = {(n.template, n.recipient) for n in notices(engine) if n.template in ("taken", "family_accepted")}
+    assert told == {
+        ("taken", "wang"), ("taken", "li"), ("taken", "ops"), ("family_accepted", "f1"), ("family_accepted", "f2"),
+    }  # fmt: skip
+    assert store.next_due() == T0 + 51 * MINUTE, "only the clocks of who has it run on"
+
+
+def test_a_channel_that_is_down_for_hours_does_not_ring_many_times_afterwards(store, engine):
+    case = opened(store)
+    delivered(engine, T0)
+    for minute in range(10, 130, 5):
+        store.fire_due(T0 + minute * MINUTE)
+    waiting = [(n.template, n.recipient) for n in notices(engine) if n.state == "pending"]
+    assert len(waiting) == len(set(waiting)), "of one kind to one person only the newest waits"
+    assert ("operator_unattended", "ops") in waiting
+    assert store.case("live", case).loop > 15
+    old = [n for n in notices(engine) if n.template == "operator_unattended" and n.state == "cancelled"]
+    assert {n.last_error for n in old} == {"superseded by a newer one"}
+
+
+def test_what_may_have_been_delivered_is_not_superseded(store, engine):
+    opened(store)
+    for minute in (10, 20, 30):
+        store.fire_due(T0 + minute * MINUTE)
+    delivered(engine, T0 + 30 * MINUTE)
+    store.fire_due(T0 + 35 * MINUTE)
+    states = [n.state for n in notices(engine) if n.template == "operator_unattended"]
+    assert states == ["accepted", "pending"]
+
+
 def test_an_early_or_repeated_tick_changes_nothing(store):
     opened(store)
     assert store.fire_due(T0 + 9 * MINUTE) == 0

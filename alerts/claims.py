@@ -1,0 +1,135 @@
+"""What detectors claim, in the tables: a finding opens or joins the household's case, or is kept with why it does not."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from numbers import Integral
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+
+from alerts import case_rows, explained, metrics, registry
+from alerts.casefile import Case
+from alerts.events import FindingCleared, FindingRaised
+from alerts.policy import Policy
+from alerts.schema import cases, findings
+from alerts.steps import advance
+from detectors.findings import Severity
+
+AGAIN = "+"
+"""Between a finding's id and when it had ended before: the same finding, raised once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFinding:
+    """A detector's claim about a household; the same readings give the same `id`, in any process, at any time."""
+
+    id: str
+    realm: str
+    household: str
+    kind: str
+    severity: Severity
+    onset: datetime
+    raised_at: datetime
+    reason: str
+    evidence: Mapping[str, Any]
+
+
+def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str | None:
+    """Store a finding and return the id of its case; None: it touched none (see `alerts.store.Store.raise_finding`)."""
+    before = conn.execute(_again(finding.realm, finding.id)).first()
+    if before is not None:
+        if before.cleared_at is None or finding.raised_at <= before.cleared_at:
+            return before.case_id  # type: ignore[no-any-return]
+        # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
+        finding = replace(finding, id=f"{finding.id}{AGAIN}{round(before.cleared_at.timestamp() * 1000)}")
+    if not registry.consented(conn, finding.household, "monitor", now):
+        metrics.SUPPRESSED.labels("no_consent").inc()
+        return None
+    finding = replace(finding, evidence={name: plain(value) for name, value in finding.evidence.items()})
+    why = _suppressed(conn, finding, now, policy)
+    case = None if why else into_case(conn, finding, now, policy)
+    conn.execute(insert(findings).values(**asdict(finding), suppressed=why, case_id=case))
+    if why:
+        metrics.SUPPRESSED.labels(why).inc()
+    return case
+
+
+def _suppressed(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str | None:
+    """Return why a finding opens no case: the home is away, or its meter is silent with all others of its gateway."""
+    if policy.explained_by_absence(finding.kind) and registry.absent(conn, finding.household, finding.raised_at):
+        return "away"
+    if finding.kind == "meter_silent" and _explaining(conn, finding, now, policy):
+        return "outage"
+    return None
+
+
+def _explaining(conn: Connection, f: NewFinding, now: datetime, policy: Policy) -> explained.Explaining | None:
+    return explained.of_finding(conn, f.realm, f.household, f.kind, f.onset, f.evidence, now, policy)
+
+
+def into_case(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str:
+    """Let a finding open or join the household's case; return that case's id."""
+    case = _case_for(conn, finding, now)
+    mine = findings.c.realm == case.realm, findings.c.case_id == case.id
+    kinds = set(conn.scalars(select(findings.c.kind).where(*mine)))
+    area, until = _explaining(conn, finding, now, policy) or (None, None)
+    event = FindingRaised(
+        finding.kind, finding.severity, finding.onset, finding.kind not in kinds, area=area, release_at=until
+    )
+    said = {"finding": finding.id, "kind": finding.kind}
+    return advance(conn, policy, case, event, now, "system", said).id
+
+
+def _case_for(conn: Connection, finding: NewFinding, now: datetime) -> Case:
+    """Return the one open case of that household and stream, or a new one named after its first finding."""
+    stream: Literal["care", "technical"] = "technical" if finding.severity == "blue" else "care"
+    same = cases.c.realm == finding.realm, cases.c.household == finding.household, cases.c.stream == stream
+    found = case_rows.load_open(conn, *same)
+    if found:
+        return found[0]
+    name = sha256(f"{finding.realm}|{stream}|{finding.id}".encode()).hexdigest()[:16]
+    return Case(finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now)
+
+
+def cleared(
+    conn: Connection, realm: str, finding: str, cleared_at: datetime, now: datetime, policy: Policy
+) -> str | None:
+    """Note that a finding no longer holds; return its household, None when nothing changed."""
+    known = conn.execute(_again(realm, finding)).all()
+    if not known or known[0].cleared_at is not None or any(row.cleared_at == cleared_at for row in known):
+        return None  # not raised, ended already, or the end of an earlier one told twice
+    row, f = known[0], findings.c
+    conn.execute(update(findings).where(f.realm == realm, f.id == row.id).values(cleared_at=cleared_at))
+    case = case_rows.load(conn, realm, row.case_id) if row.case_id is not None else None
+    if case is not None:
+        mine = f.realm == realm, f.case_id == case.id, f.cleared_at.is_(None)
+        holding = conn.execute(select(func.count()).select_from(findings).where(*mine)).scalar_one()
+        away = policy.explained_by_absence(row.kind) and registry.absent(conn, case.household, cleared_at)
+        vouched = not away or registry.absent(conn, case.household, cleared_at, vouched=True)
+        said = {"finding": row.id, "kind": row.kind}
+        advance(conn, policy, case, FindingCleared(row.kind, holding, away, vouched), now, "system", said)
+    return row.household  # type: ignore[no-any-return]
+
+
+def _again(realm: str, finding: str) -> Select[Any]:
+    """Return the query for the claims that were made under this id, the newest first."""
+    f = findings.c
+    same = (f.id == finding) | f.id.between(f"{finding}{AGAIN}0", f"{finding}{AGAIN}9999999999999")  # by the index
+    asked = select(f.id, f.household, f.case_id, f.kind, f.cleared_at)
+    return asked.where(f.realm == realm, same).order_by(f.raised_at.desc(), f.id.desc())
+
+
+def plain(value: Any) -> str | bool | float | None:
+    """Return what JSON can hold: a number that is not known is None, and no array type ever stops an alarm."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return number if math.isfinite(number) else None

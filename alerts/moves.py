@@ -1,0 +1,274 @@
+"""What a case becomes by each row of the table of `alerts.cases`, and what the world is owed for it.  Pure."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from alerts.casefile import OWNED, UNOWNED, Case, Offer, State, Undo
+from alerts.effects import FAMILY, STAFF, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
+from alerts.events import FindingCleared, OutcomeRecorded, Timer
+from alerts.outcomes import outcome
+from alerts.policy import FOR_GOOD_S, LEAD, RUNGS, Policy, Roster
+
+Step = tuple[Case, tuple[Effect, ...]]
+
+
+class Tonight(NamedTuple):
+    """What a step may look at besides the case and the event."""
+
+    now: datetime
+    policy: Policy
+    roster: Roster
+
+    def after(self, wait_s: float) -> datetime:
+        """Return the moment `wait_s` from now."""
+        return self.now + timedelta(seconds=wait_s)
+
+
+def newer(case: Case) -> Case:
+    """Return the case with the next version: something about it was written down."""
+    return replace(case, version=case.version + 1)
+
+
+def clocked(case: Case, waits_s: Mapping[Timer, float], at: Tonight, *stopped: Timer) -> Case:
+    """Return the case with some clocks (re)started and some stopped."""
+    timers = {kind: due for kind, due in case.timers.items() if kind not in stopped}
+    return replace(newer(case), timers=timers | {kind: at.after(wait_s) for kind, wait_s in waits_s.items()})
+
+
+def ended(case: Case, state: State, now: datetime) -> Case:
+    """Return the case at its end: no clocks, no offers."""
+    offers = tuple(replace(o, state="withdrawn", ended_at=now) if o.state == "offered" else o for o in case.offers)
+    return replace(newer(case), state=state, closed_at=now, timers={}, offers=offers)
+
+
+def to_operators(roster: Roster, template: str) -> tuple[Effect, ...]:
+    """Return what tells each operator."""
+    return tuple(Notify(f"operator:{who}", template) for who in roster.operators)
+
+
+def _family(roster: Roster, template: str) -> tuple[Effect, ...]:
+    return tuple(Notify(f"contact:{who}", template) for who in roster.family)
+
+
+def noted(case: Case, at: Tonight) -> Step:
+    """Blue: on the operator's page at once; a message only if it lasts, because most meters come back by themselves."""
+    told = tuple(
+        Notify(f"operator:{who}", "operator_technical", wait_s=at.policy.technical_wait_s)
+        for who in at.roster.operators
+    )
+    return replace(newer(case), state=State.NOTED), told
+
+
+def over(case: Case, event: FindingCleared, now: datetime) -> Step:
+    """The meter is heard again, or nothing leaks any more: nobody has to say what it was."""
+    return ended(case, State.CLOSED, now), (SetLabel("device" if event.kind == "meter_silent" else "unknown"),)
+
+
+def asked_first(case: Case, at: Tonight) -> Step:
+    """Amber: the family are asked before anybody is sent; nobody to ask: on at once."""
+    if not at.roster.family:
+        return called_out(case, at)
+    asked = replace(clocked(case, {Timer.ASK: at.policy.ask_first_s}, at), state=State.SUSPECTED)
+    return asked, _family(at.roster, "family_ask")
+
+
+def called_out(case: Case, at: Tonight) -> Step:
+    """A person must go: the first rung and the family are told in parallel."""
+    awaiting, effects = climbed(case, 0, at)
+    if awaiting.state == State.AWAITING:
+        effects += _family(at.roster, "family_called_out")
+    return awaiting, effects
+
+
+def climbed(case: Case, rung: int, at: Tonight) -> Step:
+    """Offer the case to the next person on the ladder who was not asked yet; none left: UNATTENDED, never silence."""
+    asked = {offer.worker for offer in case.offers if offer.state != "withdrawn"}
+    for n in range(rung, len(RUNGS)):
+        worker = at.roster.rungs[n]
+        if worker is not None and worker not in asked:
+            offers = (*case.offers, Offer(worker, n, "offered", at.now))
+            timers = {Timer.NEXT_RUNG: at.now + at.policy.wait(case.severity, n)}
+            offered = replace(newer(case), state=State.AWAITING, rung=n, offers=offers, timers=timers)
+            return offered, (Notify(f"worker:{worker}", "offer", offer=len(offers) - 1),)
+    timers = {Timer.REPEAT: at.after(at.policy.unattended_repeat_s)}
+    alone = replace(newer(case), state=State.UNATTENDED, rung=len(RUNGS), loop=case.loop + 1, timers=timers)
+    return alone, (*to_operators(at.roster, "operator_unattended"), *_family(at.roster, "family_unattended"))
+
+
+def called_again(case: Case, at: Tonight) -> Step:
+    """Nobody accepted: call the operator and, in rotation, the people on the ladder; who came on shift goes first."""
+    again = replace(clocked(case, {Timer.REPEAT: at.policy.unattended_repeat_s}, at), loop=case.loop + 1)
+    effects = to_operators(at.roster, "operator_unattended")
+    ladder = tuple(dict.fromkeys(who for who in at.roster.rungs if who is not None))
+    if not ladder:
+        return again, effects
+    asked = {offer.worker for offer in case.offers}
+    worker = next((who for who in ladder if who not in asked), ladder[case.loop % len(ladder)])
+    offer = case.live(worker)
+    if offer is None:
+        fresh = Offer(worker, at.roster.rungs.index(worker), "offered", at.now)
+        offer, again = len(case.offers), replace(again, offers=(*case.offers, fresh))
+    return again, (Notify(f"worker:{worker}", "offer", offer=offer), *effects)
+
+
+def upgraded(case: Case, at: Tonight) -> Step:
+    """An open amber case (its severity already set) turned red: offered again, louder, by the red clocks."""
+    if case.state == State.SUSPECTED:
+        return called_out(case, at)
+    if case.state in OWNED:
+        return newer(case), (Notify(f"worker:{case.owner}", "now_urgent"),)
+    again, effects = _offered_again(case, at)
+    if case.state == State.UNATTENDED:
+        return again, effects
+    due = at.now + at.policy.wait("red", case.rung)
+    return replace(again, timers={Timer.NEXT_RUNG: min(due, case.timers.get(Timer.NEXT_RUNG, due))}), effects
+
+
+def _offered_again(case: Case, at: Tonight) -> Step:
+    """Everybody who was asked and has not answered is asked again; no clock moves."""
+    effects: tuple[Effect, ...] = tuple(
+        Notify(f"worker:{o.worker}", "offer", offer=n) for n, o in enumerate(case.offers) if o.state == "offered"
+    )
+    if case.state == State.UNATTENDED:
+        effects += to_operators(at.roster, "operator_unattended")
+    return newer(case), effects
+
+
+def pressed(case: Case, at: Tonight) -> Step:
+    """Somebody pressed for help: whoever has the case, or was asked to take it, hears of every press."""
+    red = replace(case, severity="red")
+    family = (TellTold("family_pressed", FAMILY),)
+    if case.state in OWNED:
+        return newer(red), (Notify(f"worker:{case.owner}", "pressed"), *family)
+    if case.state == State.SUSPECTED:
+        return called_out(red, at)
+    after, effects = upgraded(red, at) if case.severity != "red" else _offered_again(red, at)
+    return after, effects + family
+
+
+def explained(case: Case, away: bool, now: datetime) -> Step:
+    """Water again, or an absence declared, before anybody went: stand down everyone who was told."""
+    told = (TellTold("stand_down", STAFF), TellTold("family_declared_away" if away else "family_stand_down", FAMILY))
+    return ended(case, State.EXPLAINED, now), (*told, SetLabel("unknown"))
+
+
+def tapped(case: Case, by: str, state: State, waits_s: Mapping[Timer, float], at: Tonight) -> Case:
+    """Return the case in `state` with new clocks only, remembering how it was."""
+    undo = Undo(
+        version=case.version + 1, by=by, until=at.after(at.policy.undo_s), state=case.state, severity=case.severity,
+        owner=case.owner, rung=case.rung, loop=case.loop, timers=case.timers, offers=case.offers,
+        area_event=case.area_event,
+    )  # fmt: skip
+    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=undo)
+
+
+def accepted(case: Case, by: str, at: Tonight) -> Step:
+    """One winner; the others' offers are withdrawn, and they and the family are told once the undo window has passed."""
+    worker = _worker(by)
+    if worker is None:
+        return case, ()
+    waits = {Timer.SET_OFF: at.policy.set_off_s, Timer.PROGRESS: at.policy.progress_s}
+    taken = tapped(case, by, State.ACCEPTED, waits, at)
+    mine = case.live(worker)
+    offers = [replace(o, state="withdrawn", ended_at=at.now) if o.state == "offered" else o for o in case.offers]
+    if mine is None:
+        offers.append(Offer(worker, min(case.rung, LEAD), "accepted", at.now, at.now))
+    else:
+        offers[mine] = replace(case.offers[mine], state="accepted", ended_at=at.now)
+    told = (
+        TellTold("taken", STAFF, but=by, params={"by": worker}, held=True),
+        TellTold("family_accepted", FAMILY, held=True),
+    )
+    return replace(taken, owner=worker, offers=tuple(offers)), told
+
+
+def refused(case: Case, by: str, state: str, at: Tonight) -> Step:
+    """An offer was declined or cannot be delivered: the next person is asked now, not when the clock says so."""
+    worker = _worker(by)
+    mine = case.live(worker) if worker else None
+    if mine is None:
+        return case, ()
+    offer = replace(case.offers[mine], state=state, ended_at=at.now)
+    without = replace(newer(case), offers=(*case.offers[:mine], offer, *case.offers[mine + 1 :]))
+    if case.state == State.AWAITING and offer.rung == case.rung:
+        after, effects = climbed(without, case.rung + 1, at)
+        return replace(after, version=without.version), effects
+    return without, ()
+
+
+def handed_back(case: Case, state: str, at: Tonight) -> Step:
+    """The owner gave it back: on to the next rung; or made no progress: on to the lead."""
+    rung = next((o.rung for o in case.offers if o.state == "accepted"), case.rung)
+    offers = tuple(replace(o, state=state, ended_at=at.now) if o.state == "accepted" else o for o in case.offers)
+    unowned = replace(case, owner=None, offers=offers, undo=None, area_event=None)
+    back, effects = climbed(unowned, LEAD if state == "lapsed" else rung + 1, at)
+    return back, (*effects, Notify(f"worker:{case.owner}", "handed_back"))
+
+
+def closed_with(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:
+    """A human says what it was: the case ends, findings get their label, the family one sentence."""
+    found = outcome(event.code, event.reason)
+    closed = ended(tapped(case, event.by, State.CLOSED, {}, at), State.CLOSED, at.now)
+    closed = replace(
+        closed, version=case.version + 1, outcome=event.code, outcome_reason=event.reason,
+        owner=case.owner or _worker(event.by),
+    )  # fmt: skip
+    effects: tuple[Effect, ...] = (SetLabel(found.label),)
+    if case.state in UNOWNED:
+        effects += (TellTold("stand_down", STAFF, but=event.by, held=True),)
+    elif case.state in OWNED:
+        effects += (TellTold("finished", ("operator",), held=True),)
+    if found.tell_family and case.stream == "care":
+        effects += (TellTold(f"family_outcome.{event.code}", FAMILY, but=event.by, held=True),)
+    if found.explains is not None and case.stream == "care":
+        known_s = event.away_s if found.explains == "away" else None
+        wait_s = at.policy.explained_s(found.explains) if known_s is None else known_s
+        effects += (Explain(event.by, at.after(min(wait_s, FOR_GOOD_S))),)
+    return closed, effects
+
+
+def undone(case: Case, undo: Undo, at: Tonight) -> Step:
+    """Everything is as it was before the tap; clocks that ran out meanwhile ring at once."""
+    back = replace(
+        newer(case), state=undo.state, owner=undo.owner, rung=undo.rung, loop=undo.loop, timers=undo.timers,
+        offers=undo.offers, closed_at=None, outcome=None, outcome_reason=None, undo=None, area_event=undo.area_event,
+    )  # fmt: skip
+    effects: tuple[Effect, ...] = (CancelHeld(undo.version),)
+    if case.outcome is not None:
+        effects += (SetLabel(None), Explain(undo.by, None))
+    if case.severity == "red" and undo.severity != "red":  # it turned red while it looked taken
+        louder, more = upgraded(back, at)
+        return replace(louder, version=back.version), effects + more
+    return back, effects
+
+
+def _worker(actor: str) -> str | None:
+    kind, _, name = actor.partition(":")
+    return name if kind == "worker" else None
+
+
+def has_it(case: Case, by: str) -> bool:
+    """Whether `by` is the owner of the case."""
+    return case.owner is not None and by == f"worker:{case.owner}"
+
+
+def may_record(case: Case, by: str, roster: Roster) -> bool:
+    """Whether `by` may say what it was.
+
+    The owner, the operator, the lead; a worker at the door of a case nobody took; family for an amber one.  A folded case
+    was taken off everybody else's hands: the operator or the lead.
+    """
+    kind, _, name = by.partition(":")
+    match kind:
+        case "worker" | "contact" if case.state == State.FOLDED:
+            return name == roster.lead
+        case "operator":
+            return True
+        case "worker":
+            return case.owner in (None, name) or name == roster.lead
+        case "contact":
+            return case.owner is None and case.severity == "amber" and name in roster.family
+        case _:
+            return False

@@ -1,0 +1,69 @@
+"""Declared absences: who said so, until when, and what still waits for a confirmation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.sql import ColumnElement
+
+from alerts.queries.cases import HOME, home_of, names_of
+from alerts.queries.models import Home
+from alerts.registry.changes import OUTCOME
+from alerts.schema import absences as table
+from alerts.schema import areas, households
+
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A time in which no use of water is expected in a home."""
+
+    id: int
+    home: Home
+    start: datetime
+    end: datetime
+    by: str
+    """As it is written down: ``worker:ID``, ``contact:ID``, ``operator:NAME``, words of a sheet, or an outcome."""
+    name: str | None
+    """The name of who declared it; None: the outcome of a case says so."""
+    asked_until: datetime | None
+    """Until when a relative asked for it beyond `end`; None: nothing waits for a confirmation."""
+
+
+def absences_of(conn: Connection, household: str, now: datetime) -> tuple[Absence, ...]:
+    """Return the absences of a household that hold now or are to come."""
+    return absence_list(conn, table.c.household == household, table.c.end > now)
+
+
+def absences_past(conn: Connection, household: str, since: datetime, now: datetime) -> tuple[Absence, ...]:
+    """Return the absences of a household that ended between `since` and `now`."""
+    return absence_list(conn, table.c.household == household, table.c.end > since, table.c.end <= now)
+
+
+def absences_now(conn: Connection, now: datetime) -> tuple[Absence, ...]:
+    """Return the absences that hold now in any home; what waits for a confirmation first, then by their end."""
+    found = absence_list(conn, table.c.start <= now, table.c.end > now)
+    return tuple(sorted(found, key=lambda row: (row.asked_until is None, row.end)))
+
+
+def absence_list(conn: Connection, *where: ColumnElement[bool]) -> tuple[Absence, ...]:
+    """Return at most `MOST` absences that meet every condition, what ends first at the top."""
+    query = (
+        select(table.c.id, table.c.start, table.c.end, table.c.by, table.c.asked_until, *HOME)
+        .join(households, households.c.id == table.c.household)
+        .join(areas, areas.c.id == households.c.area)
+        .where(*where)
+        .order_by(table.c.end, table.c.id)
+        .limit(MOST)
+    )
+    rows = conn.execute(query).all()
+    names = names_of(conn, {row.by for row in rows})
+    return tuple(_absence(row, names) for row in rows)
+
+
+def _absence(row: Any, names: Mapping[str, str]) -> Absence:
+    name = None if row.by.startswith(OUTCOME) else names.get(row.by, row.by)
+    return Absence(row.id, home_of(row), row.start, row.end, row.by, name, row.asked_until)

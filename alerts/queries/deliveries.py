@@ -1,0 +1,45 @@
+"""Notices and what became of them, about one home or about many."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.sql import ColumnElement
+
+from alerts.queries.cases import told
+from alerts.queries.models import Told
+from alerts.schema import notices
+
+NOTICE_STATES = ("pending", "leased", "accepted", "delivered", "failed", "expired", "cancelled")
+LATE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+def undelivered(conn: Connection, now: datetime) -> int:
+    """Return how many notices of the last day nobody can have read: failed, expired, or waiting for over a minute."""
+    return conn.scalar(select(func.count()).select_from(notices).where(_lost(now))) or 0
+
+
+def lost(conn: Connection, now: datetime, most: int) -> tuple[Told, ...]:
+    """Return the newest of those."""
+    return tuple(told(conn, _lost(now), newest_first=True, most=most))
+
+
+def delivery_log(conn: Connection, state: str, now: datetime, most: int = 200) -> tuple[Told, ...]:
+    """Return the newest notices in a state; ``lost`` stands for those that nobody can have read, empty for all."""
+    if state == "lost":
+        return lost(conn, now, most)
+    where = (notices.c.state == state,) if state else ()
+    return tuple(told(conn, *where, newest_first=True, most=most))
+
+
+def delivery_counts(conn: Connection, now: datetime) -> Mapping[str, int]:
+    """Return how many notices of the last day are in which state."""
+    count = func.count().label("count_")
+    query = select(notices.c.state, count).where(notices.c.created_at > now - DAY).group_by(notices.c.state)
+    return {row.state: row.count_ for row in conn.execute(query)}
+
+
+def _lost(now: datetime) -> ColumnElement[bool]:
+    late = notices.c.state.in_(("pending", "leased")) & (notices.c.due_at < now - LATE)
+    return (notices.c.created_at > now - DAY) & (notices.c.state.in_(("failed", "expired")) | late)

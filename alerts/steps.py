@@ -1,0 +1,52 @@
+"""One step of a case, saved: the case, its log, clocks and offers, and what the world is owed, in one transaction."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from alerts import case_rows, metrics, owed, registry
+from alerts.casefile import Case, State
+from alerts.cases import step
+from alerts.events import AreaBegan, AreaEnded, Event, FindingCleared, FindingRaised, TimerDue, Undeliverable
+from alerts.policy import Policy
+
+log = logging.getLogger(__name__)
+
+EVENT_KINDS: Mapping[type, str] = {
+    FindingRaised: "finding_raised", FindingCleared: "finding_cleared", TimerDue: "timer", Undeliverable: "undeliverable",
+    AreaBegan: "area_began", AreaEnded: "area_ended",
+}  # fmt: skip
+
+
+def advance(
+    conn: Connection, policy: Policy, case: Case, event: Event, now: datetime, actor: str, said: Mapping[str, Any]
+) -> Case:
+    """Step the case and save what follows; the very same case comes back if the event does not apply.
+
+    Raises
+    ------
+    Conflict
+        Somebody else changed the case since it was read.
+    """
+    roster = registry.roster(conn, case.household, now)
+    after, effects = step(case, event, now, policy, roster)
+    if after is case:
+        return case
+    case_rows.save(conn, case, after)
+    data = dict(said) | {"state": after.state.value, "severity": after.severity}
+    case_rows.log(conn, after, now, EVENT_KINDS.get(type(event)) or _snake(type(event).__name__), actor, data)
+    owed.apply(conn, after, effects, now, policy)
+    if case.state == State.NEW:
+        metrics.OPENED.labels(case.realm, case.severity).inc()
+        log.info("case opened", extra={"case": after.id, "severity": after.severity, "state": after.state.value})
+    if after.state == State.UNATTENDED != case.state:
+        metrics.UNATTENDED.labels(after.realm).inc()
+        log.error("nobody accepted", extra={"case": after.id, "severity": after.severity})
+    return after
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).removeprefix("_")
