@@ -1,6 +1,7 @@
 import asyncio
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,10 @@ from alerts.policy import Policy
 from alerts.store import Store
 from alerts.web import Settings
 from alerts.web.app import create
+from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.site import SESSION_COOKIES
-from tests.web import neighbourhood
+from tests.web import buildings, neighbourhood
 
 BASE = "http://pages.test"
 WELL = Health((Check("broker", True), Check("store", True)), {"stored": 12, "rejected": 1})
@@ -63,6 +65,7 @@ class Community:
     store: Store
     readings: neighbourhood.HandMade
     app: FastAPI
+    hub: Hub
     now: datetime = neighbourhood.NOW
     health: Health = WELL
 
@@ -112,12 +115,13 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "people.sqlite"
 
 
-@pytest.fixture
-def community(tmp_path: Path, people: Path, catalogues: texts.Texts) -> Iterator[Community]:
-    shutil.copy(people, tmp_path / "people.sqlite")
-    with neighbourhood.opened(tmp_path) as engine:
-        store, readings = Store(engine, Policy()), neighbourhood.HandMade()
+@contextmanager
+def settled(folder: Path, catalogues: texts.Texts) -> Iterator[Community]:
+    """Open the pages on the database in `folder`."""
+    with neighbourhood.opened(folder) as engine:
         made: list[Community] = []
+        hub = Hub(engine, lambda: made[0].now if made else neighbourhood.NOW)
+        store, readings = Store(engine, Policy(), hub.changed), neighbourhood.HandMade()
         app = create(
             store,
             engine,
@@ -126,6 +130,39 @@ def community(tmp_path: Path, people: Path, catalogues: texts.Texts) -> Iterator
             Settings(base_url=BASE, duty_phone="021 5550 0000"),
             lambda: made[0].now,
             lambda: made[0].health,
+            hub,
         )
-        made.append(Community(engine, store, readings, app))
+        made.append(Community(engine, store, readings, app, hub))
         yield made[0]
+        hub.close()
+
+
+@pytest.fixture
+def community(tmp_path: Path, people: Path, catalogues: texts.Texts) -> Iterator[Community]:
+    shutil.copy(people, tmp_path / "people.sqlite")
+    with settled(tmp_path, catalogues) as community:
+        yield community
+
+
+@pytest.fixture(scope="session")
+def busy(
+    tmp_path_factory: pytest.TempPathFactory, people: Path, catalogues: texts.Texts
+) -> tuple[Path, dict[str, str]]:
+    """The database of three buildings with everything going on, to be copied, and the cases by home."""
+    folder = tmp_path_factory.mktemp("busy")
+    shutil.copy(people, folder / "people.sqlite")
+    with settled(folder, catalogues) as community:
+        cases = buildings.everything(community)
+    return folder / "people.sqlite", cases
+
+
+@pytest.fixture
+def quarter(
+    tmp_path: Path, busy: tuple[Path, dict[str, str]], catalogues: texts.Texts
+) -> Iterator[tuple[Community, dict[str, str]]]:
+    """The neighbourhood with three buildings more, in which everything goes on at once, and its cases by home."""
+    file, cases = busy
+    shutil.copy(file, tmp_path / "people.sqlite")
+    with settled(tmp_path, catalogues) as community:
+        community.readings.fitted = list(buildings.meters(community.now))
+        yield community, cases

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, insert
 
 from alerts import database, schema
 from alerts.store import NewFinding
-from alerts.web.ports import Day, Water
+from alerts.web.ports import Day, Meter, Water
 from detectors.findings import Severity
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -133,13 +134,28 @@ class HandMade:
 
     waters: Mapping[str, Water] = field(default_factory=dict)
     weeks: Mapping[str, list[Day]] = field(default_factory=dict)
+    fitted: list[Meter] = field(default_factory=list)
 
     def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
         today = now.astimezone(ZONE).date()
-        return self.weeks.get(household) or morning_person(today, now - timedelta(minutes=25), quiet_today=False)
+        week = self.weeks.get(household) or morning_person(today, now - timedelta(minutes=25), quiet_today=False)
+        earlier = [Day(week[0].date - timedelta(days=back), week[0].litres) for back in range(count - len(week), 0, -1)]
+        return [*earlier, *week][-count:]
 
     def water(self, household: str, now: datetime) -> Water:
         return self.waters.get(household) or water(now, used=now - timedelta(hours=1))
+
+    def meters(self, now: datetime) -> list[Meter]:
+        return self.fitted or [meter(home, f"m{n}", now) for n, home in enumerate(HOMES, 1)]
+
+
+def meter(home: str, device: str, now: datetime, **other: Any) -> Meter:
+    """Return how well a meter is heard: ten minutes ago, and nearly everything, unless said otherwise."""
+    usual = {
+        "format": "native", "gateway": None, "period_s": 3600.0, "resolution_l": 1.0,
+        "heard_at": now - timedelta(minutes=10), "battery_percent": 90.0, "share_24h": 1.0, "share_7d": 0.98,
+    }  # fmt: skip
+    return Meter(home, device, **usual | other)
 
 
 def water(now: datetime, used: datetime | None, known_until: datetime | None = None) -> Water:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from alerts import schema
 from alerts.events import Accepted, Arrived, OutcomeRecorded, SetOff
 from alerts.web import actions
-from tests.web.neighbourhood import NOW, meter_silent, quiet, water
+from tests.web.neighbourhood import NOW, ZONE, meter_silent, quiet, water
 
 
 def tap(visitor, case, do, number="1"):
@@ -205,7 +205,7 @@ def test_every_button_on_every_page_means_something(community):
         tap(visitor, case, do)
     seen |= set(buttons(visitor.get(f"/w/a/{case}").text)) | set(buttons(visitor.get(f"/w/a/{case}/help").text))
     assert {f"outcome:{code}" for code in actions.OUTCOMES} <= seen
-    assert all(actions.parse(do, "worker:w1") is not None for do in seen)
+    assert all(actions.parse(do, "worker:w1", NOW, ZONE) is not None for do in seen)
 
 
 def test_help_puts_the_ambulance_first(community):

@@ -17,8 +17,8 @@ TODAY = NOW.astimezone(ZONE).date()
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def drawn(rows, now=NOW, labels=LABELS):
-    svg = str(charts.days(rows, water(now, None), now, ZONE, labels))
+def drawn(rows, now=NOW, labels=LABELS, **other):
+    svg = str(charts.days(rows, water(now, None), now, ZONE, labels, **other))
     return ET.fromstring(svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1))
 
 
@@ -93,3 +93,24 @@ def test_numbers_say_what_is_only_partly_known():
     assert monday.date == date(2026, 11, 16)
     assert [(s.known, s.over) for s in sums] == [(20, 20), (16, 16), (12, 12), (4, 24), (20, 24)]
     assert [(s.litres, s.known, s.over) for s in today] == [(0, 20, 20), (0, 16, 16), (0, 5, 6), (0, 0, 0), (0, 0, 0)]
+
+
+def test_four_weeks_stand_in_lower_rows():
+    month = [Day(TODAY - timedelta(days=back), (0.0,) * 96) for back in range(27, -1, -1)]
+    root = drawn(month, shape=charts.MONTH)
+    tracks = of_class(root, "track")
+    assert len(tracks) == 28
+    assert {track.get("height") for track in tracks} == {"13"}
+    tops = [float(track.get("y")) for track in tracks]
+    assert tops == sorted(set(tops))
+    assert tops[-1] + 13 < float(root.get("viewBox").split()[3])
+
+
+def test_a_declared_absence_is_framed_on_each_of_its_days():
+    midnight = NOW.astimezone(ZONE).replace(hour=0, minute=0)
+    away = [(midnight - timedelta(hours=30), midnight + timedelta(hours=6))]
+    frames = of_class(drawn(morning_person(TODAY, NOW, False), away=away), "away")
+    hours = [(float(frame.get("x")) - charts.LEFT) * 24 / charts.WIDTH for frame in frames]
+    lengths = [float(frame.get("width")) * 24 / charts.WIDTH for frame in frames]
+    assert [round(hour, 1) for hour in hours] == [18.0, 0.0, 0.0]
+    assert [round(length, 1) for length in lengths] == [6.0, 24.0, 6.0]

@@ -13,8 +13,14 @@ from tests.web.neighbourhood import NOW, meter_silent, quiet
 
 
 def tiles(page: str) -> dict[str, int]:
-    found = re.findall(r'<li class="tile \w+"><strong>(\d+)</strong><span>([^<]+)</span>', page)
+    found = re.findall(
+        r'<li class="tile \w+"><strong>(\d+)(?:<small>[^<]*</small>)?</strong><span>([^<]+)</span>', page
+    )
     return {label: int(number) for number, label in found}
+
+
+def section(page: str, name: str) -> str:
+    return page.split(f'<h2 id="{name}"')[1].split("</section>", maxsplit=1)[0]
 
 
 def test_the_tiles_count_what_they_say(community):
@@ -28,13 +34,14 @@ def test_the_tiles_count_what_they_say(community):
     page = community.visitor("operator", "w9").get("/c").text
     assert tiles(page) == {
         "没有人接": 1,
-        "进行中": 2,
-        "24 小时内没送到的通知": 0,
+        "叫不到人": 0,
+        "大片停水或断讯": 0,
+        "没送到（24 小时）": 0,
         "看护中的住户": 3,
         "外出": 1,
         "水表离线": 1,
     }
-    assert "由 孙玉珍 登记" in page
+    assert "<strong>刚刚</strong><span>没人接的，最久已等</span>" in page
 
 
 def test_the_queue_has_first_what_nobody_has_and_then_what_falls_due(community):
@@ -55,16 +62,15 @@ def test_taken_by_a_gateway_is_not_called_delivered(community):
     for state, word in words.items():
         with community.engine.begin() as conn:
             conn.execute(update(schema.notices).values(state=state))
-        page = visitor.get("/c").text
-        newest = page.split('id="notices"')[1]
-        assert re.findall(r'class="delivery \w+">([^<]+?)</span>', newest) == [word, word]  # worker and family
-        assert tiles(page)["24 小时内没送到的通知"] == (2 if state == "failed" else 0)
+        page = visitor.get("/c/log").text
+        assert re.findall(r'class="delivery \w+">([^<]+?)</span>', page) == [word, word]  # worker and family
+        assert tiles(visitor.get("/c").text)["没送到（24 小时）"] == (2 if state == "failed" else 0)
 
 
 def test_a_notice_that_waits_for_more_than_a_minute_counts_as_not_delivered(community):
     community.red("h1")
     community.later(seconds=61)
-    assert tiles(community.visitor("operator", "w9").get("/c").text)["24 小时内没送到的通知"] == 2
+    assert tiles(community.visitor("operator", "w9").get("/c").text)["没送到（24 小时）"] == 2
 
 
 def test_what_was_not_delivered_is_listed_with_what_the_channel_said(community):
@@ -74,7 +80,7 @@ def test_what_was_not_delivered_is_listed_with_what_the_channel_said(community):
     with community.engine.begin() as conn:
         failed = update(schema.notices).where(schema.notices.c.recipient == "w1")
         conn.execute(failed.values(state="failed", last_error="550 no such mailbox"))
-    lost = visitor.get("/c").text.split('id="lost"')[1].split("</section>")[0]
+    lost = section(visitor.get("/c").text, "lost")
     assert "王丽" in lost
     assert "请接单" in lost
     assert "没有送到 (550 no such mailbox)" in lost
@@ -88,7 +94,8 @@ def test_the_queue_says_who_was_asked_and_what_follows_when(community):
     community.store.fire_due(community.now)
     page = community.visitor("operator", "w9").get("/c").text
     assert "已问 王丽、李敏" in page
-    assert '11:01<span class="below">请下一位</span>' in page
+    assert "<strong>10 分钟后</strong>" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert '11:01</time><span class="below">请下一位：赵刚</span>' in page
 
 
 def test_a_home_that_cannot_be_watched_is_shown_with_the_reason(community):
@@ -97,8 +104,8 @@ def test_a_home_that_cannot_be_watched_is_shown_with_the_reason(community):
         monitor = (schema.consents.c.resident == "r3") & (schema.consents.c.purpose == "monitor")
         conn.execute(update(schema.consents).where(monitor).values(withdrawn_at=NOW))
     page = community.visitor("operator", "w9").get("/c").text
-    blind = page.split('id="blind-homes"')[1].split("</section>")[0]
-    assert re.findall(r'</span>([^<]+)<span class="sub">([^<]+)</span>', blind) == [
+    blind = section(page, "blind-homes")
+    assert re.findall(r'<a [^>]+>([^<]+)</a><span class="sub">([^<]+)</span>', blind) == [
         ("幸福里 3 号楼 1 单元 2 层 201", "没有登记水表"),
         ("幸福里 5 号楼 1 层 101", "没有看护的同意，不接收读数"),
     ]

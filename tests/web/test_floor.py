@@ -32,7 +32,7 @@ CODES = {
     "notice": ("pending", "leased", "accepted", "delivered", "failed", "expired", "cancelled"),
     "told": tuple(TEMPLATES_OF_NOTICES),
     "next": tuple(Timer),
-    "c.step": tuple(Timer),
+    "c.next": tuple(Timer),
 }
 
 
@@ -42,7 +42,7 @@ def key_patterns() -> list[re.Pattern[str]]:
     exact = re.findall(r"""["'](page\.[\w.]+\w)["']""", text)
     open_ended = re.findall(r"""["'](page\.[\w.]+\.)["'] ~""", text)
     in_python = [re.sub(r"\{[^}]+\}", "*", key) for key in re.findall(r'f"(page\.\w[^"]+)"', text)]
-    by_code = re.findall(r"""code\(["'](\w+)["']""", text)
+    by_code = re.findall(r"""code\(["']([\w.]+)["']""", text)
     wild = [f"{key}*" for key in open_ended] + in_python + [f"page.{family}.*" for family in by_code]
     around = re.findall(r"""["'](page\.[\w.]+\.)["'] ~ \w+ ~ ["'](\.\w+)["']""", text)
     wild += [f"{before}*{after}" for before, after in around]
