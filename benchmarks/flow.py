@@ -182,9 +182,9 @@ def cohort(homes: Sequence[Record]) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--homes", type=int, default=40, help="simulated homes")
-    parser.add_argument("--days", type=int, default=100, help="days each of them lives")
-    parser.add_argument("--copies", type=int, default=4, help="copies of each home, for each flow")
+    parser.add_argument("--homes", type=int, default=20, help="simulated homes")
+    parser.add_argument("--days", type=int, default=90, help="days each of them lives")
+    parser.add_argument("--copies", type=int, default=2, help="copies of each home, for each flow")
     parser.add_argument("--cohort", action="store_true", help="print the constants of detectors.peaks instead")
     asked = parser.parse_args()
     sets = {

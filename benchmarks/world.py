@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from shuian.neighbourhood import Sheets, write_sheets
+from shuian.neighbourhood.sheets import Sheets, write_sheets
 
 MOSQUITTO = """\
 listener {port} 127.0.0.1

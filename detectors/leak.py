@@ -1,15 +1,16 @@
 """A leak: water that never stops, not even at night, and what of a volume it explains.
 
 How this works.  The least that ran in any three hours of the last day is the *floor* of the flow.  It counts only after a
-day in which the register was never seen standing still for three hours; it falls at once.  What the floor alone can show
-in an interval is no use by a person: so a quiet is still seen in a home that leaks.
+day in which the register was never seen standing still for three hours, and if some hours, as a rule of the night, showed
+little but it; it falls at once.  What the floor alone can show in an interval is no use by a person: so a quiet is still
+seen in a home that leaks.
 
-A leak is told a day after it began.  When that was follows from the present rate r (the floor of the last twelve hours):
-the latest moment at which less ran than half of r would have shown, be it that the register stood still for too long or
-that three hours brought too little.  Time that is not known neither brings that day nearer nor ends it.
+A leak is told when there is a floor, a day after the flow began.  When that was follows from the present rate r, the floor of the last twelve hours: at the latest moment at which the register stood still for
+longer than r allows, or three hours brought less than half of it.  Time that is not known neither brings that day nearer
+nor ends it.
 
-A litre an hour at which a ticket is written, and that the night tells it, are practice of network operators; rates of
-toilets that leak are 2-120 L/h.
+That the least flow of the night tells a leak is the practice of network operators (minimum night flow); toilets that leak
+draw 2-120 L/h.
 """
 
 from collections.abc import Mapping
@@ -123,7 +124,7 @@ class Leak:
         # A register that stands still for t shows a flow of at most its step over t: repairs are seen within the hour.
         most = STILL * flow.step_l[rows] / np.maximum(flow.until[rows] - ran[rows], 1.0) * HOUR_S
         known = ~np.isnan(least)
-        self.floor_l_h[rows[known]] = np.minimum(least, most)[known]
+        self.floor_l_h[rows[known]] = np.where(flat, np.minimum(least, most), 0.0)[known]
         blind_s = DAY_S - flow.window(rows, np.full(len(rows), DAY_S))[1]
         over = flow.until[rows] - onset >= settings.after_s + blind_s - JITTER_S
         blue = over & flat & (rate >= settings.blue_l_h)

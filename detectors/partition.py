@@ -176,9 +176,8 @@ class Partition(Present):
                 if m.moved[n] or (back[n] > since[n] and back[n] > self._episodes[key].onset):
                     self._episodes.end(key, float(clock.heard[m.rows[n]]), changes)
         origin = np.fmax(np.fmax(since, back), signs.motion_at[m.rows])
-        judged = judged & ~self._state.water.running.owned(
-            m.rows
-        )  # water that runs is no quiet, and is told as a surge
+        # Water that runs without a stop is no quiet; it is told as a surge.
+        judged = judged & ~self._state.water.running.owned(m.rows)
         look = np.flatnonzero(judged & (m.end - origin >= self.settings.quiet.least_s))
         rows, begin, end = m.rows[look], (origin + m.offset_s)[look], (m.end + m.offset_s)[look]
         score = self._state.quiet.score(self._cohort, rows, begin, end)

@@ -105,6 +105,14 @@ class Running:
         steady = least >= np.where(look_s > FINE_S, RUNNING_L_H, STEADY_L_H)
         return np.where(sure & steady & np.isfinite(least), least, 0.0)
 
+    def trickled_l(self, leak_l_h: Floats, rows: Rows, windows_s: Floats) -> Floats:
+        """Return (M, W) litres that leaks and runs too weak for an open tap brought in the last `windows_s` (W,)."""
+        leak, least = leak_l_h[rows], self.least_l_h[rows]
+        by_leak = np.where(leak < RUNNING_L_H, leak, 0.0)[:, None] * windows_s
+        by_run = np.where(least < RUNNING_L_H, least, 0.0)[:, None] * np.minimum(self.known_s[rows][:, None], windows_s)
+        litres: Floats = np.maximum(by_leak, by_run) / HOUR_S
+        return litres
+
     def owned(self, rows: Rows) -> Bools:
         """Return (M,) whether a run is so long and strong that it is told as a surge: quiet has nothing to say then."""
         owned: Bools = self.strong_s[rows] >= SURE_S
@@ -135,7 +143,8 @@ class Running:
     def _step(self, flow: Flow, leak_l_h: Floats, i: Interval) -> Look:
         look_s, volume, seen = self._look(flow, i)
         step_l, leak = flow.step_l[i.rows], leak_l_h[i.rows]
-        leak = np.where(self.steady_l_h(i.rows) > SWING * leak, 0.0, leak)  # a long run stands in until the floor is there
+        # A long run stands in for the floor until that is there.
+        leak = np.where(self.steady_l_h(i.rows) > SWING * leak, 0.0, leak)
         placed = i.end - i.start <= COARSE_S
         more = placed & (volume > np.maximum(shows(leak, step_l, look_s), LEAST_USE_L))  # False for NaN
         much = volume + step_l > RUNNING_L_H * look_s / HOUR_S

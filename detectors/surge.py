@@ -130,8 +130,14 @@ class Surge:
         burst = last.litres >= settings.flow_l_s * last.length_s
         return last.take(much | burst | (running.strong_s[last.rows] >= settings.run_s))
 
-    def judge(self, settings: SurgeSettings, flow: Flow, running: Running, peaks: Peaks, last: Last) -> Verdict:
-        """Return what is to be said of rows in which water runs, after everything took in their `last` intervals."""
+    def judge(
+        self, settings: SurgeSettings, flow: Flow, running: Running, leak_l_h: Floats, peaks: Peaks, last: Last
+    ) -> Verdict:
+        """Return what is to be said of rows in which water runs, after everything took in their `last` intervals.
+
+        `leak_l_h` is (H,).  Limits are about all water; what is unusual is what a person draws: a leak has a finding of
+        its own.
+        """
         rows = last.rows
         counted = np.minimum(
             np.column_stack([last.sums, _burst_l(flow, last)]), (flow.litres - self.told_l)[rows, None]
@@ -139,8 +145,9 @@ class Surge:
         burst = settings.flow_l_s * np.maximum(last.length_s, QUARTER_S)
         new = peaks.days[rows] < settings.learning_days
         limit = np.column_stack([self._limits(settings, peaks.usual_l[rows], new), burst])
-        enough = (counted[:, :RUN] >= settings.least_l) & ~new[:, None]
-        score = np.where(enough, peaks.score(rows, counted[:, :RUN]), 0.0)
+        drawn = counted[:, :RUN] - running.trickled_l(leak_l_h, rows, WINDOWS_S)
+        enough = (drawn >= settings.least_l) & ~new[:, None]
+        score = np.where(enough, peaks.score(rows, drawn), 0.0)
         usual_s = settings.run_times * peaks.run_s[rows]
         ran_s = np.where(running.even(flow, rows, last.length_s), running.strong_s[rows], 0.0)
         long: Bools = ran_s >= np.maximum(settings.run_s, usual_s)

@@ -82,7 +82,7 @@ class Water(NamedTuple):
         made = self._leaks(leak, m.rows, clock.ran)
         if not len(last.rows):
             return made
-        said = self.surge.judge(surge, flow, running, self.peaks, last)
+        said = self.surge.judge(surge, flow, running, self.leak.floor_l_h, self.peaks, last)
         red, amber = said.red(surge), said.amber(surge)
         for n in np.flatnonzero(red | amber).tolist():
             reason, evidence = claim(surge, said, n, flow, running, self.peaks, bool(red[n]))

@@ -26,9 +26,7 @@ from ingest.mqtt import BrokerSettings
 from shuian.errors import BadInput
 
 ENVIRONMENT = "SHUIAN_"
-RULES = ("250l-1h", "continuous-3h")
-"""Rules in force beside the personal model unless the file names others: a tap left open, water that does not stop."""
-TOPICS = ("shuian/v1/+/+/up", "shuian/v1/+/+/status", "wmbusmeters/#")
+TOPICS = ("shuian/v1/+/+/up", "shuian/v1/+/+/status", "wmbusmeters/#", "zigbee2mqtt/#")
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
 
@@ -58,7 +56,7 @@ class Config:
 
     service: ServiceSettings = field(default_factory=ServiceSettings)
     mqtt: tuple[BrokerSettings, ...] = ()
-    detect: DetectSettings = field(default_factory=lambda: DetectSettings(rules=RULES))
+    detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
@@ -100,7 +98,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     known = {one.name for one in dataclasses.fields(Config)}
     faults += [f"{key}: no such section; want one of {', '.join(sorted(known))}" for key in sorted(set(table) - known)]
     service = _section(ServiceSettings, table.get("service", {}), "service", faults)
-    detect = _section(DetectSettings, _with(table.get("detect", {}), {"rules": RULES}), "detect", faults)
+    detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):

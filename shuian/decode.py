@@ -2,7 +2,8 @@
 
 For installers: "what does Shuian understand of my message?"  No registry is read and nothing is stored.  A line is
 ``{"topic", "payload", "retain", "qos"}``: the payload as text (binary frames as bare hex) or as a JSON value; other keys
-are ignored.  Out comes ``{"format", "readings", "rejected"}`` for every line, in order, whatever the line holds.
+are ignored.  Out comes ``{"format", "readings", "rejected"}`` for every line, in order, whatever the line holds.  What a
+line says of a device is remembered for the lines behind it.
 """
 
 import json
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TextIO
 
-from ingest.devices import Decoded, decode
+from ingest.devices import Decoded, DeviceMemory, decode
 from ingest.measures import zulu
 from ingest.readings import Reading
 
@@ -31,13 +32,14 @@ def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now)
     clock : callable
         Aware time of now: the time of arrival.
     """
+    memory = DeviceMemory()
     for line in lines:
         if line.strip():
-            out.write(json.dumps(_answer(line, clock())) + "\n")
+            out.write(json.dumps(_answer(line, clock(), memory)) + "\n")
             out.flush()
 
 
-def _answer(line: str, now: datetime) -> dict[str, object]:
+def _answer(line: str, now: datetime, memory: DeviceMemory) -> dict[str, object]:
     try:
         message = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -52,7 +54,7 @@ def _answer(line: str, now: datetime) -> dict[str, object]:
     if retain is not None and not isinstance(retain, bool):
         return _refused(f"retain: want true or false, got {type(retain).__name__}")
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
-    decoded = decode(topic, text.encode("utf-8", "surrogatepass"), now, bool(retain))
+    decoded = decode(topic, text.encode("utf-8", "surrogatepass"), now, bool(retain), memory)
     return _written(decoded)
 
 

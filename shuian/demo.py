@@ -1,7 +1,7 @@
-"""`shuian demo`: broker, store, service, pages, gateways and six homes, all on this machine and at life's speed.
+"""`shuian demo`: broker, store, service, pages, gateways and sixty homes, all on this machine and at life's speed.
 
-Backfills 56 days of history over MQTT as day batches, then lives on.  Two incidents begin in the backfill and fall due
-within five minutes: somebody fell, somebody left a tap open.  Kill it and start it again: it goes on where it was.
+Backfills 56 days of history over MQTT, day by day, then lives on.  Eleven stories begin in it or soon after and fall due
+within five minutes.  Kill it and start it again: it goes on where it was.
 """
 
 import asyncio
@@ -9,35 +9,43 @@ import contextlib
 import dataclasses
 import json
 import shutil
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
-import numpy as np
-
 from alerts import registry
 from alerts.access import Role, new_link
 from alerts.policy import Policy
-from ingest.devices import native, wmbusmeters
-from ingest.readings import WATER_VOLUME_TOTAL
-from ingest.store import SqliteStore
 from shuian import config as configuration
-from shuian import logs, neighbourhood
+from shuian import logs, registry_import
 from shuian.errors import BadInput
-from shuian.neighbourhood import HOMES, REPORT_S, Home, Incidents, Life
+from shuian.fleet import Fleet
+from shuian.neighbourhood import HISTORY, ZONE
+from shuian.neighbourhood.homes import HOMES, told
+from shuian.neighbourhood.incidents import Incidents
+from shuian.neighbourhood.lives import Life
+from shuian.neighbourhood.placing import place
+from shuian.neighbourhood.rehearsal import BEFORE_S, Rehearsal
+from shuian.neighbourhood.sheets import write_registry
 from shuian.service import DEMO_MARK, Service, only_one, wall_clock, want_port
 from simulators.gateways import Gateways
-from simulators.publisher import Publisher, PublishError
 
-LIVE_EVERY_S = 15
-"""Simulated meters are read this often once they live; the service is told to expect a reading every 15 minutes. [s]"""
-FORMAT = 1
+FORMAT = 2
 HINTS_FIRST = (
-    "Within five minutes: 301 has gone quiet (a fall), 402 left a tap open.",
-    "五分钟内：301 久无用水（跌倒），402 忘关水龙头。",
+    "Within five minutes · 五分钟内：",
+    "  1-301  a fall: no water, nobody moves          跌倒：久无用水，屋里没有动静",
+    "  1-402  a fall with the water running           跌倒，水一直在流",
+    "  1-501  a tap left open                         忘关水龙头",
+    "  1-602  a leak, a day old                       漏水满一天",
+    "  1-701  gone out without a word                 没打招呼出了门",
+    "  1-802  away, declared by the daughter: calm    女儿登记了外出：不打扰",
+    "  1-901  presses SOS                             按求助键",
+    "  1-1002 a meter dies: not watched, no alarm     水表坏了：看不到，不报警",
+    "  2 B    a gateway dies, ten homes with it       网关断线，带走十户",
+    "  3      no water in the building: one notice    整栋停水：只有一条通知",
+    "  3-502  fell before that: still called out      停水前跌倒：照样叫人",
+    "  王芳 Wang Fang never answers: 李强, 赵敏, then nobody: the siren · 没人接单：后备、组长，最后值班台响铃",
 )
 HINTS_AGAIN = (
     "What happened before goes on, and no new incident is staged: begin anew with --fresh.",
@@ -48,6 +56,8 @@ HINTS = (
     "每个链接只能打开一次；Ctrl-C 结束。",
 )
 LINK_LIFE = timedelta(days=1)
+STAGING_S = 12.0
+"""What placing the stories and sending the last two days takes: then the present begins. [s]"""
 
 
 def prepare(data: Path, port: int, fresh: bool) -> None:
@@ -96,110 +106,81 @@ def settings(data: Path, port: int) -> configuration.Config:
     )
 
 
-class Fleet(threading.Thread):
-    """All meters of the demo: history first, then life."""
-
-    def __init__(self, lives: list[Life], readings: SqliteStore, url: str, start: datetime) -> None:
-        super().__init__(name="fleet", daemon=True)
-        self._lives, self._readings, self._url, self._start = lives, readings, url, start
-        self._end = threading.Event()
-        self.backfilled = threading.Event()
-        self.sent = 0
-
-    def run(self) -> None:
-        """Send what the store has not yet, then a reading a quarter of a minute until the end."""
-        while not self._end.is_set():
-            try:
-                with Publisher(self._url, client_id="demo-fleet") as out:
-                    self._backfill(out)
-                    self.backfilled.set()
-                    self._live(out)
-            except PublishError:
-                self._end.wait(1.0)
-
-    def end(self) -> None:
-        """Stop soon."""
-        self._end.set()
-        self.join(5)
-
-    def _backfill(self, out: Publisher) -> None:
-        now = time.time()
-        infos = []
-        for life in self._lives:
-            last = self._readings.last(life.home.device, WATER_VOLUME_TOTAL)
-            since = last.measured_ms / 1000 if last else (self._start - neighbourhood.HISTORY).timestamp()
-            grid = np.append(np.arange(since // REPORT_S + 1, now // REPORT_S + 1) * REPORT_S, now)
-            for day in np.array_split(grid, max(1, len(grid) // 96)):
-                for topic, payload in _messages(life.home, life.registers(day)):
-                    infos.append(out.publish(topic, payload))
-                    self.sent += 1
-                if self._end.is_set():
-                    return
-        for info in infos[-400:]:
-            info.wait_for_publish(30)
-
-    def _live(self, out: Publisher) -> None:
-        before = time.time()
-        while not self._end.wait(LIVE_EVERY_S - time.time() % LIVE_EVERY_S):
-            now = time.time()
-            for life in self._lives:
-                for topic, payload in _messages(life.home, life.registers(np.array([before + 0.001, now]))[-1:]):
-                    out.publish_and_wait(topic, payload)
-                    self.sent += 1
-            before = now
-
-
-def _messages(home: Home, registers: list[tuple[float, float]]) -> list[tuple[str, bytes]]:
-    if not registers:
-        return []
-    readings = [(neighbourhood.stamp(round(at, 3)), litres) for at, litres in registers]
-    if home.format == "native":
-        return [native.encode("shuian", "demo", home.device, f"{home.device}-{registers[-1][0]:.3f}", readings)]
-    return [wmbusmeters.encode(home.device, at, litres) for at, litres in readings]
-
-
 async def run(data: Path, stop: asyncio.Event) -> None:
     """Run the demo until `stop` is set; what happened in it stays in `data`."""
     logs.start("WARNING")
     state = _state(data)
-    port = int(state["port"])
-    config = settings(data, port)
-    first = "start" not in state
-    if first:
-        _say("placing the incidents …")
-        start = wall_clock()
-        placed = await asyncio.to_thread(neighbourhood.place_incidents, start, config.detect)
-        state |= {"start": start.timestamp(), "fall_s": placed.fall_s, "tap_s": placed.tap_s}
+    port, first = int(state["port"]), "incidents" not in state
+    if "start" not in state:
+        state["start"] = wall_clock().timestamp()
         _write(data, state)
-    start = datetime.fromtimestamp(state["start"], UTC)
-    incidents = Incidents(state["fall_s"], state["tap_s"])
-    sheets = data / "registry"
-    neighbourhood.registry(sheets, start, port + 1)
+    start, config = datetime.fromtimestamp(state["start"], UTC), settings(data, port)
+    write_registry(data / "registry", start, port + 1)
     async with (
-        Gateways(data / "gateways", smtp_port=port + 2, http_port=port + 1, secret="demo", zone=neighbourhood.ZONE),  # noqa: S106  (loopback only)
+        Gateways(data / "gateways", smtp_port=port + 2, http_port=port + 1, secret="demo", zone=ZONE),  # noqa: S106  (loopback only)
         Service(config, demo=True).running() as service,
     ):
         with service.engine.begin() as conn:
-            registry.apply(registry.read(sheets), conn, wall_clock())
+            registry.apply(registry.read(data / "registry", registry_import.formats()), conn, wall_clock())
         service.pipeline.refresh()
-        lives = [Life(home, start, wall_clock(), incidents) for home in HOMES]
-        fleet = Fleet(lives, service.readings, service.broker_url, start)
-        fleet.start()
-        _say("sending 56 days of history over MQTT …" if first else "going on where the demo was …")
-        while not (fleet.backfilled.is_set() and service.pipeline.caught_up()) and not stop.is_set():
-            await asyncio.sleep(0.1)
-        _links(service, config.base_url, port, first)
+        lives = await asyncio.to_thread(lambda: [Life(home, start, wall_clock()) for home in HOMES])
+        if first:
+            _say("sending 56 days of history over MQTT …")
+            placed = await _stage(service, lives, start, stop)
+            if placed is None:
+                return
+            state |= {"incidents": dataclasses.asdict(placed)}
+            _write(data, state)
+        fleet = await _live(service, lives, Incidents(**state["incidents"]), start, stop)
+        if not stop.is_set():
+            _links(service, config.base_url, port, first)
         await stop.wait()
         _say("\nstopping; run it again and it goes on where it was")
         await asyncio.to_thread(fleet.end)
 
 
+async def _stage(service: Service, lives: list[Life], start: datetime, stop: asyncio.Event) -> Incidents | None:
+    """Send the history up to two days before now, and place the stories by what the detectors learnt; None: stopped."""
+    until = wall_clock().timestamp() - BEFORE_S
+    fleet = Fleet(lives, None, service.readings, service.broker_url, start.timestamp(), until)
+    fleet.start()
+    await _heard(service, fleet, stop)
+    if stop.is_set():
+        await asyncio.to_thread(fleet.end)
+        return None
+    _say("placing eleven stories …")
+    homes, learnt = service.pipeline.learnt()
+    now_s = wall_clock().timestamp() + STAGING_S
+    at = Rehearsal(service.config.detect, learnt, homes, until, now_s)
+    return await asyncio.to_thread(place, at, lives, start)
+
+
+async def _live(
+    service: Service, lives: list[Life], incidents: Incidents, start: datetime, stop: asyncio.Event
+) -> Fleet:
+    """Let everybody live with what the stories do to them; return when the present is reached."""
+    struck = [life.struck(incidents) for life in lives]
+    fleet = Fleet(struck, incidents, service.readings, service.broker_url, start.timestamp())
+    fleet.start()
+    await _heard(service, fleet, stop)
+    service.pipeline.lived_through((start - HISTORY).timestamp(), incidents.placed_s)
+    return fleet
+
+
+async def _heard(service: Service, fleet: Fleet, stop: asyncio.Event) -> None:
+    while not (fleet.heard() and service.pipeline.caught_up()) and not stop.is_set():
+        await asyncio.sleep(0.1)
+
+
 def _links(service: Service, base: str, port: int, first: bool) -> None:
     people: tuple[tuple[str, Role, str, str], ...] = (
-        ("网格员 grid worker 王芳", "worker", "wang", "/w"),
-        ("后备 backup 李强", "worker", "li", "/w"),
-        ("家属 family of 301", "family", "f-301", "/f"),
-        ("家属 family of 402", "family", "f-402", "/f"),
+        ("网格员 worker 王芳 (1 栋)", "worker", "wang", "/w"),
+        ("后备 backup 李强 (2 栋)", "worker", "li", "/w"),
+        ("网格员 worker 陈伟 (3 栋)", "worker", "chen", "/w"),
+        ("组长 lead 赵敏", "worker", "zhao", "/w"),
+        ("家属 family of 1-301 跌倒", "family", f"f-{told('fall').place}", "/f"),
+        ("家属 family of 1-701 外出", "family", f"f-{told('out').place}", "/f"),
+        ("家属 family of 3-301 停水", "family", "f-3-301", "/f"),
         ("值班 operator 孙丽", "operator", "ops", "/c"),
     )
     with service.engine.begin() as conn:

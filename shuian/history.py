@@ -1,20 +1,25 @@
 """What the pages show of a home's water: quarters of an hour of the last days, and what is known now."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 
-from alerts.web.ports import Day, Water
+from alerts.web.ports import Day, Meter, Water
 from detectors.bins import between
 from ingest.bindings import Binding
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian.intervals import RESET_FLAGS
 from shuian.pipeline import Pipeline
+from shuian.rows import Bound
+from shuian.signs import QUANTITIES
 
 QUARTER_S = 900
+DAY_MS = 86_400_000
+HEARD_BY = (WATER_VOLUME_TOTAL, "battery", *sorted(QUANTITIES))
+"""What a device says of itself when it says anything."""
 FIRST_USE_FROM_S = 4 * 3600
 """The day of a person begins at four in the morning: a visit to the bathroom at two is not getting up. [s]"""
 
@@ -69,6 +74,7 @@ class History:
 
     def __init__(self, store: SqliteStore, pipeline: Pipeline) -> None:
         self._store, self._pipeline = store, pipeline
+        self._meters: tuple[datetime, list[Meter]] | None = None
 
     def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
         """Return the last `count` local days, today last; quarters after `now` are None."""
@@ -85,6 +91,8 @@ class History:
         margin_ms = 26 * 3_600_000  # a register of the day before is needed to know the first quarter
         total: list[float | None] = [None] * 96
         for binding in bindings:
+            if binding.resolution_l is None:
+                continue
             # Before and after its time here the meter told of somebody else's water.
             first = max(int(start * 1000) - margin_ms, int(binding.valid_from.timestamp() * 1000))
             end = int((start + 86_400) * 1000) + margin_ms
@@ -108,6 +116,54 @@ class History:
             known_until=_moment(present["known_until"]),
             usual_first_use_s=None if any(math.isnan(x) for x in band) else band,
             first_uses=tuple((day.date, first_use(day)) for day in self.days(household, now)),
+        )
+
+    def meters(self, now: datetime) -> list[Meter]:
+        """Return every device that is fitted now, with how well it is heard; counted anew once a minute."""
+        minute = now.replace(second=0, microsecond=0)
+        if self._meters is None or self._meters[0] != minute:
+            self._meters = minute, self._count_meters(now)
+        return self._meters[1]
+
+    def _count_meters(self, now: datetime) -> list[Meter]:
+        fitted = [
+            one
+            for one in self._pipeline.bound()
+            if one.binding.consented
+            and one.binding.valid_from <= now
+            and (one.binding.valid_to is None or now < one.binding.valid_to)
+        ]
+        registers = [one.binding.device for one in fitted if one.binding.resolution_l is not None]
+        end = int(now.timestamp() * 1000)
+        day, week = (
+            self._store.received(registers, WATER_VOLUME_TOTAL, end - days * DAY_MS, end + 1) for days in (1, 7)
+        )
+        return [self._meter(one, now, day, week) for one in fitted]
+
+    def _meter(self, one: Bound, now: datetime, day: Mapping[str, int], week: Mapping[str, int]) -> Meter:
+        b = one.binding
+        newest = [last for quantity in HEARD_BY if (last := self._store.last(b.device, quantity)) is not None]
+        heard = max((self._pipeline.heard_ms(last) for last in newest), default=None)
+        battery = next((last.value / 1000 for last in newest if last.quantity == "battery"), None)
+
+        def share(counts: Mapping[str, int], days: int) -> float | None:
+            fitted_s = min((now - b.valid_from).total_seconds(), days * DAY_MS / 1000)
+            expected = fitted_s / b.period_s
+            return (
+                min(1.0, counts.get(b.device, 0) / expected) if b.resolution_l is not None and expected >= 1 else None
+            )
+
+        return Meter(
+            household=one.household,
+            device=b.device,
+            format=b.format,
+            gateway=one.place.gateway or None,
+            period_s=b.period_s,
+            resolution_l=b.resolution_l,
+            heard_at=None if heard is None else datetime.fromtimestamp(heard / 1000, UTC),
+            battery_percent=battery,
+            share_24h=share(day, 1),
+            share_7d=share(week, 7),
         )
 
 

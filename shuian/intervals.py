@@ -45,7 +45,7 @@ def intervals(
         if r.quantity != WATER_VOLUME_TOTAL or r.measured_ms / 1000 > now + AHEAD_S:
             continue
         found = rows.at(r.device, r.measured_ms)
-        if found is None:
+        if found is None or found[1].resolution_l is None:
             continue
         before = last.get(r.device)
         if before is not None and before[2] != found[0]:

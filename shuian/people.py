@@ -1,16 +1,18 @@
 """How the pipeline meets people and cases: the registry read for it, findings handed over for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, select
 
 from alerts import database, registry, schema
-from alerts.store import AGAIN, NewFinding, Store
+from alerts.store import AGAIN, NewArea, NewFinding, Store
 from detectors.findings import Finding
+from detectors.outage import AreaFinding
 from ingest.bindings import Binding
+from shuian.areas import Zone
 from shuian.handover import Open
-from shuian.rows import Bound
+from shuian.rows import Bound, Place
 
 
 class PeopleRegistry:
@@ -44,6 +46,7 @@ class PeopleRegistry:
                         period_s=one.period_s,
                         consented=one.consented,
                     ),
+                    Place(one.area, one.building, one.riser or "", one.gateway or ""),
                 )
                 for one in registry.bindings(conn, now)
             ]
@@ -81,6 +84,36 @@ class CaseDesk:
         """Note that a finding no longer holds; an id never raised is no error."""
         self._store.clear_finding(finding_id, cleared_at, self._clock())
         self._wake()
+
+    def area_began(self, event: str, zone: Zone, finding: AreaFinding, households: Sequence[str]) -> None:
+        """Store an area event and what it owes; a second call with the same id changes nothing."""
+        new = NewArea(
+            id=event,
+            realm="live",
+            kind=finding.kind,
+            zone_kind=zone.kind,
+            zone=zone.name,
+            building=zone.building,
+            area=zone.area,
+            onset=datetime.fromtimestamp(finding.onset, UTC),
+            raised_at=datetime.fromtimestamp(finding.raised_at, UTC),
+            reason=finding.reason,
+            evidence=dict(finding.evidence),
+            households=tuple(households),
+        )
+        self._store.begin_area(new, self._clock())
+        self._wake()
+
+    def area_over(self, event: str, ended_at: datetime) -> None:
+        """Note that an area event has ended; an id that is not open is no error."""
+        self._store.end_area(event, ended_at, self._clock())
+        self._wake()
+
+    def areas_open(self) -> set[str]:
+        """Return the ids of the area events that the alert store holds open."""
+        a = schema.area_events.c
+        with database.reading(self._store.engine).connect() as conn:
+            return set(conn.scalars(select(a.id).where(a.realm == "live", a.ended_at.is_(None))))
 
     def open(self) -> list[Open]:
         """Return the findings that were raised and not cleared."""

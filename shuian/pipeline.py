@@ -22,18 +22,23 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.bins import Bools
 from detectors.findings import Changes, Finding
+from detectors.outage import Outages
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
+from ingest.bindings import Binding
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian import snapshots
+from shuian.areas import AreaAlerts, AreaDesk, Zone, zones
 from shuian.handover import Alerts, HandOver, finding_id
 from shuian.intervals import AHEAD_S, in_order, intervals
-from shuian.rows import Bound, Rows
+from shuian.rows import Bound, Registry, Rows
+from shuian.signs import QUANTITIES, signs
 from shuian.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
@@ -46,27 +51,20 @@ DEAF_S = 300.0
 """A connection lost for longer than this is time in which no meter could be heard. [s]"""
 LOOK_AGAIN_S = 60.0
 """Consents and meters begin and end by the clock, without a change of the registry. [s]"""
-HISTORY_S = 120 * 86_400.0
+DAY_S = 86_400.0
+HISTORY_S = 120 * DAY_S
 """How much of the stored readings makes a lost state anew: the habits of a season. [s]"""
 READINGS_AT_ONCE = 400_000
+AT_ONCE = frozenset({"meter_silent", "sos", "leak_sensor"})
+"""Kinds that are about the moment they happened, however old the water readings of the home are."""
+NO_USE = ("quiet", "rule:")
+"""Kinds about missing use: they wait while neighbours are still sending what would show a water cut."""
 FUTURE_S = 4200.0
 """A state this far ahead of our clock was made while that was wrong; an hour more or less passes by itself. [s]"""
 
 
-class Registry(Protocol):
-    """What the pipeline asks of the registry."""
-
-    def version(self) -> int:
-        """Return a number that moves with every change."""
-        ...
-
-    def bound(self, now: datetime) -> list[Bound]:
-        """Return every device binding with its household; consent as of `now`."""
-        ...
-
-    def absences(self) -> list[tuple[str, datetime, datetime]]:
-        """Return (household, start, end) of declared absences."""
-        ...
+class Desk(Alerts, AreaAlerts, Protocol):
+    """Where everything goes that people should know."""
 
 
 class Pipeline:
@@ -79,7 +77,7 @@ class Pipeline:
         self,
         store: SqliteStore,
         registry: Registry,
-        alerts: Alerts,
+        alerts: Desk,
         settings: DetectSettings,
         file: Path,
         clock: Callable[[], datetime],
@@ -89,8 +87,11 @@ class Pipeline:
         self._settings, self._file, self._clock, self._listening = settings, file, clock, listening
         self._lock = threading.Lock()
         self._listening_since, self._deaf_since = clock().timestamp(), np.inf
+        self._lived_until = -np.inf
         self._version, self._looked_at = -1, 0.0
         self._away: list[tuple[str, float, float]] = []
+        self._zones: dict[str, Zone] = {}
+        self._areas = AreaDesk(alerts)
         self._saved_at = clock()
         self.cursor = 0
         self.missing: str | None = None
@@ -125,6 +126,8 @@ class Pipeline:
         self.partition.set_meters(np.array(rows.period_s, float), np.array(rows.resolution_l, float))
         placed = ((rows.of(household), start, end) for household, start, end in self._away)
         self.partition.set_absences((row, start, end) for row, start, end in placed if row is not None)
+        groups, self._zones = zones(rows)
+        self._outages.set_groups(groups)
         for finding in self.partition.drop({row for row, active in enumerate(rows.active) if not active}):
             if finding.severity == "blue":
                 self._owed.cleared(self._id(finding), now)
@@ -149,9 +152,10 @@ class Pipeline:
         now = self._clock().timestamp()
         self._mind_the_connection(now)
         with self._lock:
-            active, since = np.array(self.rows.active, bool), np.array(self.rows.active_since)
-            at = np.where(active, now, np.nan)
+            metered, since = self._metered(), np.array(self.rows.active_since)
+            at = np.where(metered, now, np.nan)
             self._note(self.partition.tick(at, np.maximum(since, self._listening_since)))
+            self._outages.look(self.partition, metered, now, self._listening_since)
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)
@@ -186,9 +190,33 @@ class Pipeline:
             self._listening_since = now
 
     def _step(self, readings: Sequence[StoredReading]) -> None:
-        news = intervals(readings, self._last, self.rows, self._clock().timestamp())
+        now = self._clock().timestamp()
+        news = intervals(readings, self._last, self.rows, now)
         if news is not None:
             self._note(self.partition.step(news))
+        others = signs(readings, self.rows, self._batteries, now)
+        if others is not None:
+            self._note(self.partition.hear_signs(others))
+
+    def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
+        """Return the household of each row, and a copy of all that the detectors know."""
+        with self._lock:
+            return list(self.rows.households), self.partition.snapshot()
+
+    def lived_through(self, since: float, until: float) -> None:
+        """Take what was measured in [since, until) as heard when it was: a demonstration's history comes all at once.
+
+        Without this no meter that fell silent before the start could be called so until hours of listening have passed.
+        """
+        with self._lock:
+            self._listening_since = min(self._listening_since, since)
+            self.rows.active_since = [min(at, since) for at in self.rows.active_since]
+            self.partition.heard_when_known(until)
+            self._lived_until = until
+
+    def heard_ms(self, reading: StoredReading) -> int:
+        """Return when a reading was heard, milliseconds since 1970: of a staged history, when it was measured."""
+        return reading.measured_ms if reading.measured_ms / 1000 < self._lived_until else reading.received_ms
 
     # --- passing on ----------------------------------------------------------------------------------------------------
 
@@ -205,11 +233,20 @@ class Pipeline:
     def _pass_on(self, now: float) -> None:
         active = np.array(self.rows.active, bool)
         present = active & self._present(now)
+        alone = present & ~self._outages.catching_up(self.partition, now)
 
         def may(finding: Finding) -> bool:
-            return bool((active if finding.kind == "meter_silent" else present)[finding.row])
+            if finding.kind in AT_ONCE:
+                return bool(active[finding.row])
+            return bool((alone if finding.kind.startswith(NO_USE) else present)[finding.row])
 
+        # A water cut is told before what it explains, so that no case of a neighbour's is opened by it.
+        self._areas.settle(self._outages.open(), self._zones, self.rows, now)
         self._owed.offer(self._alerts, self.rows.households, may)
+
+    def _metered(self) -> Bools:
+        metered: Bools = np.array(self.rows.active, bool) & np.array(self.rows.metered, bool)
+        return metered
 
     def _present(self, now: float) -> Bools:
         """Return (H,) whether what the data of each row say last is still about now.
@@ -231,7 +268,16 @@ class Pipeline:
             return  # not whole yet
         owed = self._owed
         held = list(owed.held.values())
-        state = Snapshot(self.cursor, self.rows.households, self._last, held, owed.over, self.partition)
+        state = Snapshot(
+            self.cursor,
+            self.rows.households,
+            self._last,
+            held,
+            owed.over,
+            self.partition,
+            self._outages,
+            self._batteries,
+        )
         snapshots.write(self._file, state)
         self._store.forget(self.cursor)
 
@@ -249,7 +295,8 @@ class Pipeline:
         if saved is not None and _newest(saved.partition) > now + FUTURE_S:
             saved, why = None, "the snapshot is ahead of the clock of this machine"
         if saved is None:
-            saved = Snapshot(0, [], {}, [], {}, Partition(self._settings, np.empty(0), np.empty(0)))
+            empty = Partition(self._settings, np.empty(0), np.empty(0))
+            saved = Snapshot(0, [], {}, [], {}, empty, Outages(), {})
         first, newest = self._store.after(0, 1), self._store.newest_seq()
         kept_after = first[0][0] - 1 if first else newest
         if not self.rows.households:
@@ -258,8 +305,8 @@ class Pipeline:
             self.cursor = saved.cursor if kept_after <= saved.cursor <= newest else kept_after
             self.missing = (why or "the journal is younger than the snapshot") if saved.cursor < kept_after else None
             self._adopted = False
-            self._last = saved.last
-            self.partition = saved.partition
+            self._last, self._batteries = saved.last, saved.batteries
+            self.partition, self._outages = saved.partition, saved.outages
             self._owed = HandOver({self._id(one): one for one in saved.held}, saved.over)
             self._fit(now)
 
@@ -292,11 +339,18 @@ class Pipeline:
                         readings += self._store.history(one.device, WATER_VOLUME_TOTAL, *span)
                 with self._lock:
                     self._step(in_order(readings))
+            with self._lock:
+                self._step(in_order(self._last_signs(sources, now)))
         except Exception:
             self._load()
             raise
         self.missing = None
         log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
+
+    def _last_signs(self, sources: Sequence[Binding], now: float) -> list[StoredReading]:
+        """Return what each sensor said last, of the last day: older signs tell nothing any more."""
+        found = (self._store.last(one.device, quantity) for one in sources for quantity in sorted(QUANTITIES))
+        return [one for one in found if one is not None and now - one.measured_ms / 1000 < DAY_S]
 
     def _adopt(self, now: float) -> None:
         """Take over what the alert store holds open and a lost state knew of, so that it ends when it no longer holds."""
@@ -315,6 +369,11 @@ class Pipeline:
 
     # --- for the pages -------------------------------------------------------------------------------------------------
 
+    def bound(self) -> list[Bound]:
+        """Return every device with its household, past ones too."""
+        with self._lock:
+            return self.rows.bound()
+
     def present(self, household: str) -> dict[str, Any] | None:
         """Return what is known of a home now (times in seconds since 1970, NaN: not known); None: no such home."""
         with self._lock:
@@ -327,6 +386,7 @@ class Pipeline:
                 "known_until": float(self.partition.known_until()[row]),
                 "usual_first_use": tuple(float(x) for x in self.partition.usual_first_use()[row]),
                 "zone": self.rows.zones[row],
+                "period_s": self.rows.period_s[row],
                 "bindings": self.rows.devices(household),
             }
 

@@ -7,9 +7,23 @@ or withdrew keeps its row; it is only no longer *active*: nothing is fed to it a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ingest.bindings import Binding, FixedBindings
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a device hangs: what it shares its water pipe, and its way to us, with.  Empty: not known."""
+
+    area: str = ""
+    building: str = ""
+    riser: str = ""
+    gateway: str = ""
+
+
+NOWHERE = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +33,23 @@ class Bound:
     household: str
     tz: str
     binding: Binding
+    place: Place = NOWHERE
+
+
+class Registry(Protocol):
+    """What the pipeline asks of the registry."""
+
+    def version(self) -> int:
+        """Return a number that moves with every change."""
+        ...
+
+    def bound(self, now: datetime) -> list[Bound]:
+        """Return every device binding with its household; consent as of `now`."""
+        ...
+
+    def absences(self) -> list[tuple[str, datetime, datetime]]:
+        """Return (household, start, end) of declared absences."""
+        ...
 
 
 class Rows:
@@ -28,12 +59,16 @@ class Rows:
         self.households: list[str] = list(households)
         self._row = {household: row for row, household in enumerate(self.households)}
         self.active: list[bool] = [False] * len(self.households)
+        self.metered: list[bool] = [False] * len(self.households)
+        """Whether a water meter belongs to it now: without one its silence means nothing."""
+        self.places: list[Place] = [NOWHERE] * len(self.households)
         self.active_since: list[float] = [0.0] * len(self.households)
         """When this process first found the row active, seconds since 1970; 0: it is not active."""
         self.zones: list[ZoneInfo] = [ZoneInfo("UTC")] * len(self.households)
         self.period_s: list[int] = [3600] * len(self.households)
         self.resolution_l: list[float] = [1.0] * len(self.households)
         self._by_device: dict[str, list[Bound]] = {}
+        self._nth: dict[str, int] = {}
         self.bindings = FixedBindings(())
 
     def refresh(self, bound: Sequence[Bound], now: datetime) -> None:
@@ -43,27 +78,37 @@ class Rows:
             by_device.setdefault(one.binding.device, []).append(one)
             if one.household not in self._row:
                 self._add(one)
-        active = [False] * len(self.households)
+        active, metered = ([False] * len(self.households) for _ in range(2))
         for one in bound:
             row, b = self._row[one.household], one.binding
             self.zones[row] = ZoneInfo(one.tz)
-            if b.consented and b.valid_from <= now and (b.valid_to is None or now < b.valid_to):
-                active[row] = True
+            if not (b.consented and b.valid_from <= now and (b.valid_to is None or now < b.valid_to)):
+                continue
+            active[row] = True
+            if b.resolution_l is not None:  # a device without a resolution has no water register: a sensor
+                metered[row], self.places[row] = True, one.place
                 self.period_s[row], self.resolution_l[row] = b.period_s, b.resolution_l
         self.active_since = [
             (since or now.timestamp()) if on else 0.0 for since, on in zip(self.active_since, active, strict=True)
         ]
-        self._by_device, self.active = by_device, active
+        of_home: dict[str, list[str]] = {}
+        for device in sorted(by_device):
+            of_home.setdefault(by_device[device][-1].household, []).append(device)
+        self._nth = {device: n for devices in of_home.values() for n, device in enumerate(devices)}
+        self._by_device, self.active, self.metered = by_device, active, metered
         self.bindings = FixedBindings([one.binding for one in bound])
 
     def _add(self, one: Bound) -> None:
         self._row[one.household] = len(self.households)
         self.households.append(one.household)
         self.active.append(False)
+        self.metered.append(False)
+        self.places.append(one.place)
         self.active_since.append(0.0)
         self.zones.append(ZoneInfo(one.tz))
-        self.period_s.append(one.binding.period_s)
-        self.resolution_l.append(one.binding.resolution_l)
+        meter = one.binding.resolution_l is not None
+        self.period_s.append(one.binding.period_s if meter else 3600)
+        self.resolution_l.append(one.binding.resolution_l or 1.0)
 
     def of(self, household: str) -> int | None:
         """Return the household's row, None if it has none."""
@@ -78,6 +123,10 @@ class Rows:
                 return self._row[one.household], b
         return None
 
+    def place_of(self, device: str) -> int:
+        """Return the device's place among those of its household, from 0 up: what tells two leak sensors apart."""
+        return self._nth.get(device, 0)
+
     def devices(self, household: str) -> list[Binding]:
         """Return the household's bindings, past ones too."""
         return [one.binding for found in self._by_device.values() for one in found if one.household == household]
@@ -86,6 +135,10 @@ class Rows:
         """Return the devices that belong to no active household now."""
         fed = {d for d, found in self._by_device.items() if any(self.active[self._row[one.household]] for one in found)}
         return set(self._by_device) - fed
+
+    def bound(self) -> list[Bound]:
+        """Return every device with its household, past ones too."""
+        return [one for found in self._by_device.values() for one in found]
 
     def sources(self) -> list[Binding]:
         """Return the bindings, past ones too, of households that are active."""

@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from alerts.errors import DatabaseError
 from alerts.outbox import Dispatcher
 from alerts.store import Store
 from alerts.web import app as web
+from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
 from ingest.bindings import Binding
@@ -48,6 +49,8 @@ DEMO_MARK = "DEMO"
 
 BEHIND = 1000
 """Batches not yet judged from which on the service is not well."""
+LAST_ANSWERS_S = 5
+"""How long the pages may take for their last answers when the service ends. [s]"""
 MOST_SKEW_S = 60.0
 """A jump of this machine's clock beyond which what it dates and when it calls are not to be trusted. [s]"""
 
@@ -221,6 +224,7 @@ class Service:
                     for source in self.sources.values():
                         await asyncio.to_thread(source.stop)
                     await asyncio.to_thread(self.judge.end)
+                    self.hub.close()  # the server waits for its answers, and a stream has no end of its own
                     server.should_exit = True
                     stop.set()
                     self.dispatcher.wake()
@@ -245,7 +249,8 @@ class Service:
         except (StoreError, DatabaseError) as trouble:
             raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
         self.words = texts.load()
-        self.store = Store(self.engine, self.config.policy)
+        self.hub = Hub(self.engine, self.clock)
+        self.store = Store(self.engine, self.config.policy, self._committed)
         self.dispatcher = self._dispatcher()
         self.desk = CaseDesk(self.store, self.clock, self.wake)
         self.registry = PeopleRegistry(self.engine)
@@ -260,6 +265,11 @@ class Service:
         )
         self.judge = Judge(self.pipeline)
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
+
+    def _committed(self, households: Collection[str] = ()) -> None:
+        """Cases changed: open pages are told, and the dispatcher looks what is owed."""
+        self.hub.changed(households)
+        self.wake()
 
     def wake(self) -> None:
         """Tell the dispatcher that something is owed; callable from any thread."""
@@ -278,6 +288,7 @@ class Service:
             self.clock,
             make_link=new_link,
             policy=self.config.policy,
+            on_commit=self.hub.changed,
         )
 
     def _brokers(self, held: contextlib.ExitStack) -> list[BrokerSettings]:
@@ -304,7 +315,15 @@ class Service:
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web
-        options = uvicorn.Config(self._app(), at.host, at.port, log_config=None, access_log=False, lifespan="off")
+        options = uvicorn.Config(
+            self._app(),
+            at.host,
+            at.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=LAST_ANSWERS_S,
+        )
         return _Server(options)
 
     def _app(self) -> FastAPI:
@@ -315,7 +334,7 @@ class Service:
             demo=self.demo,
         )
         history = History(self.readings, self.pipeline)
-        return web.create(self.store, self.engine, history, self.words, settings, self.clock, self.health)
+        return web.create(self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub)
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from detectors.findings import Finding
+from detectors.outage import Outages
 from detectors.partition import Partition, Settings
 from shuian.intervals import Last
 
-FORMAT = 2
+FORMAT = 3
 
 
 class DamagedSnapshot(Exception):
@@ -33,6 +34,9 @@ class Snapshot:
     over: dict[str, float]
     """Finding id -> cleared_at, not yet passed on."""
     partition: Partition
+    outages: Outages
+    batteries: dict[str, float]
+    """Device -> charge last heard. [%]"""
 
 
 def write(file: Path, snapshot: Snapshot) -> None:
@@ -44,6 +48,7 @@ def write(file: Path, snapshot: Snapshot) -> None:
         Nothing was changed.
     """
     state: dict[str, Any] = {f"detect.{name}": array for name, array in snapshot.partition.snapshot().items()}
+    state |= {f"areas.{name}": array for name, array in snapshot.outages.snapshot().items()}
     head = {
         "format": FORMAT,
         "cursor": snapshot.cursor,
@@ -53,6 +58,7 @@ def write(file: Path, snapshot: Snapshot) -> None:
             {one.name: _plain(getattr(finding, one.name)) for one in fields(Finding)} for finding in snapshot.held
         ],
         "over": snapshot.over,
+        "batteries": snapshot.batteries,
     }
     state["head"] = np.frombuffer(json.dumps(head).encode(), np.uint8)
     fresh = file.with_suffix(".new.npz")
@@ -86,7 +92,10 @@ def read(file: Path, settings: Settings) -> Snapshot | None:
     try:
         with file.open("rb") as f, np.load(f, allow_pickle=False) as saved:  # numpy leaves a bad file open by itself
             head = json.loads(saved["head"].tobytes())
-            arrays = {name.removeprefix("detect."): saved[name] for name in saved.files if name.startswith("detect.")}
+            arrays, areas = (
+                {name.removeprefix(part): saved[name] for name in saved.files if name.startswith(part)}
+                for part in ("detect.", "areas.")
+            )
         if head["format"] != FORMAT:
             raise DamagedSnapshot(f"{file.name}: want format {FORMAT}, got {head['format']}")
         snapshot = Snapshot(
@@ -96,6 +105,8 @@ def read(file: Path, settings: Settings) -> Snapshot | None:
             held=[Finding(**finding) for finding in head["held"]],
             over=head["over"],
             partition=Partition.restore(settings, arrays),
+            outages=Outages.restore(areas),
+            batteries=head["batteries"],
         )
         rows = len(snapshot.partition)
         if rows != len(snapshot.households) or any(finding.row >= rows for finding in snapshot.held):

@@ -14,7 +14,7 @@ about 85 L a day).  Assumptions carry the mark [A].
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -173,6 +173,35 @@ def life(
     return Draws(begin, litres, litres / flow)
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """When somebody is up, and when out of the home: spans (N, 2) of seconds since 1970, in order of time."""
+
+    awake: Floats
+    out: Floats
+
+
+def rhythm(seed: int, start: datetime, days: int, zone: ZoneInfo, profile: Profile = "frugal") -> Rhythm:
+    """Return when the person of `life` is up and out in the `days` x 24 h from `start`; trips over night left out."""
+    first = start.astimezone(zone).date() - timedelta(days=1)
+    dates = [first + timedelta(days=n) for n in range(days + 2)]
+    midnight = np.array([datetime.combine(d, time(), zone).timestamp() for d in dates])
+    who, ordinal = person(seed, profile), np.array([d.toordinal() for d in dates])
+    anchors = _anchors(who, Chance(seed), ordinal)
+    spans = [
+        np.stack([one.leaves, one.returns], axis=1)[one.goes] * 3600 + midnight[one.goes, None]
+        for one in _outings(who, Chance(seed), ordinal, anchors)
+    ]
+    awake = anchors[:, [0, 8]] * 3600 + midnight[:, None]
+    window = start.timestamp(), start.timestamp() + days * 86_400.0
+    return Rhythm(_within(awake, *window), _within(np.concatenate(spans), *window))
+
+
+def _within(spans: Floats, begin: float, end: float) -> Floats:
+    kept = spans[(spans[:, 0] < end) & (spans[:, 1] > begin)]
+    return kept[np.argsort(kept[:, 0], kind="stable")]
+
+
 def trips(
     seed: int, start: datetime, days: int, zone: ZoneInfo, profile: Profile = "frugal"
 ) -> list[tuple[float, float]]:
@@ -315,40 +344,44 @@ def _nights(who: Person, chance: Chance, ordinal: NDArray[np.int64], anchors: Fl
     return day[keep], hour[keep], litres[keep], np.full(int(keep.sum()), 0.08)
 
 
-def _go_out(who: Person, chance: Chance, ordinal: NDArray[np.int64], anchors: Floats, draws: Some) -> Some:
-    """Drop half of the draws of an outing and move the rest to just after the return; a day's visit swallows all."""
-    day, hour, litres, flow = draws
+class Outing(NamedTuple):
+    """One kind of outing on each day, all (days,): does it happen, when it begins and ends (local hours), what it swallows."""
+
+    goes: NDArray[np.bool_]
+    leaves: Floats
+    returns: Floats
+    all_day: bool
+    """True: water is used elsewhere; False: half of the draws is only put off until the return."""
+
+
+def _outings(who: Person, chance: Chance, ordinal: NDArray[np.int64], anchors: Floats) -> list[Outing]:
+    """Return the morning outings, the afternoon outings and the visits that take a day."""
     weekday = (ordinal + 6) % 7  # 0 is Monday
-    keep, at = np.ones(len(day), np.bool_), hour.copy()
-    own = 90_000 + 2 * np.floor(hour * 1e6).astype(np.int64)  # a slot that depends on nothing but the draw itself
-    coin, late = chance.pick(ordinal[day], own), chance.pick(ordinal[day], own + 1)
+    found = []
     begins = (anchors[:, 0] + 2.4, np.full(len(ordinal), 15.0))
     for n, (begin, median) in enumerate(zip(begins, (1.3, 1.9), strict=True)):
         z = chance.normal(ordinal, 3400 + 10 * n, 2)
         leaves = begin + 0.7 * z[:, 0]
-        returns = leaves + median * np.exp(0.45 * z[:, 1])
         goes = chance.uniform(ordinal, 3408 + 10 * n)[:, 0] < np.clip(who.outing[n] * who.weekday[weekday], 0, 0.97)
-        away = goes[day] & (at >= leaves[day]) & (at < returns[day])
-        keep &= ~(away & (coin < 0.5))
-        at = np.where(away, returns[day] + 0.5 * late, at)
+        found.append(Outing(goes, leaves, leaves + median * np.exp(0.45 * z[:, 1]), all_day=False))
     z = chance.normal(ordinal, 3500, 2)
     leaves, returns = 9.6 + 0.8 * z[:, 0], 9.6 + 0.8 * z[:, 0] + 7 * np.exp(0.3 * z[:, 1])
     u = chance.uniform(ordinal, 3508)[:, 0]
     visits = (u < who.visit_per_day) | ((weekday == who.visit_weekday) & (u < 0.65))
-    keep &= ~(visits[day] & (at >= leaves[day]) & (at < returns[day]))
+    return [*found, Outing(visits, leaves, returns, all_day=True)]
+
+
+def _go_out(who: Person, chance: Chance, ordinal: NDArray[np.int64], anchors: Floats, draws: Some) -> Some:
+    """Drop half of the draws of an outing and move the rest to just after the return; a day's visit swallows all."""
+    day, hour, litres, flow = draws
+    keep, at = np.ones(len(day), np.bool_), hour.copy()
+    own = 90_000 + 2 * np.floor(hour * 1e6).astype(np.int64)  # a slot that depends on nothing but the draw itself
+    coin, late = chance.pick(ordinal[day], own), chance.pick(ordinal[day], own + 1)
+    for outing in _outings(who, chance, ordinal, anchors):
+        away = outing.goes[day] & (at >= outing.leaves[day]) & (at < outing.returns[day])
+        if outing.all_day:
+            keep &= ~away
+        else:
+            keep &= ~(away & (coin < 0.5))
+            at = np.where(away, outing.returns[day] + 0.5 * late, at)
     return day[keep], at[keep], litres[keep], flow[keep]
-
-
-def fall(draws: Draws, at: float) -> Draws:
-    """Return the draws of somebody who falls at `at` (seconds since 1970) with the water off: nothing begins after."""
-    keep = draws.start_s < at
-    return Draws(draws.start_s[keep], draws.litres[keep], draws.duration_s[keep])
-
-
-def tap_left_open(draws: Draws, at: float, flow_l_s: float, duration_s: float = 12 * 3600.0) -> Draws:
-    """Return the draws with a tap that runs from `at` with `flow_l_s` for `duration_s` seconds."""
-    start = np.append(draws.start_s, at)
-    litres = np.append(draws.litres, flow_l_s * duration_s)
-    duration = np.append(draws.duration_s, duration_s)
-    order = np.argsort(start, kind="stable")
-    return Draws(start[order], litres[order], duration[order])

@@ -355,6 +355,15 @@ def test_a_leak_is_told_a_day_after_it_began(period_s, step_l):
     assert home.part.leak_l_h()[0] == pytest.approx(12, rel=0.2)
 
 
+@pytest.mark.parametrize("period_s", [900.0, 3600.0])
+def test_a_leak_is_no_surge(period_s):
+    home = lived(20, period_s)
+    home.flow(12)
+    home.live(60)
+    assert home.told("surge") == []
+    assert home.told("leak") == [("blue", "leak")]
+
+
 def test_when_a_leak_will_be_told_is_known_before():
     home = lived(10)
     at = home.flow(12, 5.25)

@@ -12,16 +12,16 @@ from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian.handover import Open
 from shuian.pipeline import Pipeline
-from shuian.rows import Bound
+from shuian.rows import NOWHERE, Bound
 
 T0 = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 RULES = ("12h-zero",)
 
 
-def bound(household="h1", device="m1", *, tz="Asia/Shanghai", **more) -> Bound:
+def bound(household="h1", device="m1", *, tz="Asia/Shanghai", place=NOWHERE, **more) -> Bound:
     binding = Binding(device, "native", T0 - timedelta(days=200))
-    return Bound(household, tz, replace(binding, **more))
+    return Bound(household, tz, replace(binding, **more), place)
 
 
 class Town:
@@ -50,6 +50,8 @@ class Inbox:
         self.told: list[tuple[str, str, str]] = []
         self.findings: dict[str, Open] = {}
         self.ended: list[str] = []
+        self.areas: dict[str, tuple[str, str, tuple[str, ...]]] = {}
+        self.areas_ended: list[str] = []
         self.refuses: set[str] = set()
         self.down = False
 
@@ -65,6 +67,21 @@ class Inbox:
             raise OSError("database is locked")
         if finding_id in self.findings and finding_id not in self.ended:
             self.ended.append(finding_id)
+
+    def area_began(self, event, zone, finding, households):
+        if self.down:
+            raise OSError("database is locked")
+        if event not in self.areas:
+            self.told.append((zone.name, finding.kind, "area"))
+            self.areas[event] = (zone.kind, zone.name, tuple(households))
+
+    def area_over(self, event, ended_at):
+        if self.down:
+            raise OSError("database is locked")
+        self.areas_ended.append(event)
+
+    def areas_open(self):
+        return set(self.areas) - set(self.areas_ended)
 
     def open(self):
         return [one for name, one in self.findings.items() if name not in self.ended]
@@ -102,6 +119,12 @@ class Street:
         at = at or self.now
         self.litres[device] = self.litres.get(device, 1000.0) + drawn
         self.store.commit([self.reading(device, at, received or self.now, flags)], [])
+
+    def sense(self, device, quantity, value=True, at=None, flags=()):
+        """Commit one message of a sensor."""
+        at = at or self.now
+        row = StoredReading(device, quantity, ms(at), 1000 * int(value), ms(self.now), tuple(flags))
+        self.store.commit([row], [])
 
     def reading(self, device, at, received, flags=()):
         value = round(self.litres[device] * 1000)

@@ -12,8 +12,7 @@ import pytest
 from alerts import registry
 from alerts.policy import Policy
 from alerts.registry.sheets import SHEETS
-from ingest.devices import FORMATS
-from shuian import config, decode
+from shuian import config, decode, registry_import
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -38,7 +37,7 @@ def test_the_registry_to_copy_can_be_imported(tmp_path):
     assert [name for name, _ in sheets] == list(SHEETS)
     for name, rows in sheets:
         (tmp_path / f"{name}.csv").write_text(rows, "utf-8")
-    read = registry.read(tmp_path, FORMATS)
+    read = registry.read(tmp_path, registry_import.formats())
     assert read is not None
 
 
@@ -49,13 +48,18 @@ def test_every_column_of_every_sheet_is_named():
         assert named == [one.name for one in columns]
 
 
-def test_the_message_to_try_is_understood():
-    line = re.search(r"echo '(.*?)' \| shuian decode", page("formats.md"))[1]
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, [("water_volume_total", 82184)]), (1, [("contact_open", True), ("battery", 90)])],
+    ids=["wmbusmeters", "zigbee2mqtt"],
+)
+def test_the_messages_to_try_are_understood(number, said):
+    line = re.findall(r"echo '(.*?)' \| shuian decode", page("formats.md"))[number]
     out = io.StringIO()
     decode.run([line], out, lambda: datetime(2026, 11, 21, 6, 1, tzinfo=UTC))
     answer = json.loads(out.getvalue())
     assert answer["rejected"] is None
-    assert [reading["value"] for reading in answer["readings"]] == [82184]
+    assert [(reading["quantity"], reading["value"]) for reading in answer["readings"]] == said
 
 
 def commented_settings():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.households import Draws, fall, life, tap_left_open, trips
+from simulators.households import Draws, life, rhythm, trips
 from simulators.meters import register
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -76,19 +76,17 @@ def test_a_life_without_zone_or_days_is_refused(wrong):
         life(**({"seed": 1, "start": START, "days": 1, "zone": SHANGHAI} | wrong))
 
 
-def test_after_a_fall_nothing_is_drawn():
-    whole, at = life(4, START, 5, SHANGHAI, trips=False), START.timestamp() + 2.4 * 86_400
-    assert same(fall(whole, at), between(whole, 0, at))
-
-
-def test_a_tap_left_open_runs_on():
-    at = START.timestamp() + 86_400
-    before = life(4, START, 5, SHANGHAI)
-    after = tap_left_open(before, at, 0.1, 3600)
-    grid = np.array([at, at + 1800, at + 3600, at + 7200])
-    more = register(after, grid, 0.001) - register(before, grid, 0.001)
-    np.testing.assert_allclose(more, [0, 180, 360, 360], atol=0.01)
-    assert (np.diff(after.start_s) >= 0).all()
+def test_any_window_of_a_rhythm_is_the_same_rhythm_and_nobody_draws_water_while_out():
+    whole = rhythm(8, START, 30, SHANGHAI)
+    begin = START + timedelta(days=9)
+    part = rhythm(8, begin, 5, SHANGHAI)
+    inside = (whole.out[:, 1] > begin.timestamp()) & (whole.out[:, 0] < begin.timestamp() + 5 * 86_400)
+    assert np.array_equal(part.out, whole.out[inside])
+    assert len(whole.out) > 10
+    assert len(whole.awake) == 30
+    draws = life(8, START, 30, SHANGHAI, trips=False)
+    for left, back in whole.out[whole.out[:, 1] - whole.out[:, 0] < 3600]:
+        assert len(between(draws, left, back)) == 0
 
 
 def test_a_register_counts_whole_steps_and_all_of_the_water():

@@ -1,0 +1,1 @@
+"""Faults of the first layer: somebody fell, or went away."""

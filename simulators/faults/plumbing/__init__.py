@@ -1,0 +1,1 @@
+"""Faults of the second layer: water that runs on, leaks away, or does not come."""

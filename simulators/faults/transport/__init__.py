@@ -1,0 +1,1 @@
+"""Faults of the last layer: reports that never arrive."""
