@@ -176,11 +176,12 @@ class SqliteStore:
 
     def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[_Row], int, list[tuple[StoredReading, int]]]:
         """Return the new rows, the number of known ones, and the contradictions with the value kept before."""
+        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in readings])
         fresh: dict[_Key, _Row] = {}
         duplicates, conflicts = 0, []
         for reading in readings:
             key = (reading.device, reading.quantity, reading.measured_ms)
-            kept = fresh[key][3] if key in fresh else self._value(key)
+            kept = fresh[key][3] if key in fresh else stored.get(key)
             if kept is None:
                 fresh[key] = (*key, reading.value, reading.received_ms, " ".join(reading.flags))
             elif kept == reading.value:
@@ -189,14 +190,22 @@ class SqliteStore:
                 conflicts.append((reading, kept))
         return list(fresh.values()), duplicates, conflicts
 
-    def _value(self, key: _Key) -> int | None:
-        month = month_of(key[2])
-        with trouble(self._months.path(month)):
-            found = self._months.get(month).execute(
-                "SELECT value FROM reading WHERE device = ? AND quantity = ? AND measured_at = ?", key
-            )
-            row = found.fetchone()
-        return None if row is None else int(row[0])
+    def _stored(self, keys: Sequence[_Key]) -> dict[_Key, int]:
+        """Return the values kept under any of `keys`; one question for what a device says of a month, not one a reading."""
+        spans: dict[tuple[str, str, str], list[int]] = {}
+        for device, quantity, measured_ms in keys:
+            spans.setdefault((month_of(measured_ms), device, quantity), []).append(measured_ms)
+        found: dict[_Key, int] = {}
+        for (month, device, quantity), times in spans.items():
+            with trouble(self._months.path(month)):
+                rows = self._months.get(month).execute(
+                    "SELECT measured_at, value FROM reading"
+                    " WHERE device = ? AND quantity = ? AND measured_at BETWEEN ? AND ?",
+                    (device, quantity, min(times), max(times)),
+                )
+                asked = set(times)
+                found |= {(device, quantity, int(at)): int(value) for at, value in rows if at in asked}
+        return found
 
     def _journal(self, fresh: list[_Row]) -> int:
         if not fresh:
