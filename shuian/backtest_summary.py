@@ -17,6 +17,11 @@ EMPTY_DAY_L = 5.0
 KNOWN_DAY_S = 20 * 3600.0
 LIVED_IN_EMPTY, LIVED_IN_DAYS = 0.10, 30
 """A lived-in home: at least so many known days, fewer than one in ten of them empty."""
+PERSONAL = (
+    ("quiet", "amber"), ("quiet", "red"), ("surge", "amber"), ("surge", "red"), ("leak", "blue"), ("leak", "amber"),
+    ("meter_silent", "blue"),
+)  # fmt: skip
+"""Kinds and severities that are shown even if nothing was found."""
 RATED_MONTHS = 0.5
 """A home with less is left out of the percentiles over homes: its rate would be chance."""
 
@@ -96,16 +101,16 @@ def summarise(
     records: Sequence[Record], found: Sequence[Finding], rules: Sequence[str], notes: Sequence[str]
 ) -> Summary:
     """Count what was found."""
-    keys = [("quiet", "amber"), ("quiet", "red"), ("meter_silent", "blue")]
+    keys = [*PERSONAL]
     keys += [(f"rule:{rule.name}", str(rule.severity)) for rule in {r.name: r for r in map(parse, rules)}.values()]
     counts = {key: np.zeros(len(records)) for key in keys}
     hours: dict[tuple[str, str], list[int]] = {key: [] for key in keys}
     for f in found:
         key = f.kind, str(f.severity)
-        counts[key][f.row] += 1
+        counts.setdefault(key, np.zeros(len(records)))[f.row] += 1
         record = records[f.row]
         near = min(int(np.searchsorted(record.end, f.raised_at)), len(record.end) - 1)
-        hours[key].append(int((f.raised_at + record.offset_s[near]) % 86_400 // 3600))
+        hours.setdefault(key, []).append(int((f.raised_at + record.offset_s[near]) % 86_400 // 3600))
     homes = tuple(_home(record) for record in records)
     return Summary(homes, counts, {key: tuple(h) for key, h in hours.items()}, tuple(rules), tuple(notes))
 

@@ -185,6 +185,13 @@ def test_hourly_volumes_without_a_register_are_intervals(tmp_path):
     }  # fmt: skip
 
 
+def test_an_open_tap_is_counted_though_no_rule_was_asked_for(tmp_path):
+    rows = [("reg", T0 + 3600 * h, 350.0 if 200 <= h < 204 else float(4 * (7 <= h % 24 < 22)), "", "") for h in range(240)]
+    lines, summary = found(tmp_path, rules=[], **(files(tmp_path, rows, [])))
+    assert ("surge", "red") in {(x["kind"], x["severity"]) for x in lines}
+    assert summary.counts["surge", "red"].sum() == 1
+
+
 @pytest.mark.slow
 def test_fixtures_are_summed_and_order_in_the_file_does_not_matter(tmp_path):
     rows, coverage = recorded()
