@@ -11,7 +11,7 @@ test:  ## everything, against the built wheel, real brokers and a real browser
 quick:  ## the part that needs no server, within a minute
 	@scripts/test quick $(ARGS)
 
-pictures:  ## walk through the demo and renew the documentation's pictures
+pictures:  ## tour the demo and renew the documentation's pictures
 	@scripts/test all tests/acceptance/test_demo.py
 	@mkdir -p docs/pictures && cp .cache/pictures/*.png docs/pictures/
 

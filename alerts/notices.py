@@ -154,7 +154,10 @@ def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
 def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -> str:
     """Return the title of the gravest sign and since when; if it has no words, an alarm still goes out without."""
     title = _sign(conn, texts, lang, "title", case, now) or texts(lang, "notice.unusual")
-    return texts(lang, "notice.why", title=title, lasting=texts.duration(lang, (now - case.onset).total_seconds()))
+    lasting_s = (now - case.onset).total_seconds()
+    if lasting_s < 60:
+        return title  # a press a moment ago has not lasted
+    return texts(lang, "notice.why", title=title, lasting=texts.duration(lang, lasting_s))
 
 
 def _sign(conn: Connection, texts: Texts, lang: str, part: str, case: Case, now: datetime) -> str | None:

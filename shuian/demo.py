@@ -45,7 +45,7 @@ HINTS_FIRST = (
     "  2 B    a gateway dies, ten homes with it       网关断线，带走十户",
     "  3      no water in the building: one notice    整栋停水：只有一条通知",
     "  3-502  fell before that: still called out      停水前跌倒：照样叫人",
-    "  王芳 Wang Fang never answers: 李强, 赵敏, then nobody: the siren · 没人接单：后备、组长，最后值班台响铃",
+    "  Nobody answers but you: after a minute each 李强, 赵敏, then the desk · 除了您没有人接单：每分钟请下一位，最后报值班台",
 )
 HINTS_AGAIN = (
     "What happened before goes on, and no new incident is staged: begin anew with --fresh.",
@@ -108,7 +108,7 @@ def settings(data: Path, port: int) -> configuration.Config:
 
 async def run(data: Path, stop: asyncio.Event) -> None:
     """Run the demo until `stop` is set; what happened in it stays in `data`."""
-    logs.start("WARNING")
+    logs.start("WARNING", data / "log.jsonl")
     state = _state(data)
     port, first = int(state["port"]), "incidents" not in state
     if "start" not in state:

@@ -115,6 +115,7 @@ class History:
             heard_at=_moment(present["heard"]),
             known_until=_moment(present["known_until"]),
             usual_first_use_s=None if any(math.isnan(x) for x in band) else band,
+            running_since_at=_moment(present["running_since"]),
             first_uses=tuple((day.date, first_use(day)) for day in self.days(household, now)),
         )
 

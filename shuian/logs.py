@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 _PLAIN = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {"message", "asctime", "taskName"}
 
@@ -25,9 +26,9 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def start(level: str = "INFO") -> None:
-    """Send all logs of this process to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+def start(level: str = "INFO", file: Path | None = None) -> None:
+    """Send all logs of this process to standard error, or to the end of a file."""
+    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for talker in ("uvicorn", "httpx", "httpcore", "alembic", "mail.log"):

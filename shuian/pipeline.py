@@ -383,6 +383,7 @@ class Pipeline:
             return {
                 "last_use": float(self.partition.last_use()[row]),
                 "heard": float(self.partition.heard()[row]),
+                "running_since": float(self.partition.running_since()[row]),
                 "known_until": float(self.partition.known_until()[row]),
                 "usual_first_use": tuple(float(x) for x in self.partition.usual_first_use()[row]),
                 "zone": self.rows.zones[row],

@@ -12,7 +12,7 @@ from alerts.queries.cases import HOME, home_of, names_of
 from alerts.queries.models import Home
 from alerts.registry.changes import OUTCOME
 from alerts.schema import absences as table
-from alerts.schema import areas, households
+from alerts.schema import areas, cases, households
 
 MOST = 200
 
@@ -31,6 +31,13 @@ class Absence:
     """The name of who declared it; None: the outcome of a case says so."""
     asked_until: datetime | None
     """Until when a relative asked for it beyond `end`; None: nothing waits for a confirmation."""
+    outcome: str | None
+    """What the case turned out to be that made it; None: somebody declared it."""
+
+    @property
+    def in_care(self) -> bool:
+        """Whether the person is not on a journey but in a hospital, or gone for good."""
+        return self.outcome in ("TAKEN_TO_CARE", "DECEASED")
 
 
 def absences_of(conn: Connection, household: str, now: datetime) -> tuple[Absence, ...]:
@@ -61,9 +68,15 @@ def absence_list(conn: Connection, *where: ColumnElement[bool]) -> tuple[Absence
     )
     rows = conn.execute(query).all()
     names = names_of(conn, {row.by for row in rows})
-    return tuple(_absence(row, names) for row in rows)
+    made_by = [row.by.removeprefix(OUTCOME) for row in rows if row.by.startswith(OUTCOME)]
+    c = cases.c
+    known = conn.execute(select(c.id, c.outcome).where(c.realm == "live", c.id.in_(made_by))).all()
+    outcomes = {row.id: row.outcome for row in known}
+    return tuple(_absence(row, names, outcomes) for row in rows)
 
 
-def _absence(row: Any, names: Mapping[str, str]) -> Absence:
-    name = None if row.by.startswith(OUTCOME) else names.get(row.by, row.by)
-    return Absence(row.id, home_of(row), row.start, row.end, row.by, name, row.asked_until)
+def _absence(row: Any, names: Mapping[str, str], outcomes: Mapping[str, str | None]) -> Absence:
+    case = row.by.removeprefix(OUTCOME) if row.by.startswith(OUTCOME) else None
+    name = names.get(row.by, row.by) if case is None else None
+    outcome = None if case is None else outcomes.get(case)
+    return Absence(row.id, home_of(row), row.start, row.end, row.by, name, row.asked_until, outcome)

@@ -220,6 +220,7 @@ def _suppressed(conn: Connection, since: datetime) -> tuple[Suppressed, ...]:
         .join(areas, areas.c.id == households.c.area)
         .join(findings, f.household == households.c.id)
         .where(f.realm == "live", f.suppressed.is_not(None), f.raised_at > since)
+        .where(f.suppressed != "outage")  # told once, with its gateway, and not ten times
         .order_by(f.raised_at.desc())
         .limit(SHOWN)
     )

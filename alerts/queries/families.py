@@ -1,6 +1,6 @@
 """What the family page knows of one home: never litres, never a time of use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -52,11 +52,14 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
     ).one()
     care = (cases.c.realm == "live", cases.c.household == household, cases.c.stream == "care")
     closed = cards(conn, *care, cases.c.closed_at.is_not(None), newest_first=True)
+    case = next((_as_told(conn, card, now) for card in open_cards(conn, *care)), None)
+    if case is None and closed and (before := _as_told(conn, closed[0], now)).is_open:
+        case, closed = before, closed[1:]
     return FamilyView(
         contact=conn.scalars(select(contacts.c.name).where(contacts.c.id == contact)).one(),
         home=home_of(home),
         residents=residents_of(conn, household, now),
-        case=next(iter(open_cards(conn, *care)), None),
+        case=case,
         last_closed=next(iter(closed), None),
         away_until=conn.scalar(
             select(func.max(absences.c.end)).where(
@@ -76,6 +79,21 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
         events=areas_of(conn, household),
         undo=undo_of(conn, closed[0]) if closed else None,
     )
+
+
+def _as_told(conn: Connection, card: CaseCard, now: datetime) -> CaseCard:
+    """Return a case as it was before a tap that can still be taken back: what a family is told waits as long as a message.
+
+    Their own taps show at once.
+    """
+    undo = conn.scalar(select(cases.c.undo).where(cases.c.realm == card.realm, cases.c.id == card.id))
+    if undo is None or undo["by"].startswith("contact:") or undo["until"] <= now.timestamp() * 1000:
+        return card
+    owner = card.owner if card.owner is not None and card.owner.id == undo["owner"] else None
+    return replace(
+        card, state=undo["state"], owner=owner, closed_at=None, outcome=None, outcome_reason=None,
+        next_due=None, next_step=None,
+    )  # fmt: skip
 
 
 def _leak(conn: Connection, household: str) -> Sign | None:

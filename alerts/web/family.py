@@ -54,6 +54,8 @@ def state(view: queries.FamilyView, water: Water, now: datetime) -> State:
         return cut
     if (ended := view.last_closed) is not None and (told := _after_case(ended, now)) is not None:
         return told
+    if ended is not None and ended.outcome == "TAKEN_TO_CARE" and view.away_until is not None:
+        return State("ended.TAKEN_TO_CARE", "busy")  # in a hospital, not on a journey
     if view.away_until is not None:
         return State("away", "away")
     if view.silent_since is not None or water.known_until is None:

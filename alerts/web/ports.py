@@ -28,6 +28,8 @@ class Water:
     """10 % and 90 % points of this person's first use of a day after 04:00, seconds after local midnight."""
     first_uses: tuple[tuple[date, float | None], ...]
     """First use after 04:00 of the last seven days, seconds after local midnight; None: none seen or not known."""
+    running_since_at: datetime | None = None
+    """Since when water has been running without a stop; None: it is not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,10 @@ def test_during_a_case_the_family_reads_who_has_it(community):
         (Arrived("worker:w1"), "社区工作人员王丽已到场"),
         (OutcomeRecorded("worker:w1", "SAFE_AT_HOME"), "已确认，老人平安"),
     ):
+        before = read(community)[0]
         community.tap(case, event)
+        assert read(community)[0] == before, "a tap that can be taken back is not told yet"
+        community.later(seconds=11)
         assert read(community)[0] == sentence
     community.later(hours=25)
     assert read(community)[0].startswith("今天一切正常")
@@ -84,6 +87,7 @@ def test_the_family_reads_what_follows_and_when(community):
     assert "11:21 前没有人接单，就请下一位。" in visitor.get("/f").text
     case = community.red("h2")
     community.tap(case, Accepted("worker:w1"))
+    community.later(seconds=11)
     assert "没有新消息的话，11:01 我们会再跟进。" in community.visitor("family", "c2").get("/f").text
 
 
@@ -113,6 +117,7 @@ def test_the_page_shows_no_litres_no_times_of_use_and_no_red(community):
 def test_a_death_is_never_told_by_a_page_nor_covered_up_by_water(community):
     case = community.accepted("h1")
     community.tap(case, OutcomeRecorded("worker:w1", "DECEASED"))
+    community.later(seconds=11)
     for _ in range(2):
         sentence, page = read(community)
         assert sentence == "社区会派人与您联系"
@@ -147,3 +152,14 @@ def test_every_hour_has_a_part_of_day():
     assert parts[7] == "early"
     assert parts[23] == "evening"
     assert len(set(parts)) == 6
+
+
+def test_who_is_in_a_hospital_is_not_said_to_be_on_a_journey(community):
+    case = community.accepted("h1")
+    community.tap(case, OutcomeRecorded("worker:w1", "TAKEN_TO_CARE"))
+    for _ in range(3):
+        community.later(hours=20)
+        sentence, page = read(community)
+        assert "就医" in sentence
+        assert "外出：" not in page
+        assert "正在就医" in page

@@ -76,6 +76,7 @@ def test_a_press_is_said_before_anybody_had_time_to_answer(community):
     case = community.store.raise_finding(sos, at)
     assert "老人按了求助键，已通知社区工作人员" in read(community, "family", "c1", "/f")
     community.tap(case, OutcomeRecorded("operator:w9", "HELPED"))
+    community.later(seconds=11)
     assert "求助键" not in read(community, "family", "c1", "/f")
 
 
