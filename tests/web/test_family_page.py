@@ -161,5 +161,5 @@ def test_who_is_in_a_hospital_is_not_said_to_be_on_a_journey(community):
         community.later(hours=20)
         sentence, page = read(community)
         assert "就医" in sentence
-        assert "外出：" not in page
+        assert "外出" not in page
         assert "正在就医" in page
