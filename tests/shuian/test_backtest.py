@@ -186,7 +186,9 @@ def test_hourly_volumes_without_a_register_are_intervals(tmp_path):
 
 
 def test_an_open_tap_is_counted_though_no_rule_was_asked_for(tmp_path):
-    rows = [("reg", T0 + 3600 * h, 350.0 if 200 <= h < 204 else float(4 * (7 <= h % 24 < 22)), "", "") for h in range(240)]
+    rows = [
+        ("reg", T0 + 3600 * h, 350.0 if 200 <= h < 204 else float(4 * (7 <= h % 24 < 22)), "", "") for h in range(240)
+    ]
     lines, summary = found(tmp_path, rules=[], **(files(tmp_path, rows, [])))
     assert ("surge", "red") in {(x["kind"], x["severity"]) for x in lines}
     assert summary.counts["surge", "red"].sum() == 1
