@@ -64,7 +64,9 @@ class SignNews:
             raise NewsError(f"want kinds of sign from {', '.join(KINDS)}, got {sorted(unknown)}")
         if not (np.isfinite(at) & np.isfinite(received)).all() or (sensor < 0).any():
             raise NewsError("want finite times, and sensors counted from 0")
-        order = np.lexsort((row, at))
+        order = np.lexsort(
+            (received, sensor, kind, row, at)
+        )  # of one moment dry comes before wet: the order sent is chance
         return SignNews(row[order], kind[order], at[order], received[order], percent[order], sensor[order])
 
 
