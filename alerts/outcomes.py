@@ -24,6 +24,11 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     """Reasons that may be given with it; empty: none."""
 
+    @property
+    def in_care(self) -> bool:
+        """Whether the silence it explains is that of somebody who is no longer at home, and not on a journey."""
+        return self.explains in ("care", "for_good")
+
 
 OUTCOMES = {
     outcome.code: outcome

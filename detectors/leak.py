@@ -5,9 +5,9 @@ day in which the register was never seen standing still for three hours, and if 
 little but it; it falls at once.  What the floor alone can show in an interval is no use by a person: so a quiet is still
 seen in a home that leaks.
 
-A leak is told when there is a floor, a day after the flow began.  When that was follows from the present rate r, the floor of the last twelve hours: at the latest moment at which the register stood still for
-longer than r allows, or three hours brought less than half of it.  Time that is not known neither brings that day nearer
-nor ends it.
+A leak is told when there is a floor, a day after the flow began.  When that was follows from the present rate r, the
+floor of the last twelve hours: at the latest moment at which the register stood still for longer than r allows, or three
+hours brought less than half of it.  Time that is not known neither brings that day nearer nor ends it.
 
 That the least flow of the night tells a leak is the practice of network operators (minimum night flow); toilets that leak
 draw 2-120 L/h.

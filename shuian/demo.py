@@ -135,7 +135,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
         if not stop.is_set():
             _links(service, config.base_url, port, first)
         await stop.wait()
-        _say("\nstopping; run it again and it goes on where it was")
+        _say("\n正在停止；再运行一次，就从这里继续。Stopping; run it again and it goes on where it was.")
         await asyncio.to_thread(fleet.end)
 
 

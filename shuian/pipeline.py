@@ -387,7 +387,6 @@ class Pipeline:
                 "known_until": float(self.partition.known_until()[row]),
                 "usual_first_use": tuple(float(x) for x in self.partition.usual_first_use()[row]),
                 "zone": self.rows.zones[row],
-                "period_s": self.rows.period_s[row],
                 "bindings": self.rows.devices(household),
             }
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, not_, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from alerts.outcomes import OUTCOMES
 from alerts.queries.cases import HOME, home_of, names_of
 from alerts.queries.models import Home
 from alerts.registry.changes import OUTCOME
@@ -37,22 +38,27 @@ class Absence:
     @property
     def in_care(self) -> bool:
         """Whether the person is not on a journey but in a hospital, or gone for good."""
-        return self.outcome in ("TAKEN_TO_CARE", "DECEASED")
+        return self.outcome is not None and OUTCOMES[self.outcome].in_care
+
+
+def not_over(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that an absence holds, is to come, or still waits for a confirmation."""
+    return or_(table.c.end > now, table.c.asked_until > now)
 
 
 def absences_of(conn: Connection, household: str, now: datetime) -> tuple[Absence, ...]:
-    """Return the absences of a household that hold now or are to come."""
-    return absence_list(conn, table.c.household == household, table.c.end > now)
+    """Return the absences of a household that hold now, are to come, or still wait for a confirmation."""
+    return absence_list(conn, table.c.household == household, not_over(now))
 
 
 def absences_past(conn: Connection, household: str, since: datetime, now: datetime) -> tuple[Absence, ...]:
     """Return the absences of a household that ended between `since` and `now`."""
-    return absence_list(conn, table.c.household == household, table.c.end > since, table.c.end <= now)
+    return absence_list(conn, table.c.household == household, table.c.end > since, not_(not_over(now)))
 
 
 def absences_now(conn: Connection, now: datetime) -> tuple[Absence, ...]:
-    """Return the absences that hold now in any home; what waits for a confirmation first, then by their end."""
-    found = absence_list(conn, table.c.start <= now, table.c.end > now)
+    """Return the absences that have begun and are not over, in any home; what waits for a confirmation comes first."""
+    found = absence_list(conn, table.c.start <= now, not_over(now))
     return tuple(sorted(found, key=lambda row: (row.asked_until is None, row.end)))
 
 

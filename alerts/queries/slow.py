@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
-from alerts.queries.absences import Absence, absence_list
+from alerts.queries.absences import Absence, absence_list, not_over
 from alerts.schema import absences, households
 
 FOR_GOOD = timedelta(days=366)
@@ -20,5 +20,4 @@ def journeys_in(conn: Connection, its_areas: Collection[str], now: datetime) -> 
 
 def journeys_of(conn: Connection, household: str, now: datetime) -> tuple[Absence, ...]:
     """Return the absences of one household that hold now, are to come, or still wait for a confirmation."""
-    not_over = or_(absences.c.end > now, absences.c.asked_until > now)
-    return absence_list(conn, absences.c.household == household, not_over, absences.c.end < now + FOR_GOOD)
+    return absence_list(conn, absences.c.household == household, not_over(now), absences.c.end < now + FOR_GOOD)

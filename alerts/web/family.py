@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.responses import Response
 
 from alerts import access, queries
+from alerts.outcomes import OUTCOMES
 from alerts.web.absences import carry_out, is_about_absence
 from alerts.web.actions import FLOW
 from alerts.web.fragments import Page
@@ -24,6 +25,8 @@ ANSWERS = (("outcome:SAFE_AT_HOME", "page.f.safe"), ("outcome:SAFE_AWAY", "page.
 """What a relative may answer, and the word for it."""
 FLOW_ANSWERS = (("outcome:SAFE_AT_HOME", "page.f.safe"), ("outcome:TAP_LEFT_OPEN", "page.f.tap_closed"))
 """The same where water runs: that nobody is at home would not explain it."""
+STILL_BUSY = ("HELPED", "TAKEN_TO_CARE", "DECEASED", "NO_ENTRY_HANDED_TO_110")
+"""Outcomes after which somebody still cares for the person."""
 Look = Literal["ok", "wait", "busy", "blind", "away"]
 
 
@@ -48,14 +51,12 @@ def state(view: queries.FamilyView, water: Water, now: datetime) -> State:
     """Return what may be said now.  A case comes first; not knowing is said and never taken for calm."""
     if view.case is not None:
         return _in_case(view.case, any(event.kind == "water_outage" for event in view.events))
-    if view.last_closed is not None and view.last_closed.outcome == "DECEASED":
-        return State("ended.DECEASED", "busy")  # whatever the meter says: a person calls or visits
+    if in_care(view) and view.last_closed is not None:
+        return _after_case(view.last_closed)  # whatever the meter or the mains say: nobody is at home
     if (cut := _outage(view)) is not None:
         return cut
-    if (ended := view.last_closed) is not None and (told := _after_case(ended, now)) is not None:
-        return told
-    if ended is not None and ended.outcome == "TAKEN_TO_CARE" and view.away_until is not None:
-        return State("ended.TAKEN_TO_CARE", "busy")  # in a hospital, not on a journey
+    if (ended := view.last_closed) is not None and ended.outcome is not None and _is_recent(ended, now):
+        return _after_case(ended)
     if view.away_until is not None:
         return State("away", "away")
     if view.silent_since is not None or water.known_until is None:
@@ -90,11 +91,21 @@ def _pressed(card: queries.CaseCard) -> bool:
     return any(sign.kind == "sos" for sign in card.signs)
 
 
-def _after_case(card: queries.CaseCard, now: datetime) -> State | None:
-    if card.closed_at is None or now - card.closed_at > TOLD_FOR or card.outcome is None:
-        return None
-    look: Look = "busy" if card.outcome in ("HELPED", "TAKEN_TO_CARE", "NO_ENTRY_HANDED_TO_110") else "ok"
-    return State(f"ended.{card.outcome}", look)
+def in_care(view: queries.FamilyView) -> bool:
+    """Whether the last case ended with a person in a hospital, for as long as that explains a silence, or gone for good."""
+    ended = view.last_closed
+    if view.case is not None or ended is None or ended.outcome is None:
+        return False
+    explains = OUTCOMES[ended.outcome].explains
+    return explains == "for_good" or (explains == "care" and view.away_until is not None)
+
+
+def _is_recent(card: queries.CaseCard, now: datetime) -> bool:
+    return card.closed_at is not None and now - card.closed_at <= TOLD_FOR
+
+
+def _after_case(card: queries.CaseCard) -> State:
+    return State(f"ended.{card.outcome}", "busy" if card.outcome in STILL_BUSY else "ok")
 
 
 def _of_the_day(view: queries.FamilyView, water: Water, now: datetime) -> State:
@@ -198,6 +209,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         answers=_answers(case),
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
+        in_care=in_care(view),
         may_declare=says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),

@@ -15,23 +15,13 @@ import pytest
 from benchmarks.world import until
 from tests.acceptance.tour import Demo, Person, said
 from tests.browser import chromium
+from tests.stories import FOUND
 
 pytestmark = pytest.mark.slow
 
 DOCS = Path(__file__).parents[2]
 BEHIND = tuple(f"2-{floor}02" for floor in range(1, 11))
 """Homes behind the gateway that dies."""
-STORIES = {
-    ("1-301", "quiet", "red"),
-    ("1-402", "surge", "red"),
-    ("1-501", "surge", "amber"),
-    ("1-602", "leak", "blue"),
-    ("1-701", "quiet", "amber"),
-    ("1-901", "sos", "red"),
-    ("1-1002", "meter_silent", "blue"),
-    ("3-502", "quiet", "red"),
-}
-"""What must be found; besides two area events, and nothing at all about 1-802, who is away."""
 AREAS = [("radio_outage", "gw-2B"), ("water_outage", "安和里 3 栋")]
 CALLED = {
     "1-301": ("quiet_no_motion",),
@@ -103,7 +93,7 @@ def stories_come_up(tour):
     until(lambda: tour.demo.case("1-901"), 240, "the emergency button")
     tour.opened(tour.wang, "1-901").reads("finding.sos.sentence")
     tour.wang.picture("worker-case-sos")
-    until(lambda: tour.demo.found() >= STORIES, 300, "all findings")
+    until(lambda: tour.demo.found() >= FOUND, 300, "all findings")
     until(lambda: tour.demo.areas() == AREAS, 120, "both area events")
 
 
@@ -112,7 +102,7 @@ def nothing_else_is_claimed(demo):
     quiet = {home for home, kind, _ in demo.found() if kind == "quiet"}
     assert quiet == {"1-301", "1-701", "3-502"}
     about = {home for (home,) in demo.rows("SELECT household FROM findings")} - {f"h-{home}" for home in BEHIND}
-    assert about == {f"h-{home}" for home, _, _ in STORIES}
+    assert about == {f"h-{home}" for home, _, _ in FOUND}
     cases = demo.rows("SELECT household FROM cases WHERE stream = 'care' AND state != 'FOLDED'")
     assert {home.removeprefix("h-") for (home,) in cases} == set(CALLED)
     behind = demo.rows("SELECT DISTINCT kind FROM findings WHERE household LIKE 'h-2-%'")
