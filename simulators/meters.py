@@ -1,11 +1,26 @@
 """What a water meter shows of the draws that run through it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simulators.households import Draws
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Register:
+    """What a meter's register showed: `litres[i]` at `at_s[i]` (seconds since 1970), both (N,), times strictly rising."""
+
+    household: str
+    at_s: Floats
+    litres: Floats
+
+    def shifted(self, seconds: float) -> "Register":
+        """Return the same register at other times."""
+        return Register(self.household, self.at_s + seconds, self.litres)
 
 
 def register(draws: Draws, times: ArrayLike, resolution_l: float = 1.0, start_l: float = 0.0) -> Floats:
@@ -54,3 +69,9 @@ def _drawn(draws: Draws, at: Floats) -> Floats:
     total = np.concatenate([[0.0], np.cumsum(level[:-1] * np.diff(breaks))])
     drawn: Floats = np.interp(at, breaks, total, left=0.0)
     return drawn
+
+
+def read(household: str, draws: Draws, times: ArrayLike, resolution_l: float = 1.0, start_l: float = 0.0) -> Register:
+    """Return the register of one home as it is read at `times`; parameters and errors are those of `register`."""
+    at = np.asarray(times, np.float64)
+    return Register(household, at, register(draws, at, resolution_l, start_l))

@@ -8,12 +8,13 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simulators.meters import Register
 
 GRID_S = 900
 """A record that has rows only for draws is read off as a meter would report: every quarter of an hour. [s]"""
@@ -23,19 +24,6 @@ HOLE_L = 1.0
 
 class RecordError(Exception):
     """A record cannot be read: says the file, the line, what was wanted and what came."""
-
-
-@dataclass(frozen=True)
-class Register:
-    """A meter's register: `litres[i]` at `at_s[i]` (seconds since 1970), both (N,), times strictly rising."""
-
-    household: str
-    at_s: NDArray[np.float64]
-    litres: NDArray[np.float64]
-
-    def shifted(self, seconds: float) -> "Register":
-        """Return the same register at other times."""
-        return Register(self.household, self.at_s + seconds, self.litres)
 
 
 def _rows(name: str, raw: bytes, wanted: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
