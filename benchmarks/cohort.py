@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from detectors.bins import LEAST_USE_L
 from detectors.cohort import GROUPS, QUANTILE, XI, group
 from detectors.quiet import COUNTED_FROM_S, added_up, hazard, rescaled
-from simulators.households import Profile, life
+from simulators.households import life
 from simulators.meters import register
 
 Floats = NDArray[np.float64]
 CLASSES = ((900.0, 1.0), (900.0, 10.0), (3600.0, 1.0), (3600.0, 10.0))
 """(report period in seconds, resolution in litres)."""
-PROFILES: tuple[Profile, ...] = ("frugal", "frugal", "average", "average", "generous")
+PROFILES: tuple[str, ...] = ("frugal", "frugal", "average", "average", "generous")
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2025, 1, 6, tzinfo=ZONE)
 DAYS = 84

@@ -27,14 +27,14 @@ from detectors.peaks import MOST_EXCESS, QUANTILE, RUN, WINDOWS_S
 from shuian.backtest import episodes
 from shuian.backtest_input import Record, load, offsets
 from shuian.backtest_summary import MONTH_S
-from simulators.households import Profile, life, trips
+from simulators.households import life, trips
 from simulators.meters import register
 
 Floats = NDArray[np.float64]
 HISTORY_S = 28 * 86_400.0
 COPY_S, HORIZON_S = 42 * 86_400.0, 36 * 3600.0
 RULES = ("day-2000l", "day-1000l", "250l-1h", "2h-continuous", "half-hours")
-PROFILES: tuple[Profile, ...] = ("frugal", "frugal", "average", "average", "generous")
+PROFILES: tuple[str, ...] = ("frugal", "frugal", "average", "average", "generous")
 FLOWS_L_S = {"tap 0.1 L/s": 0.1, "tap 0.03 L/s": 0.03, "leak 12 L/h": 12 / 3600}
 KINDS = ("surge", "leak", *(f"rule:{rule}" for rule in RULES))
 

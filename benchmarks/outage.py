@@ -24,7 +24,7 @@ from detectors.groups import AreaFinding, Group
 from detectors.outage import Outages
 from detectors.partition import Partition, Settings
 from shuian.backtest_input import Record, load, offsets
-from simulators.households import Profile, life
+from simulators.households import life
 from simulators.meters import register
 
 Floats = NDArray[np.float64]
@@ -88,7 +88,7 @@ def seniors(count: int, days: int, period_s: float = 900.0) -> list[Record]:
     """Return simulated one-person homes, 1-litre meters, nothing declared."""
     start = datetime(2025, 3, 3, tzinfo=ZONE)
     grid: Floats = start.timestamp() + np.arange(round(days * 86_400 / period_s) + 1, dtype=np.float64) * period_s
-    profiles: tuple[Profile, ...] = ("frugal", "frugal", "average", "average", "generous")
+    profiles: tuple[str, ...] = ("frugal", "frugal", "average", "average", "generous")
     homes = []
     for n in range(count):
         litres = np.diff(register(life(8_000_000 + n, start, days, ZONE, profiles[n % len(profiles)]), grid, 1.0))

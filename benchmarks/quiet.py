@@ -24,7 +24,7 @@ from detectors.partition import Partition, Settings
 from shuian.backtest import episodes
 from shuian.backtest_input import Record, load, offsets
 from shuian.backtest_summary import EMPTY_DAY_L, MONTH_S
-from simulators.households import Profile, life, trips
+from simulators.households import life, trips
 from simulators.meters import register
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ def seniors(count: int, days: int) -> list[Record]:
     """Return simulated one-person homes, hourly, 1 L, their nights away declared."""
     start = datetime(2025, 3, 3, tzinfo=ZONE)
     grid: Floats = start.timestamp() + np.arange(days * 24 + 1, dtype=np.float64) * 3600.0
-    profiles: tuple[Profile, ...] = ("frugal", "frugal", "average", "average", "generous")
+    profiles: tuple[str, ...] = ("frugal", "frugal", "average", "average", "generous")
     homes = []
     for n in range(count):
         seed, profile = 7_000_000 + n, profiles[n % len(profiles)]

@@ -144,7 +144,7 @@ def read_besides(home: Home, incidents: Incidents) -> Floats:
             return np.empty(0)
 
 
-def _recorded(start: datetime) -> recorded.Register:
+def _recorded(start: datetime) -> meters.Register:
     """Shift the recorded home by whole weeks of local time, so that a well observed spell of it is the present."""
     home = recorded.weusedto()
     there = ZoneInfo("Europe/Rome")
@@ -154,4 +154,4 @@ def _recorded(start: datetime) -> recorded.Register:
     clocks = (wall.utcoffset() or timedelta(0)) - (start.astimezone(ZONE).utcoffset() or timedelta(0))
     shifted = home.shifted((timedelta(weeks=weeks) + clocks).total_seconds())
     whole: Floats = np.floor(shifted.litres).astype(np.float64)  # the register of the demo's meter has 1 L steps
-    return recorded.Register(shifted.household, shifted.at_s, whole)
+    return meters.Register(shifted.household, shifted.at_s, whole)
