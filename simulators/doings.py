@@ -22,7 +22,7 @@ MOST_WALKS = 40
 TO_DOOR_S = 5.0
 """Somebody who leaves was in the hall so long before the door opens; who comes back, so long after. [s]"""
 _SLOT = 3600
-"""Where the numbers of walks begin among the slots of a day's chance (`simulators.households` ends below)."""
+"""Where the numbers of walks begin among the slots of a day's chance: `simulators.uses` leaves these free."""
 Bools = NDArray[np.bool_]
 NOTHING = np.empty(0)
 NO_DRAWS = Draws(NOTHING, NOTHING, NOTHING)
@@ -48,7 +48,7 @@ class Doings:
         """Return `at`, or when somebody is back who is out then."""
         for left, back in self.out:
             if left <= at < back:
-                return float(back) + TO_DOOR_S
+                at = float(back) + TO_DOOR_S
         return at
 
     def until(self, at: float) -> "Doings":

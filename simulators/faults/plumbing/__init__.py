@@ -1,1 +1,1 @@
-"""Faults of the second layer: water that runs on, leaks away, or does not come."""
+"""Faults of the second layer: water that runs on, leaks away, flows back, or does not come."""

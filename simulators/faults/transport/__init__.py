@@ -1,1 +1,28 @@
-"""Faults of the last layer: reports that never arrive."""
+"""Faults of the last layer: reports that are lost, late, repeated, spoiled, stamped by a wrong clock, or not the device's."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from simulators.reports import Report
+
+
+def a_meter(reports: Sequence[Report], rng: np.random.Generator) -> str:
+    """Return one of the devices that report a register; empty: there is none, and nothing can befall it."""
+    meters = sorted({one.device for one in reports if isinstance(one.said, int | float)})
+    return meters[int(rng.integers(len(meters)))] if meters else ""
+
+
+def measured_at(report: Report) -> float:
+    """Return when the device measured, by its own clock [s since 1970]."""
+    return report.at if report.measured is None else report.measured
+
+
+def arriving(report: Report, at: float) -> Report:
+    """Return the report as it is when it arrives at `at` instead: measured when it was."""
+    return report._replace(at=at, measured=measured_at(report))
+
+
+def in_order(reports: Iterable[Report]) -> list[Report]:
+    """Return reports by arrival; those of one moment stay in their order."""
+    return sorted(reports, key=lambda one: one.at)

@@ -1,4 +1,4 @@
-"""A meter's battery or radio dies.
+"""A meter's battery or radio dies from one message to the next: the abrupt end of what `battery` does slowly.
 
 At the broker: its messages stop; nothing else does.
 The service must: say that this meter is silent, raise nothing about the person, and say on every page that the home is

@@ -1,0 +1,53 @@
+"""Visitors stay for some days.
+
+At the meter: 1.6 to 2.2 times as many draws, and in the evening later ones; the door opens for them, and they move too.
+The service must: raise no alarm, and keep looking for quiet: visitors hide a fall only while they are awake.
+"""
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from simulators.doings import NO_DRAWS, TO_DOOR_S, Doings
+from simulators.end_uses import DAY_S, SHANGHAI, local, whole
+from simulators.faults import Fault
+
+TIMES, DAYS = (1.6, 2.2), (1.0, 10.0)
+APART_S = 3600.0
+"""A visitor's draw comes so long before or after one of the resident's at most. [s] [A]"""
+EVENING_H, LATER_S = 19.0, 2 * 3600.0
+"""From this hour on visitors draw so much later at most: they go to bed later. [h], [s] [A]"""
+
+
+def visitors(
+    doings: Doings, at: float, rng: np.random.Generator, *, days: float, times: float, zone: ZoneInfo = SHANGHAI
+) -> Doings:
+    """Return the doings of a home with visitors from `at` (seconds since 1970) for `days`: `times` as many draws.
+
+    Visitors draw near the resident's own draws, so while the resident is out they are too.
+
+    Raises
+    ------
+    ValueError
+        `days` is not above 0, `times` below 1.
+    """
+    if not (days > 0 and times >= 1):
+        raise ValueError(f"want days above 0 and times from 1 up, got {days}, {times}")
+    end = at + days * DAY_S
+    d = doings.draws
+    more = whole(np.where((d.start_s >= at) & (d.start_s < end), times - 1, 0.0), rng)
+    _, hour = local(np.repeat(d.start_s, more), zone)
+    apart = rng.uniform(-APART_S, APART_S, len(hour))
+    by_s = np.where(hour >= EVENING_H, rng.uniform(0, LATER_S, len(hour)), apart)
+    come_and_go = np.array([at, end])
+    steps = np.array([at + TO_DOOR_S, end - TO_DOOR_S])
+    return doings.repeated(more, by_s, since=at).also(NO_DRAWS, steps, come_and_go)
+
+
+def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+    """Come at `at`, or when somebody is at home."""
+    days, times = float(rng.uniform(*DAYS)), float(rng.uniform(*TIMES))
+    return visitors(doings, doings.home_from(at), rng, days=days, times=times)
+
+
+FAULT = Fault("P12", "person", strike, never=("leak",))

@@ -1,0 +1,38 @@
+"""Two meters have one serial number: a replacement from the stock went out under a number that is in use.
+
+At the broker: under one name the registers of two homes, in turn; the other home says nothing.
+The service must: quarantine both, since nobody knows whose register is whose.  Today the home that says nothing is told as
+a silent meter, and the registers that jump are doubted one by one; a jump that a pipe could have brought is a surge.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simulators.faults import Fault
+from simulators.reports import Report
+
+
+def same_serial(reports: Sequence[Report], device: str, other: str, at: float) -> list[Report]:
+    """Return the reports in which `other` speaks under the name of `device` from `at` (seconds since 1970) on.
+
+    Raises
+    ------
+    ValueError
+        It is the same device.
+    """
+    if device == other:
+        raise ValueError(f"want two devices, got {device} twice")
+    return [one._replace(device=device) if one.device == other and one.at >= at else one for one in reports]
+
+
+def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:
+    """Give one of the meters the name of another."""
+    meters = sorted({one.device for one in reports if isinstance(one.said, int | float)})
+    if len(meters) < 2:
+        return list(reports)
+    device, other = rng.choice(meters, 2, replace=False).tolist()
+    return same_serial(reports, device, other, at)
+
+
+FAULT = Fault("M20", "transport", strike, finds=("meter_silent",), never=("leak", "radio_outage"), group=True)
