@@ -18,7 +18,7 @@ dropped; with one it is the same reading once more, and carries the flag `retain
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from ingest.bindings import Binding, Bindings
 from ingest.devices import Decoded
 from ingest.errors import BindingsUnavailable
 from ingest.measures import FACTORS, PLAUSIBLE_FROM, milliseconds, thousandths
-from ingest.readings import WATER_VOLUME_TOTAL, Reading, Reject, StoredReading
+from ingest.readings import WATER_VOLUME_TOTAL, Reading, Reject, StoredReading, Value
 from ingest.register import doubts
 
 MOST_PAYLOAD = 4096
@@ -48,6 +48,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
 }
 """Unit -> what a device in or near a home can say at all."""
 _MOST_UNKNOWN = 1e12
+FIRST_COUNTER = "C1"
+"""Channel of the counter that a board with one meter counts with (Tasmota); further ones keep quantities of their own."""
 SAME_CALL_MS = 120_000
 """How long a call for help without a time can be a second delivery; later it is a new one: a missed one is worse. [ms]"""
 REPEATED_FOR_MS = 3_600_000
@@ -231,7 +233,7 @@ def _row(
         clock = "time_missing" if reading.time is None else "implausible_time"
         flags += (clock,) if not _explained(flags) else ()
     measured_ms, arrival = _moment(measured, quantity, time, message, memory)
-    assert not isinstance(measured.value, str)  # _in_litres has seen to it
+    assert isinstance(measured.value, int | float)  # _in_litres has seen to it
     value = thousandths(measured.value)
     flags += ("retained",) if message.retain and "retained" not in flags else ()
     row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
@@ -284,6 +286,9 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
     value = reading.value
     if isinstance(value, str):
         return None  # words are for `decode`; the store keeps numbers
+    if value is None:
+        reasons[f"unit unknown: want a unit in the registry for {reading.quantity}, got none"] = True
+        return None
     if isinstance(value, bool):
         return reading
     known = _unit(reading, binding)
@@ -294,8 +299,9 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
     if unit != reading.unit:
         value = float(Decimal(str(value)) * factor)
         flags = tuple(flag for flag in reading.flags if flag not in ("unit_unknown", "pulse_factor_unknown"))
-        name = WATER_VOLUME_TOTAL if reading.quantity == "pulse_count_total" else reading.quantity
-        reading = replace(reading, quantity=name, unit=unit, value=value, flags=flags)
+        reading = replace(reading, unit=unit, value=value, flags=flags)
+        if reading.quantity == "pulse_count_total":
+            reading = replace(reading, quantity=WATER_VOLUME_TOTAL, extra=_beside(reading.extra))
     least, most = _LIMITS.get(unit, (-_MOST_UNKNOWN, _MOST_UNKNOWN))
     if not isfinite(value) or not least <= value <= most:
         reasons[f"value: want {least:g} to {most:g} for {reading.quantity}, got another"] = True
@@ -304,6 +310,11 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
         reasons["no register: want a resolution_l in the registry for a device that counts water, got a sensor"] = True
         return None
     return reading
+
+
+def _beside(extra: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Leave the first counter's channel out: the registry's litres per pulse make it the device's register."""
+    return {name: value for name, value in extra.items() if (name, value) != ("channel", FIRST_COUNTER)}
 
 
 def _unit(reading: Reading, binding: Binding) -> tuple[str, Decimal] | None:

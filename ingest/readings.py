@@ -19,13 +19,14 @@ Value = bool | int | float | str
 class Reading:
     """One value of one quantity, as understood from a message.
 
+    `value` is None when a number came whose unit nobody knows (flag `unit_unknown`; the number is in ``extra["raw"]``).
     `time` is the device's own time (aware UTC) or None when the arrival time must stand in.  `extra` carries what only
-    some quantities have: ``channel``, ``interval`` (ISO 8601), ``meter_time_local``.
+    some quantities have: ``channel``, ``interval`` (ISO 8601), ``meter_time_local``, ``time_local``, ``raw``.
     """
 
     device: str
     quantity: str
-    value: Value
+    value: Value | None
     unit: str
     time: datetime | None
     flags: tuple[str, ...] = ()

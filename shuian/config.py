@@ -26,7 +26,15 @@ from ingest.mqtt import BrokerSettings
 from shuian.errors import BadInput
 
 ENVIRONMENT = "SHUIAN_"
-TOPICS = ("shuian/v1/+/+/up", "shuian/v1/+/+/status", "wmbusmeters/#", "zigbee2mqtt/#")
+TOPICS = (
+    "shuian/v1/+/+/up",
+    "shuian/v1/+/+/status",
+    "wmbusmeters/#",
+    "zigbee2mqtt/#",
+    "application/+/device/+/event/+",
+    "tele/#",
+    "/sys/#",
+)
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
 

@@ -20,8 +20,8 @@ KINDS = {
 }
 """(quantity, value) -> what it is a sign of.  `occupancy: false` is a timer of the gateway, not a sign."""
 QUANTITIES = frozenset(quantity for quantity, _ in KINDS)
-NO_EVENTS = frozenset({"cached_state", "retained", "test"})
-"""Flags of what was repeated, not seen."""
+NO_EVENTS = frozenset({"cached_state", "retained", "history", "test"})
+"""Flags of what was repeated or told afterwards, not seen: a leak in a record of last month is none of today."""
 
 
 def signs(readings: Sequence[StoredReading], rows: Rows, batteries: dict[str, float], now: float) -> SignNews | None:

@@ -50,8 +50,14 @@ def test_every_column_of_every_sheet_is_named():
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, [("water_volume_total", 82184)]), (1, [("contact_open", True), ("battery", 90)])],
-    ids=["wmbusmeters", "zigbee2mqtt"],
+    [
+        (0, [("water_volume_total", 82184)]),
+        (1, [("contact_open", True), ("battery", 90)]),
+        (2, [("available", True)]),
+        (3, [("pulse_count_total", 82184)]),
+        (4, [("water_volume_total", 105660)]),
+    ],
+    ids=["wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl"],
 )
 def test_the_messages_to_try_are_understood(number, said):
     line = re.findall(r"echo '(.*?)' \| shuian decode", page("formats.md"))[number]

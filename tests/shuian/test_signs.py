@@ -57,7 +57,7 @@ def test_a_press_is_told_though_nobody_has_a_water_meter(tmp_path):
     alone.store.close()
 
 
-@pytest.mark.parametrize("flag", ["cached_state", "retained"])
+@pytest.mark.parametrize("flag", ["cached_state", "retained", "history"])
 def test_a_repeated_state_is_no_event(street, flag):
     street.sense("sos-1", "sos", flags=(flag,))
     street.sense("wet-1", "water_leak", flags=(flag,))

@@ -1,0 +1,61 @@
+"""One LoRaWAN uplink, whatever server brought it: which maker's bytes it holds, and what they say.
+
+How this works.  Bytes are read before the operator's codec is: they are the device's own words, and two codecs of one
+device use other keys.  Each maker's module looks at port and shape and returns what it finds, or None when the frame is
+not of its kind.  Only when nobody knows the bytes are the decoded fields read (`_lorawan_fields`), by keys that say what
+they mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ingest.readings import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """What a device sent, and what the server says about it.
+
+    `port` is 0 when the server left it out; `fields` is what the operator's codec made of `data`, empty without one;
+    `named` holds the names of profile and device in small letters: free text, in which the model may stand; `heard_at`
+    is the network's time (aware), None: not said; `unit` is the register's unit by the registry, None: not said.
+    `complaints` collects what could not be read.
+    """
+
+    port: int
+    data: bytes
+    fields: Mapping[str, object]
+    named: str
+    heard_at: datetime | None
+    received_at: datetime
+    unit: str | None = None
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def network_time(self) -> datetime:
+        """When the network heard it, as well as is known."""
+        return self.heard_at or self.received_at
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A reading without its device; `time` is the device's own, None: the network's stands in."""
+
+    quantity: str
+    value: Value | None
+    unit: str
+    flags: tuple[str, ...] = ()
+    extra: Mapping[str, Value] = field(default_factory=dict)
+    time: datetime | None = None
+
+
+def battery(percent: int | float) -> list[Found]:
+    """Return the charge of a battery; nothing when it is no percentage (255: not measured)."""
+    low = ("battery_low",) if percent < 20 else ()
+    return [Found("battery", percent, "%", low)] if 0 <= percent <= 100 else []
+
+
+def unknown_unit(quantity: str, unit: str, raw: int | float) -> Found:
+    """Return a value whose unit nobody said: kept as it came, never as litres."""
+    return Found(quantity, None, unit, ("unit_unknown",), {"raw": raw})

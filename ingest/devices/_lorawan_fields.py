@@ -1,0 +1,151 @@
+"""What an operator's codec made of an uplink: keys that say what they mean, in which unit.
+
+Source: Milesight-IoT/SensorDecoders, dragino/dragino-end-node-decoder, quandify/cubicmeter-1.1 and
+TheThingsNetwork/lorawan-devices ``vendor/axioma`` (the codecs that these makers hand out).
+
+How this works.  Codecs are free to name things, so only whole keys are matched ("water_SOIL" is moisture), small letters
+and capitals alike.  A volume needs its unit in the key or in the maker's own table; the key ``water`` has neither.
+Numbers may be text with a unit behind them ("3.384 V").  Dragino's litres (``Water_flow_value``) depend on a sensor model
+that its decoders disagree about, so the pulses are taken and the registry says the litres per pulse.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from ingest.devices._lorawan import Found, Uplink, battery, unknown_unit
+from ingest.measures import EPOCH, FACTORS, convert, plain, plausible
+from ingest.readings import WATER_VOLUME_TOTAL
+from ingest.strict_json import show
+
+_TOTALS = {
+    "current_volume_m3": "m3",
+    "currentvolume": "m3",
+    "current_volume": "m3",
+    "total_volume_m3": "m3",
+    "total_m3": "m3",
+    "total_volume_l": "L",
+    "totalvolume": "L",
+    "water_volume_total_l": "L",
+}
+"""Axioma's codecs write m³, Quandify's litres."""
+_NO_UNIT = frozenset({"water", "water_total", "total_water", "water_consumption"})
+_PULSES = frozenset({"pulse", "pulses", "pulse_count", "total_pulse"})
+_VOLTS = {"bat": 1, "batv": 1, "bat_v": 1, "battery_voltage": 1, "batteryvoltage": 1, "batteryrecovered": 1000}
+"""Key -> how many of its unit make a volt."""
+_PERCENT = frozenset({"battery_percent", "battery_percentage", "battery_level", "batterylevel"})
+_NUMBERS = {
+    "temperature": ("temperature", "Cel", -60, 150),
+    "ambienttemperature": ("temperature", "Cel", -60, 150),
+    "humidity": ("humidity", "%RH", 0, 100),
+}
+_SWITCHES = {
+    "leakage_status": "water_leak",
+    "leak_status": "water_leak",
+    "water_leak": "water_leak",
+    "water_leak_status": "water_leak",
+    "waterleak": "water_leak",
+    "pir": "motion",
+    "motion": "motion",
+    "occupancy": "occupancy",
+    "magnet_status": "contact_open",
+    "door": "contact_open",
+    "door_status": "contact_open",
+    "door_open_status": "contact_open",
+}
+_ON = frozenset({"leak", "trigger", "triggered", "occupied", "open", "opened", "true", "on", "1"})
+_OFF = frozenset({"normal", "no leak", "vacant", "close", "closed", "false", "off", "0"})
+_NUMBER = re.compile(r"(-?\d{1,12}(?:\.\d{1,6})?)(?: ?(?:V|mV|%|°C|C|L|m3))?", re.ASCII)
+_MOST_RECORDS = 500
+
+
+def read(uplink: Uplink) -> list[Found]:
+    """Return what the decoded fields say; what has no known key is left out."""
+    found = list(_values(uplink, uplink.fields))
+    records = uplink.fields.get("history")
+    for record in records[:_MOST_RECORDS] if isinstance(records, list) else []:
+        found += _past(uplink, record)
+    return found
+
+
+def _past(uplink: Uplink, record: object) -> Iterator[Found]:
+    seconds = number(record.get("timestamp")) if isinstance(record, dict) else None
+    if not isinstance(record, dict) or seconds is None or not 0 <= seconds < 2**32:
+        return
+    time = EPOCH + timedelta(seconds=int(seconds))
+    if plausible(time, uplink.received_at):
+        for one in _values(uplink, record):
+            yield replace(one, flags=("history", *one.flags), time=time)
+
+
+def _values(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[Found]:
+    tampered = _switch(fields.get("tamper_status")) is True or fields.get("tamper_status") == "uninstalled"
+    for key, value in fields.items():
+        name = key.lower()
+        if name in _SWITCHES:
+            yield from _state(uplink, _SWITCHES[name], key, value, tampered=tampered)
+        elif name in ("button_event", "press") and not uplink.data:
+            yield from _press(uplink, value)
+        else:
+            amount = number(value)
+            yield from _amount(uplink, name, amount) if amount is not None else ()
+
+
+def _state(uplink: Uplink, quantity: str, key: str, value: object, *, tampered: bool) -> Iterator[Found]:
+    on = _switch(value)
+    if on is not None:
+        yield Found(quantity, on, "bool", ("tamper",) if tampered and quantity == "contact_open" else ())
+    elif value is not None:
+        uplink.complaints.append(f"{key[:40]}: want a state such as normal or open, got {show(value)}")
+
+
+def _press(uplink: Uplink, value: object) -> Iterator[Found]:
+    word = value.get("status") if isinstance(value, dict) else value
+    if isinstance(word, str) and word:
+        call = "sos" in uplink.named
+        yield Found("sos", True, "event") if call else Found("button", word.replace(" ", "_")[:64], "event")
+
+
+def _amount(uplink: Uplink, name: str, amount: Decimal) -> Iterator[Found]:
+    if name in _TOTALS and 0 <= amount < 10**10:
+        yield Found(WATER_VOLUME_TOTAL, convert(amount, _TOTALS[name]), "L")
+    elif name in _NO_UNIT and 0 <= amount < 10**10:
+        yield volume(uplink, amount)
+    elif name in _PULSES and 0 <= amount < 10**12 and amount == int(amount):
+        yield Found("pulse_count_total", int(amount), "count", ("pulse_factor_unknown",))
+    elif name in _VOLTS and 0.5 <= amount / _VOLTS[name] <= 20:
+        yield Found("battery_voltage", plain(amount / _VOLTS[name]), "V")
+    elif name in _NUMBERS:
+        quantity, unit, least, most = _NUMBERS[name]
+        if least <= amount <= most:
+            yield Found(quantity, plain(amount), unit)
+    elif name in _PERCENT or (name == "battery" and amount > 5):
+        yield from battery(plain(amount))
+    elif name == "battery" and amount != int(amount):  # 3.6: volts; a whole number up to 5 may be either
+        yield Found("battery_voltage", plain(amount), "V")
+
+
+def volume(uplink: Uplink, amount: Decimal) -> Found:
+    """Return a register whose unit the device was set to and does not send."""
+    if uplink.unit in FACTORS and FACTORS[uplink.unit][0] == "L":
+        return Found(WATER_VOLUME_TOTAL, convert(amount, uplink.unit), "L")
+    return unknown_unit(WATER_VOLUME_TOTAL, "L", plain(amount))
+
+
+def number(value: object) -> Decimal | None:
+    """Return a number, also as text and with its unit behind it; None: it is none."""
+    if isinstance(value, str):
+        found = _NUMBER.fullmatch(value.strip())
+        return Decimal(found[1]) if found else None
+    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+        return None
+    return Decimal(value) if abs(Decimal(value)) < 10**15 else None
+
+
+def _switch(value: object) -> bool | None:
+    if isinstance(value, int | Decimal):
+        value = str(int(value)).lower() if value in (0, 1) else ""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return True if word in _ON else False if word in _OFF else None
