@@ -81,11 +81,11 @@ def _registers(name: str, pulses: bytes, coverage: bytes | None) -> list[Registe
             total.setdefault(home, []).append(_number(name, line, row, "cumulative_l"))
     registers = []
     for home, times in at.items():
-        if home in watched:
+        counted = total.get(home, [])
+        if home in watched and len(counted) < len(times):
             registers.append(_read_off(home, np.array(times), np.array(litres[home]), sorted(watched[home])))
-        else:
-            counted = total.get(home)
-            count = np.array(counted) if counted and len(counted) == len(times) else np.cumsum(litres[home])
+        else:  # a register says itself when somebody looked
+            count = np.array(counted) if len(counted) == len(times) else np.cumsum(litres[home])
             moments, last = np.unique(np.array(times)[::-1], return_index=True)  # the last row of a moment counts
             registers.append(Register(home, moments, count[::-1][last]))
     return registers

@@ -26,8 +26,12 @@ def test_draws_are_read_off_only_while_somebody_looked_and_a_hole_is_never_none(
 def test_a_cumulative_record_is_taken_as_it_is(tmp_path):
     pulses = tmp_path / "p.csv.gz"
     pulses.write_bytes(gzip.compress(b"household_id,ts,volume_l,cumulative_l\nh,10,1,1\nh,20,0,1\nh,30,4,5\n"))
-    (home,) = recorded.read(pulses)
-    assert home.litres.tolist() == [1, 1, 5]
+    coverage = tmp_path / "c.csv"
+    coverage.write_text("household_id,start_ts,end_ts\nh,0,1800\n")
+    for watched in (None, coverage):  # a register says itself when somebody looked
+        (home,) = recorded.read(pulses, watched)
+        assert home.at_s.tolist() == [10, 20, 30]
+        assert home.litres.tolist() == [1, 1, 5]
 
 
 @pytest.mark.parametrize(
