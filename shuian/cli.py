@@ -154,7 +154,9 @@ def replay(
         Path, typer.Argument(help="Recorded litres: household_id, ts, volume_l[, cumulative_l][, fixture].")
     ],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
-    fmt: Annotated[str, typer.Option("--as", help="native or wmbusmeters")] = "native",
+    fmt: Annotated[
+        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota or aliyun_tsl")
+    ] = "native",
     speed: Annotated[
         float, typer.Option(help="Seconds of the record in one second; 0: as fast as the broker takes it.")
     ] = 0,
@@ -189,6 +191,52 @@ def replay(
     except publisher.PublishError as trouble:
         raise Trouble(str(trouble), "then run this again: what arrived twice is stored once") from None
     print(f"{sent} messages of {len(wanted)} household(s) confirmed by the broker")
+
+
+@app.command()
+def simulate(
+    homes: Annotated[int, typer.Option(help="How many, 1 to 100000.")],
+    broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
+    fmt: Annotated[
+        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota, aliyun_tsl or mixed")
+    ] = "native",
+    profile: Annotated[
+        str | None, typer.Option(help="frugal, average (the default), generous; nl- before it: the Netherlands.")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Homes like the recorded ones of this CSV, or of a saved likeness (.json).")
+    ] = None,
+    coverage: Annotated[Path | None, typer.Option(help="With --like: when anybody looked.")] = None,
+    zone: Annotated[str | None, typer.Option(help="IANA zone of the homes; else that of the profile.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and --start: the same messages.")] = 1,
+    start: Annotated[str | None, typer.Option(help="ISO 8601, local unless with an offset; else now.")] = None,
+    lasts: Annotated[
+        str | None, typer.Option("--for", help="Simulated time: 30min, 2h, 7d; else until Ctrl-C.")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(help="Simulated seconds in one second; 0: as fast as the broker takes them.")
+    ] = 1,
+    period: Annotated[str, typer.Option(help="15min, 1h, or daily: hourly values, sent once a day.")] = "15min",
+    resolution: Annotated[float, typer.Option(help="Litres a step of the register: 0.1, 1 or 10.")] = 1,
+    loss: Annotated[float, typer.Option(help="Share of the meters' messages that is lost, in bursts.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE[=SHARE]", help="P1 to M20, and in what share of the homes; may be given again."),
+    ] = None,
+    sensors: Annotated[bool, typer.Option("--sensors", help="Motion, door, SOS and leak sensors too.")] = False,
+    registry: Annotated[Path | None, typer.Option(help="Write the homes' registry to this folder first.")] = None,
+) -> None:
+    """A fleet of homes that do not exist, over MQTT. Example: shuian simulate --homes 200 --broker mqtt://127.0.0.1:1883 --for 1d --fault P1=0.02"""
+    from shuian import simulate as fleet
+
+    fleet.run(
+        fleet.plan(
+            homes, fmt, profile, like, coverage, zone, seed, start, lasts, period, resolution, loss, fault, sensors
+        ),
+        fleet.address(broker),
+        fleet.pace(speed),
+        registry,
+    )
 
 
 @app.command()

@@ -115,6 +115,8 @@ def lives(
     who, feasts = people(keys(seeds), p), window.feasts(p)
     step = max(1, AT_ONCE // len(window.dates))
     parts = [_drawn(who, first, step, window, p, feasts, trips) for first in range(0, len(who), step)]
+    if not parts:
+        return Drawn(np.empty(0, np.int32), np.empty(0), np.empty(0), np.empty(0))
     return Drawn(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

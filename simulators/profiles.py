@@ -5,6 +5,7 @@ over 65 exists: the assumptions are honest guesses, to be replaced when there is
 of a factor, those of its logarithm.  Clock times are local hours.
 """
 
+import sys
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, NamedTuple
 
@@ -165,6 +166,8 @@ FRUGAL = Profile()
 """A frugal senior in China: 60 to 90 L a day."""
 NL_AVERAGE = replace(
     FRUGAL,
+    rate=1.1,
+    volume=1.2,
     zone="Europe/Amsterdam",
     country="NL",
     festival="Christmas Day",
@@ -188,16 +191,16 @@ NL_AVERAGE = replace(
     machine_fills=(0.0, 0.3, 0.5, 0.7),
     machine_fill_l=12.5,
 )
-"""A senior in the Netherlands: about 105 L a day; hours, shower, bath and machine as in SIMDEUM."""
+"""A senior in the Netherlands: about 140 L a day, as CBS found for people over 65; hours, shower, bath and machine as in SIMDEUM."""
 PROFILES: dict[str, Profile] = {
     "frugal": FRUGAL,
     "average": replace(FRUGAL, rate=1.08, volume=1.18),
     "generous": replace(FRUGAL, rate=1.2, volume=1.55),
-    "nl-frugal": replace(NL_AVERAGE, rate=0.92, volume=0.82),
+    "nl-frugal": replace(NL_AVERAGE, rate=1.0, volume=0.95),
     "nl-average": NL_AVERAGE,
-    "nl-generous": replace(NL_AVERAGE, rate=1.1, volume=1.3),
+    "nl-generous": replace(NL_AVERAGE, rate=1.2, volume=1.55),
 }
-"""In China 60-90, 90-130 and 130-200 L a day; the factors are assumptions."""
+"""In China 60-90, 90-130 and 130-200 L a day, in the Netherlands about 110, 140 and 185; the factors are assumptions."""
 
 
 class UnknownProfile(ValueError):
@@ -217,3 +220,46 @@ def profile_of(name: str | Profile) -> Profile:
     if name not in PROFILES:
         raise UnknownProfile(f"want one of {', '.join(PROFILES)}, got {name!r}")
     return PROFILES[name]
+
+
+HEAD = """# Simulated people: every number
+
+Written by `python -m simulators.profiles`. Who is played, by which numbers, and how sure anybody is of them: **M** measured,
+**P** published, **A** assumed. Most are assumed, because nobody has published the water of older people who live alone; what
+comes out is held beside recorded homes in [realism.md](realism.md). 每个数字的来历：M 实测，P 已发表，A 假设；与实录住户的对比见
+[realism.zh-CN.md](realism.zh-CN.md)。
+
+Each number is a setting of `simulators.profiles.Profile`; `dataclasses.replace` changes one. Spreads are standard deviations,
+of a factor those of its logarithm; clock times are local hours. *frugal* is the column China; *average* and *generous* use
+more, by the factors `rate` and `volume`.
+
+How a life is made: a person is drawn from a home's seed; days bring moods that last, outings, weekly visits, trips, guests,
+public and lunar holidays (by the package `holidays`); each day its uses. Visits to the toilet follow each other as a renewal
+process, and bring draws at the basin within minutes; meals are clusters. Every number is a hash of (home, day, what it is
+for): any window of a life is the same life, alone or among 100,000.
+
+`seniors-1` (`simulators/data/seniors-1.json`) is a frozen cohort of 2,000 homes x 196 days with settings of its own and a
+hash of its bytes, checked in the tests: detectors are compared on it, so nobody may retune it. What is to be different gets a
+new name.
+
+"""
+
+
+def page() -> str:
+    """Return all settings of China and the Netherlands in Markdown."""
+    lines = ["| setting | China | Netherlands | | what it is |", "|---|---|---|---|---|"]
+    for here, there in zip(FRUGAL.settings(), NL_AVERAGE.settings(), strict=True):
+        other = _told(there.value) if there.value != here.value else ""
+        lines.append(f"| `{here.name}` | {_told(here.value)} | {other} | {here.grade} | {here.about} |")
+    factors = [f"`{name}` {one.rate:g} x {one.volume:g}" for name, one in PROFILES.items()]
+    return f"{HEAD}Factors `rate` x `volume`: {', '.join(factors)}.\n\n" + "\n".join(lines) + "\n"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_told(one) for one in value)
+    return "–" if value is None else f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

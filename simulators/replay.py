@@ -2,31 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 
-from ingest.devices import native, wmbusmeters
+from simulators import encoding
+from simulators.meters import Register
 from simulators.publisher import Publisher
-from simulators.recorded import Register
 
-FORMATS = ("native", "wmbusmeters")
+FORMATS = encoding.METERS
 
 
-def messages(
-    registers: Sequence[Register], fmt: str, prefix: str = "shuian", site: str = "replay"
-) -> Iterator[tuple[float, str, bytes]]:
+def messages(registers: Sequence[Register], fmt: str) -> Iterator[tuple[float, str, bytes]]:
     """Yield (moment in seconds since 1970, topic, payload) of all registers, in order of time."""
     moments = sorted((float(at), n, k) for n, r in enumerate(registers) for k, at in enumerate(r.at_s))
     for at, n, k in moments:
-        register = registers[n]
-        when = datetime.fromtimestamp(at, UTC)
-        yield at, *encode(fmt, register.household, when, float(register.litres[k]), prefix, site)
+        reading = (encoding.moment(at), float(registers[n].litres[k]))
+        for topic, payload in encoding.readings(fmt, _device(fmt, registers[n].household, n), [reading]):
+            yield at, topic, payload
 
 
-def encode(fmt: str, device: str, at: datetime, litres: float, prefix: str, site: str) -> tuple[str, bytes]:
-    """Return (topic, payload) of one register in `fmt`."""
-    if fmt == "wmbusmeters":
-        return wmbusmeters.encode(device, at, litres)
-    return native.encode(prefix, site, device, f"{device}-{at:%Y%m%dT%H%M%S}", [(at, litres)])
+def _device(fmt: str, household: str, number: int) -> str:
+    """Return the name of a meter: its household's, where a format does not want an address of its own."""
+    return encoding.meter(fmt, number) if fmt == "chirpstack" else household
 
 
 def replay(

@@ -8,12 +8,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.devices import native, wmbusmeters, zigbee2mqtt
 from shuian.neighbourhood import HISTORY, HORIZON, SENSOR_HISTORY, ZONE
 from shuian.neighbourhood.homes import Home, told
-from shuian.neighbourhood.incidents import Incidents, midnight, person, plumbing, stamp
+from shuian.neighbourhood.incidents import Incidents, midnight, person, plumbing
 from shuian.neighbourhood.sheets import LITRE
-from simulators import doings, meters, recorded, sensors
+from simulators import doings, encoding, meters, recorded, sensors
 from simulators.faults.person import fall as falls
 from simulators.faults.person import trip as trips
 from simulators.faults.transport.dead_gateway import dead_gateway
@@ -89,25 +88,17 @@ def arriving(reports: Sequence[Report], incidents: Incidents) -> list[Report]:
 
 def messages(reports: Iterable[Report], formats: Mapping[str, str]) -> list[tuple[str, bytes]]:
     """Write reports as (topic, payload); a batch of our own format is one message. `formats`: those of the meters."""
-    batches: dict[str, list[Report]] = {}
+    batches: dict[str, list[tuple[datetime, float]]] = {}
     written: list[tuple[str, bytes]] = []
     for one in reports:
-        if isinstance(one.said, Mapping):
-            written.append(zigbee2mqtt.encode_state(one.device, _to_ms(one.at), **one.said))
-        elif formats[one.device] == "native":
-            batches.setdefault(one.device, []).append(one)
-        elif formats[one.device] == "wmbusmeters":
-            written.append(wmbusmeters.encode(one.device, stamp(one.at), one.said))
+        fmt = formats.get(one.device, "zigbee2mqtt")
+        if fmt == "native" and isinstance(one.said, float):
+            batches.setdefault(one.device, []).append((encoding.measured(one), one.said))
         else:
-            written.append(zigbee2mqtt.encode(one.device, _to_ms(one.at), one.said))
+            written += encoding.report(one, fmt)
     for device, batch in batches.items():
-        readings = [(_to_ms(one.at), float(one.said)) for one in batch if not isinstance(one.said, Mapping)]
-        written.append(native.encode("shuian", "demo", device, f"{device}-{batch[-1].at:.3f}", readings))
+        written += encoding.readings("native", device, batch)
     return written
-
-
-def _to_ms(at: float) -> datetime:
-    return stamp(round(at, 3))
 
 
 def reading_times(since: float, until: float, period_s: float, phase_s: float) -> Floats:

@@ -1,7 +1,8 @@
 """Many simulated homes at once: the same people as one by one, and what they have in common."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from simulators.calendars import calendar
 from simulators.households import Drawn, home_seeds, life, lives, rhythm, seniors, trips
 from simulators.meters import register, registers, volumes
-from simulators.profiles import FRUGAL, PROFILES, UnknownProfile, profile_of
+from simulators.profiles import FRUGAL, PROFILES, UnknownProfile, page, profile_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 START = datetime(2025, 3, 3, tzinfo=SHANGHAI)
@@ -138,14 +139,13 @@ def test_many_are_away_or_have_guests_at_spring_festival():
 
 def test_the_calendar_knows_the_moon():
     feasts = calendar("CN", FRUGAL.festival, 2024, 2026)
-    days = [datetime.fromordinal(day).date().isoformat() for day in feasts.festivals]
+    days = [date.fromordinal(day).isoformat() for day in feasts.festivals]
     assert days == ["2023-01-22", "2024-02-10", "2025-01-29", "2026-02-17", "2027-02-06"]
     nearest, since = feasts.since_festival(np.array([feasts.festivals[1] - 3, feasts.festivals[1] + 2]))
     assert nearest.tolist() == [feasts.festivals[1]] * 2
     assert since.tolist() == [-3, 2]
-    assert feasts.is_other(
-        np.array([datetime(2025, 10, 1).toordinal(), datetime(2025, 7, 7).toordinal()])
-    ).tolist() == [True, False]  # noqa: DTZ001
+    days = np.array([date(2025, 10, 1).toordinal(), date(2025, 7, 7).toordinal()])
+    assert feasts.is_other(days).tolist() == [True, False]
     with pytest.raises(ValueError, match="want a festival of CN, got 'Nonesuch'"):
         calendar("CN", "Nonesuch", 2025, 2025)
 
@@ -173,7 +173,7 @@ def test_summer_time_moves_a_dutch_morning_with_the_clock():
 
 
 def test_an_unknown_profile_is_refused_with_the_names_there_are():
-    with pytest.raises(UnknownProfile, match="want one of frugal, average, generous, nl-frugal.*got 'rich'"):
+    with pytest.raises(UnknownProfile, match=r"want one of frugal, average, generous, nl-frugal.*got 'rich'"):
         profile_of("rich")
 
 
@@ -227,3 +227,8 @@ def test_intervals_without_length_are_refused(step_s, steps):
         volumes(Drawn(*(np.empty(0) for _ in range(4))), 1, 0.0, step_s, steps)
     with pytest.raises(ValueError, match="want a resolution above 0 L"):
         registers(np.zeros((1, 4)), 0.0)
+
+
+def test_the_page_of_settings_is_what_the_settings_are():
+    """If this fails: ``python -m simulators.profiles > docs/people.md``."""
+    assert (Path(__file__).parents[2] / "docs" / "people.md").read_text("utf-8") == page()

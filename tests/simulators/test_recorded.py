@@ -1,9 +1,12 @@
 import gzip
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from simulators import recorded
+from ingest.devices import DeviceMemory, decode
+from simulators import encoding, recorded, replay
+from simulators.meters import Register
 
 
 def test_the_packaged_home_reads_as_a_register_that_never_falls():
@@ -48,3 +51,14 @@ def test_a_wrong_cell_is_named_by_file_line_and_column(tmp_path, text, said):
     file.write_text(text)
     with pytest.raises(recorded.RecordError, match=said):
         recorded.read(file)
+
+
+@pytest.mark.parametrize("fmt", replay.FORMATS)
+def test_a_recorded_home_can_be_sent_again_in_every_format(fmt):
+    home = recorded.weusedto()
+    part = Register(home.household, home.at_s[:40], home.litres[:40])
+    memory, said = DeviceMemory(unit=lambda *_: encoding.UNIT_UNSAID.get(fmt)), []
+    for at, topic, payload in replay.messages([part], fmt):
+        understood = decode(topic, payload, datetime.fromtimestamp(at + 1, UTC), memory=memory).readings
+        said += [one for one in understood if one.quantity in {"water_volume_total", "pulse_count_total"}]
+    assert np.allclose([float(one.value) for one in said], part.litres, atol=1.0)
