@@ -44,17 +44,24 @@ def numbers(key: Bits, slot: ArrayLike) -> Bits:
 
 def unit(bits: Bits) -> Floats:
     """Return uniform numbers inside (0, 1), of 52 bits."""
-    return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
+    inside = (bits >> np.uint64(12)).astype(np.float64)
+    inside += 0.5
+    inside *= 2.0**-52
+    return inside
 
 
 def field(bits: Bits, low: int, width: int) -> Rows:
     """Return `width` bits from bit `low` on, as indices."""
-    return ((bits >> np.uint64(low)) & np.uint64(2**width - 1)).astype(np.intp)
+    some = bits >> np.uint64(low)
+    some &= np.uint64(2**width - 1)
+    return some.view(np.int64)
 
 
 def part(bits: Bits, low: int, width: int) -> Floats:
     """Return uniform numbers inside (0, 1) of `width` bits from bit `low` on."""
-    inside: Floats = (field(bits, low, width).astype(np.float64) + 0.5) / (1 << width)
+    inside = field(bits, low, width).astype(np.float64)
+    inside += 0.5
+    inside *= 1.0 / (1 << width)
     return inside
 
 
@@ -65,15 +72,17 @@ def level(bits: Bits, low: int = 0) -> Rows:
 
 def counts(mean: Floats, u: Floats, most: int) -> NDArray[np.int64]:
     """Return the Poisson numbers of these means at these points of their distribution, none above `most`."""
+    count = np.zeros(mean.shape, np.int64)
     term = np.exp(-mean)
-    below, count = term.copy(), np.zeros(mean.shape, np.int64)
+    below, alive = term, np.arange(len(mean))
     for k in range(1, most + 1):
-        more = u > below
-        if not more.any():
+        more = np.flatnonzero(u > below)
+        alive, mean, u, term = alive[more], mean[more], u[more], term[more]
+        if not len(alive):
             break
-        count += more
+        count[alive] = k
         term = term * (mean / k)
-        below += term
+        below = below[more] + term
     return count
 
 

@@ -24,7 +24,7 @@ from simulators.profiles import Profile, profile_of
 from simulators.uses import uses
 
 DAY_S = 86_400.0
-AT_ONCE = 8_192
+AT_ONCE = 16_384
 """Days of people that are worked out together: what fits into a processor's cache."""
 LivedDays = Callable[[NDArray[np.uint64], datetime, ZoneInfo], Iterator["Drawn"]]
 """(seeds, start, zone) -> the draws of each 24 h from the start, for ever."""

@@ -18,8 +18,8 @@ from simulators.profiles import Profile
 Phases = tuple[float, ...]
 """Share of a use in each phase of the day."""
 
-MOST_VISITS = 16
-"""Visits to the toilet of one waking day, at most."""
+HALF = 8
+"""Visits to the toilet are worked out so many at a time; one waking day has at most twice as many."""
 STEPS = 1024
 """Steps of the table that finds the phase of a share of the day."""
 _TOILET, _HANDS, _FACE, _KETTLE, _TAPS, _MOP, _SHOWER, _BATH, _FOOT, _MACHINE, _BY_HAND, _NIGHT = (
@@ -65,11 +65,9 @@ def uses(days: Days, p: Profile) -> Used:
 def _toilet(days: Days, p: Profile) -> list[Some]:
     """Return flushes, washing of hands after them, and what else is drawn in the same visit."""
     mean = days.who.toilet[days.person] * days.who.rate[days.person] * days.factor
-    share = _renewals(days.key, p.toilet_order) / mean[:, None]
-    at = share < 1.0
-    row, nth = np.nonzero(at)
+    row, nth, moment = _renewals(days.key, mean, p.toilet_order)
     bits = numbers(days.key[row], _TOILET + 8 + nth)
-    hour = _hours(days, row, share[at], p.toilet_weights)
+    hour = _hours(days, row, moment / mean[row], p.toilet_weights)
     person = days.person[row]
     full = ~days.who.dual_flush[person] | happens(np.array(p.full_flush), bits, 0, 12)
     litres = np.where(full, p.cistern_l[0], p.cistern_l[1]) * _own(days, "toilet")[row]
@@ -85,15 +83,30 @@ def _toilet(days: Days, p: Profile) -> list[Some]:
     ]
 
 
-def _renewals(key: Bits, order: int) -> Floats:
-    """Return (R, MOST_VISITS) moments of a stationary renewal process of rate 1 whose gaps are Erlang of this order."""
-    bits = numbers(key[:, None], _TOILET + np.arange(MOST_VISITS // 4))
-    gaps = np.stack([spread(gamma(float(order)), bits, 12 * n) for n in range(4)], axis=2).reshape(len(key), -1)
+def _renewals(key: Bits, until: Floats, order: int) -> tuple[Rows, Rows, Floats]:
+    """Return (row, which, moment) of stationary renewal processes of rate 1 from 0 to `until`, with Erlang gaps."""
+    first = _gaps(key, 0, order)
+    bits = numbers(key, _TOILET)
     # seen from a moment chosen blindly, the gap that is running is longer than most, and part of it is over
-    running = spread(gamma(order + 1.0), bits[:, 0]) * (order + 1) / order
-    gaps[:, 0] = running * part(bits[:, 0], 48, 16)
-    moments: Floats = np.cumsum(gaps, axis=1)
-    return moments
+    first[:, 0] = spread(gamma(order + 1.0), bits) * ((order + 1) / order) * part(bits, 48, 16)
+    moments = np.cumsum(first, axis=1)
+    row, nth = np.nonzero(moments < until[:, None])
+    many = np.flatnonzero(moments[:, -1] < until)  # hardly a day has more than eight
+    more = _gaps(key[many], 1, order)
+    more[:, 0] += moments[many, -1]
+    later = np.cumsum(more, axis=1)
+    some, further = np.nonzero(later < until[many, None])
+    return (
+        np.concatenate([row, many[some]]),
+        np.concatenate([nth, further + HALF]),
+        np.concatenate([moments[row, nth], later[some, further]]),
+    )
+
+
+def _gaps(key: Bits, half: int, order: int) -> Floats:
+    """Return (R, HALF) gaps of mean 1 between the visits of the first or the second half."""
+    bits = numbers(key[:, None], _TOILET + 2 * half + np.arange(2))
+    return np.stack([spread(gamma(float(order)), bits, 12 * n) for n in range(4)], axis=2).reshape(len(key), HALF)
 
 
 def _basin(row: Rows, hour: Floats, bits: Bits, litres: tuple[float, float], p: Profile) -> Some:
