@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 Bits = NDArray[np.uint64]
 Rows = NDArray[np.intp]
+Counts = NDArray[np.int64]
 
 LEVELS = 4096
 """Entries of a table: 12 bits choose one."""
@@ -38,7 +39,8 @@ def keys(seeds: ArrayLike) -> Bits:
 
 def numbers(key: Bits, slot: ArrayLike) -> Bits:
     """Return the hash of each key for the purpose `slot` (whole numbers from 0 up); shapes broadcast."""
-    step = (np.atleast_1d(np.asarray(slot, np.int64)).astype(np.uint64) + np.uint64(1)) * _GOLDEN
+    step = np.atleast_1d(np.asarray(slot, np.int64)).view(np.uint64) + np.uint64(1)
+    step *= _GOLDEN
     return mixed(key + step)
 
 
@@ -70,7 +72,7 @@ def level(bits: Bits, low: int = 0) -> Rows:
     return field(bits, low, 12)
 
 
-def counts(mean: Floats, u: Floats, most: int) -> NDArray[np.int64]:
+def counts(mean: Floats, u: Floats, most: int) -> Counts:
     """Return the Poisson numbers of these means at these points of their distribution, none above `most`."""
     count = np.zeros(mean.shape, np.int64)
     term = np.exp(-mean)
@@ -86,7 +88,7 @@ def counts(mean: Floats, u: Floats, most: int) -> NDArray[np.int64]:
     return count
 
 
-def expand(count: NDArray[np.int64]) -> tuple[Rows, NDArray[np.int64]]:
+def expand(count: Counts) -> tuple[Rows, Counts]:
     """Return (row, which one of that row) for `count` (R,) things a row."""
     row = np.repeat(np.arange(len(count)), count)
     first = np.cumsum(count) - count

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.chance import Bits, Floats, bell, beta, gamma, level, numbers, part, unit
+from simulators.chance import Bits, Floats, bell, beta, field, gamma, level, numbers, unit
 from simulators.profiles import Profile
 
 Flags = NDArray[np.bool_]
@@ -120,9 +120,12 @@ def spread(values: Floats, bits: Bits, low: int = 0) -> Floats:
     return values[level(bits, low)]
 
 
-def happens(chance: Floats, bits: Bits, low: int, width: int = 16) -> Flags:
+def happens(chance: Floats | float, bits: Bits, low: int, width: int = 16) -> Flags:
     """Return where something of this chance happens, by `width` of the bits."""
-    flags: Flags = part(bits, low, width) < chance
+    least = np.ceil(np.asarray(chance) * 2.0**width - 0.5).astype(
+        np.int64
+    )  # as many of the 2**width values stand for it
+    flags: Flags = field(bits, low, width) < least
     return flags
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators.chance import Bits, Floats, Rows, counts, expand, gamma, lognormal, numbers, part, unit
+from simulators.chance import Bits, Counts, Floats, Rows, counts, expand, gamma, lognormal, numbers, part, unit
 from simulators.days import BED, VISIT, Days
 from simulators.people import VOLUMES, Flags, happens, spread
 from simulators.profiles import Profile
@@ -51,8 +51,9 @@ class Used(NamedTuple):
 
 def uses(days: Days, p: Profile) -> Used:
     """Return all draws of these days, in no order; those that an outing, a rest or a trip prevents are not `done`."""
-    waking = [*_toilet(days, p), *_uses(days, p), *_meals(days, p), *_washing(days, p), *_laundry(days, p)]
-    some = [*waking, _nights(days, p)]
+    often = _how_often(days, p)
+    waking = [*_toilet(days, p), *_uses(days, p, often), *_meals(days, p, often), *_washing(days, p)]
+    some = [*waking, *_laundry(days, p, often[_BY_HAND + 1]), _nights(days, p, often[_NIGHT])]
     row, hour, litres = (np.concatenate([one[n] for one in some]) for n in range(3))
     duration = np.concatenate([one.litres * (1.0 / one.flow_l_s) for one in some])
     awake = slice(len(row) - len(some[-1].row))
@@ -62,6 +63,24 @@ def uses(days: Days, p: Profile) -> Used:
     return Used(row, hour, litres, duration, done)
 
 
+def _how_often(days: Days, p: Profile) -> dict[int, Counts]:
+    """Return (R,) Poisson numbers of the uses by their slots: all at once, as each call costs more than its numbers."""
+    who, rate = days.who, days.who.rate[days.person] * days.factor
+    wanted = [
+        (_FACE, who.face[days.person] * rate, 12),
+        (_KETTLE, who.kettle[days.person] * rate, 12),
+        (_TAPS, who.taps[days.person] * rate, 16),
+        (_MOP, who.mop[days.person] * rate, 4),
+        *((slot, more * rate, 16) for slot, more in zip(_MEALS, p.meal_draws, strict=True)),
+        (_BY_HAND + 1, np.full(len(days), p.hand_laundry_fills), 8),
+        (_NIGHT, who.night[days.person], p.night_most),
+    ]
+    slots, means, most = (list(column) for column in zip(*wanted, strict=True))
+    u = unit(numbers(days.key, np.array(slots)[:, None]))
+    found = counts(np.concatenate(means), u.ravel(), max(most)).reshape(len(slots), -1)
+    return dict(zip(slots, np.minimum(found, np.array(most)[:, None]), strict=True))
+
+
 def _toilet(days: Days, p: Profile) -> list[Some]:
     """Return flushes, washing of hands after them, and what else is drawn in the same visit."""
     mean = days.who.toilet[days.person] * days.who.rate[days.person] * days.factor
@@ -69,11 +88,11 @@ def _toilet(days: Days, p: Profile) -> list[Some]:
     bits = numbers(days.key[row], _TOILET + 8 + nth)
     hour = _hours(days, row, moment / mean[row], p.toilet_weights)
     person = days.person[row]
-    full = ~days.who.dual_flush[person] | happens(np.array(p.full_flush), bits, 0, 12)
+    full = ~days.who.dual_flush[person] | happens(p.full_flush, bits, 0, 12)
     litres = np.where(full, p.cistern_l[0], p.cistern_l[1]) * _own(days, "toilet")[row]
     flush = Some(row, hour, litres, p.cistern_l_s)
     washes = happens(days.who.hands[person], bits, 12, 12)
-    besides = happens(np.array(p.besides), bits, 24, 12)
+    besides = happens(p.besides, bits, 24, 12)
     late = hour + part(bits, 36, 12) * p.besides_within_h
     more = numbers(days.key[row], _HANDS + nth)
     return [
@@ -114,30 +133,19 @@ def _basin(row: Rows, hour: Floats, bits: Bits, litres: tuple[float, float], p: 
     return Some(row, hour, median * spread(lognormal(sd), bits), p.basin_l_s)
 
 
-def _uses(days: Days, p: Profile) -> list[Some]:
+def _uses(days: Days, p: Profile, often: dict[int, Counts]) -> list[Some]:
     """Return what is done now and then: face and teeth, kettle, taps, mopping."""
-    who = days.who
-    return [
-        _poisson(days, _FACE, "face", who.face, 12, p.face_weights, p.face_l, p.basin_l_s),
-        _poisson(days, _KETTLE, "kettle", who.kettle, 12, p.kettle_weights, p.kettle_l, p.kitchen_l_s),
-        _poisson(days, _TAPS, "taps", who.taps, 16, p.taps_weights, p.taps_l, p.kitchen_l_s),
-        _poisson(days, _MOP, "mop", who.mop, 4, p.mop_weights, p.mop_l, p.kitchen_l_s),
-    ]
-
-
-def _poisson(
-    days: Days,
-    slot: int,
-    name: str,
-    rate: Floats,
-    most: int,
-    weights: Phases,
-    litres: tuple[float, float],
-    flow: float,
-) -> Some:
-    mean = rate[days.person] * days.who.rate[days.person] * days.factor
-    row, nth = expand(counts(mean, unit(numbers(days.key, slot)), most))
-    return _drawn(days, row, numbers(days.key[row], slot + 1 + nth), name, weights, litres, flow)
+    kinds = (
+        (_FACE, "face", p.face_weights, p.face_l, p.basin_l_s),
+        (_KETTLE, "kettle", p.kettle_weights, p.kettle_l, p.kitchen_l_s),
+        (_TAPS, "taps", p.taps_weights, p.taps_l, p.kitchen_l_s),
+        (_MOP, "mop", p.mop_weights, p.mop_l, p.kitchen_l_s),
+    )
+    found = []
+    for slot, name, weights, litres, flow in kinds:
+        row, nth = expand(often[slot])
+        found.append(_drawn(days, row, numbers(days.key[row], slot + 1 + nth), name, weights, litres, flow))
+    return found
 
 
 def _drawn(
@@ -150,13 +158,11 @@ def _drawn(
     return Some(row, hour, own * spread(lognormal(sd), bits, 24), flow)
 
 
-def _meals(days: Days, p: Profile) -> list[Some]:
+def _meals(days: Days, p: Profile, often: dict[int, Counts]) -> list[Some]:
     found = []
-    rate = days.who.rate[days.person] * days.factor
-    for slot, anchor, cooks, more in zip(_MEALS, (0, 2, 5), p.meals, p.meal_draws, strict=True):
+    for slot, anchor, cooks in zip(_MEALS, (0, 2, 5), p.meals, strict=True):
         chance = cooks * (days.who.breakfast[days.person] if anchor == 0 else 1.0)
-        count = 1 + counts(more * rate, unit(numbers(days.key, slot)), 16)
-        row, nth = expand(np.where(unit(numbers(days.key, slot + 1)) < chance, count, 0))
+        row, nth = expand(np.where(unit(numbers(days.key, slot + 1)) < chance, 1 + often[slot], 0))
         bits = numbers(days.key[row], slot + 2 + nth)
         hour = days.anchors[row, anchor] + 0.1 + p.meal_within_h * part(bits, 0, 24)
         own = p.meal_l[0] * _own(days, "meal")[row]
@@ -174,7 +180,7 @@ def _washing(days: Days, p: Profile) -> list[Some]:
     row = np.flatnonzero(happens(np.minimum(often, 0.97), bits, 36, 24))
     shower = _drawn(days, row, bits[row], "shower", p.shower_weights, p.shower_l, p.shower_l_s)
     after = numbers(days.key[row], _SHOWER + 1)
-    rinses = happens(np.array(p.after_shower), after, 24, 12)
+    rinses = happens(p.after_shower, after, 24, 12)
     dry = shower.hour + shower.litres / p.shower_l_s / 3600
     hour = dry + 2 / 60 + part(after, 36, 12) * p.besides_within_h
     bits = numbers(days.key, _BATH)
@@ -190,7 +196,7 @@ def _washing(days: Days, p: Profile) -> list[Some]:
     ]
 
 
-def _laundry(days: Days, p: Profile) -> list[Some]:
+def _laundry(days: Days, p: Profile, fills_by_hand: Counts) -> list[Some]:
     """Return the fills of a washing machine, and washing by hand: a few fills within half an hour."""
     weekday = ((days.ordinal + 6) % 7).astype(np.intp)
     rate = days.who.rate[days.person] * days.factor * days.who.washday[days.person, weekday]
@@ -202,8 +208,7 @@ def _laundry(days: Days, p: Profile) -> list[Some]:
     machine = Some(np.repeat(loads, len(fills)), hour, np.full(len(hour), p.machine_fill_l), p.machine_l_s)
     bits = numbers(days.key, _BY_HAND)
     washes = unit(bits) > np.exp(-days.who.hand_laundry[days.person] * rate)
-    more = counts(np.full(len(days), p.hand_laundry_fills), unit(numbers(days.key, _BY_HAND + 1)), 8)
-    row, nth = expand(np.where(washes, 2 + more, 0))
+    row, nth = expand(np.where(washes, 2 + fills_by_hand, 0))
     start = _hours(days, row, part(numbers(days.key[row], _BY_HAND + 2), 0, 24), p.laundry_weights)
     bits = numbers(days.key[row], _BY_HAND + 3 + nth)
     own = p.hand_laundry_l[0] * _own(days, "hand_laundry")[row]
@@ -211,17 +216,17 @@ def _laundry(days: Days, p: Profile) -> list[Some]:
     return [machine, Some(row, start + 0.6 * part(bits, 0, 24), litres, 0.1)]
 
 
-def _nights(days: Days, p: Profile) -> Some:
+def _nights(days: Days, p: Profile, visits: Counts) -> Some:
     """Return visits to the toilet between going to bed and rising."""
-    row, nth = expand(counts(days.who.night[days.person], unit(numbers(days.key, _NIGHT)), p.night_most))
+    row, nth = expand(visits)
     bits = numbers(days.key[row], _NIGHT + 1 + nth)
     bed = days.anchors[row, BED]
     hour = bed + part(bits, 0, 24) * (days.anchors[row, BED + 1] - bed)
     person = days.person[row]
-    full = ~days.who.dual_flush[person] | happens(np.array(p.full_flush), bits, 24, 8)
+    full = ~days.who.dual_flush[person] | happens(p.full_flush, bits, 24, 8)
     flush = np.where(full, p.cistern_l[0], p.cistern_l[1]) * _own(days, "toilet")[row]
-    litres = np.where(happens(np.array(p.night_flush), bits, 32, 10), flush, 0.0)
-    litres += np.where(happens(np.array(p.night_hands), bits, 42, 10), p.hands_l[0] * (0.5 + part(bits, 52, 12)), 0.0)
+    litres = np.where(happens(p.night_flush, bits, 32, 10), flush, 0.0)
+    litres += np.where(happens(p.night_hands, bits, 42, 10), p.hands_l[0] * (0.5 + part(bits, 52, 12)), 0.0)
     drawn = litres > 0
     return Some(row[drawn], hour[drawn], litres[drawn], p.cistern_l_s)
 
