@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -148,6 +149,14 @@ def _profile(settings: dict[str, Any]) -> Profile:
     return replace(Profile(), **values)
 
 
-SENIORS_1 = read("seniors-1")
+SENIORS_1: Cohort
 """2,000 frugal, average and generous Chinese seniors (40, 40, 20 %), 112 days to learn and 84 to judge; a quarter never
 stays away over night, half declares it, a quarter does not."""
+
+
+@cache
+def __getattr__(name: str) -> Cohort:
+    """Read a cohort when it is first asked for."""
+    if name != "SENIORS_1":
+        raise AttributeError(f"no cohort {name!r}")
+    return read("seniors-1")

@@ -9,7 +9,7 @@ The settings and their sources are in `profiles`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -87,7 +87,7 @@ def lives(
     start: datetime,
     days: int,
     zone: ZoneInfo,
-    profile: str | Profile = "average",
+    profile: str | Profile = "frugal",
     *,
     trips: bool = True,
 ) -> Drawn:
@@ -130,11 +130,11 @@ def _drawn(who: People, first: int, step: int, window: Window, p: Profile, feast
     return Drawn(home[row[keep]], start[keep], litres[keep], duration[keep])
 
 
-def seniors(profile: str | Profile = "average", *, trips: bool = True) -> LivedDays:
+def seniors(profile: str | Profile = "frugal", *, trips: bool = True) -> LivedDays:
     """Return the lives of people of a profile, day by day."""
 
     def lived(seeds: NDArray[np.uint64], start: datetime, zone: ZoneInfo) -> Iterator[Drawn]:
-        at = start
+        at = start.astimezone(UTC)  # a day of 24 h, whatever the local clock does
         while True:
             yield lives(seeds, at, 1, zone, profile, trips=trips)
             at += timedelta(days=1)

@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 from simulators.calendars import Calendar
 
-PHASES = ("wake hour", "morning", "lunch", "noon rest", "afternoon", "dinner", "evening", "bed routine")
 SIMDEUM = "Blokker, Vreeburg & van Dijk 2010 (SIMDEUM)"
 WEUSEDTO = "WEUSEDTO, one flat in Naples"
 
@@ -89,7 +88,9 @@ class Profile:
     toilet_between: float = _set(0.30, "A", "spread between people")
     toilet_order: int = _set(2, "A", "visits are a renewal process with Erlang gaps of this order, 1: pure chance")
     toilet_weights: tuple[float, ...] = _set(
-        (0.16, 0.18, 0.08, 0.08, 0.18, 0.08, 0.16, 0.08), "A", "share by phase of the day"
+        (0.16, 0.18, 0.08, 0.08, 0.18, 0.08, 0.16, 0.08),
+        "A",
+        "share by phase: wake hour, morning, lunch, noon rest, afternoon, dinner, evening, bed",
     )
     cistern_l: tuple[float, float] = _set((6.0, 3.0), "A", "full and half flush [L]")
     dual_flush: float = _set(0.75, "A", "share of people who use both buttons")
@@ -239,7 +240,8 @@ process, and bring draws at the basin within minutes; meals are clusters. Every 
 for): any window of a life is the same life, alone or among 100,000.
 
 `seniors-1` (`simulators/data/seniors-1.json`) is a frozen cohort of 2,000 homes x 196 days with settings of its own and a
-hash of its bytes, checked in the tests: detectors are compared on it, so nobody may retune it. What is to be different gets a
+hash of its bytes (the first hundred homes are checked in the tests, all of them by `python -m benchmarks.simulator`):
+detectors are compared on it, so nobody may retune it. What is to be different gets a
 new name.
 
 """

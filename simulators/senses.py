@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Sensed:
     def day(self, since: float) -> list[Report]:
         """Return what they say in the 24 h from `since`, in order of time; days are asked for one after the other."""
         if since >= self._until:
-            start = self._plan.start + timedelta(seconds=self._until - self._plan.start_s) - REMEMBERED
+            start = self._plan.start.astimezone(UTC) + timedelta(seconds=self._until - self._plan.start_s) - REMEMBERED
             self._did = {home: self._lived(home, start) for home in self._homes}
             self._until += AT_ONCE * DAY_S
         said = [one for home, did in self._did.items() for one in reports(self._plan, home, did, since, since + DAY_S)]

@@ -10,16 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulators.chance import Bits, Counts, Floats, Rows, counts, expand, gamma, lognormal, numbers, part, unit
+from simulators.chance import Bits, Counts, Floats, Rows, counts, expand, lognormal, numbers, part, unit
 from simulators.days import BED, VISIT, Days
 from simulators.people import VOLUMES, Flags, happens, spread
 from simulators.profiles import Profile
+from simulators.renewals import renewals
 
 Phases = tuple[float, ...]
 """Share of a use in each phase of the day."""
 
-HALF = 8
-"""Visits to the toilet are worked out so many at a time; one waking day has at most twice as many."""
 STEPS = 1024
 """Steps of the table that finds the phase of a share of the day."""
 _TOILET, _HANDS, _FACE, _KETTLE, _TAPS, _MOP, _SHOWER, _BATH, _FOOT, _MACHINE, _BY_HAND, _NIGHT = (
@@ -84,7 +83,7 @@ def _how_often(days: Days, p: Profile) -> dict[int, Counts]:
 def _toilet(days: Days, p: Profile) -> list[Some]:
     """Return flushes, washing of hands after them, and what else is drawn in the same visit."""
     mean = days.who.toilet[days.person] * days.who.rate[days.person] * days.factor
-    row, nth, moment = _renewals(days.key, mean, p.toilet_order)
+    row, nth, moment = renewals(days.key, mean, p.toilet_order, _TOILET)
     bits = numbers(days.key[row], _TOILET + 8 + nth)
     hour = _hours(days, row, moment / mean[row], p.toilet_weights)
     person = days.person[row]
@@ -100,32 +99,6 @@ def _toilet(days: Days, p: Profile) -> list[Some]:
         _basin(row[washes], hour[washes] + (1 + part(bits, 48, 12)[washes]) / 60, more[washes], p.hands_l, p),
         _basin(row[besides], late[besides] + 2 / 60, more[besides] >> np.uint64(12), p.hands_l, p),
     ]
-
-
-def _renewals(key: Bits, until: Floats, order: int) -> tuple[Rows, Rows, Floats]:
-    """Return (row, which, moment) of stationary renewal processes of rate 1 from 0 to `until`, with Erlang gaps."""
-    first = _gaps(key, 0, order)
-    bits = numbers(key, _TOILET)
-    # seen from a moment chosen blindly, the gap that is running is longer than most, and part of it is over
-    first[:, 0] = spread(gamma(order + 1.0), bits) * ((order + 1) / order) * part(bits, 48, 16)
-    moments = np.cumsum(first, axis=1)
-    row, nth = np.nonzero(moments < until[:, None])
-    many = np.flatnonzero(moments[:, -1] < until)  # hardly a day has more than eight
-    more = _gaps(key[many], 1, order)
-    more[:, 0] += moments[many, -1]
-    later = np.cumsum(more, axis=1)
-    some, further = np.nonzero(later < until[many, None])
-    return (
-        np.concatenate([row, many[some]]),
-        np.concatenate([nth, further + HALF]),
-        np.concatenate([moments[row, nth], later[some, further]]),
-    )
-
-
-def _gaps(key: Bits, half: int, order: int) -> Floats:
-    """Return (R, HALF) gaps of mean 1 between the visits of the first or the second half."""
-    bits = numbers(key[:, None], _TOILET + 2 * half + np.arange(2))
-    return np.stack([spread(gamma(float(order)), bits, 12 * n) for n in range(4)], axis=2).reshape(len(key), HALF)
 
 
 def _basin(row: Rows, hour: Floats, bits: Bits, litres: tuple[float, float], p: Profile) -> Some:

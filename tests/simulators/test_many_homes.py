@@ -55,6 +55,14 @@ def test_days_one_after_the_other_are_the_same_as_all_at_once():
     assert np.array_equal(whole(joined), whole(lives(SEEDS[:5], START, 4, SHANGHAI, "frugal")))
 
 
+def test_days_one_after_the_other_lose_nothing_when_the_clocks_change():
+    amsterdam = ZoneInfo("Europe/Amsterdam")
+    for start in (datetime(2026, 3, 27, 13, tzinfo=amsterdam), datetime(2026, 10, 23, tzinfo=amsterdam)):
+        lived = seniors("nl-average")(SEEDS[:5], start, amsterdam)
+        joined = Drawn(*(np.concatenate(column) for column in zip(*(next(lived) for _ in range(5)), strict=True)))
+        assert np.array_equal(whole(joined), whole(lives(SEEDS[:5], start, 5, amsterdam, "nl-average")))
+
+
 @pytest.mark.slow
 def test_a_cohort_looks_as_its_sources_say():
     drawn = lives(home_seeds(3, range(300)), START, 120, SHANGHAI, "frugal", trips=False)
