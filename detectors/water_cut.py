@@ -66,7 +66,7 @@ def tail(chances: Floats, least: int) -> float:
     for chance in chances:
         spread[1:] = spread[1:] * (1.0 - chance) + spread[:-1] * chance
         spread[0] *= 1.0 - chance
-    return float(spread[least:].sum())
+    return min(float(spread[least:].sum()), 1.0)
 
 
 def cuts(partition: Partition, members: Members, asked: Bools, active: Bools, now: float, s: CutSettings) -> list[Cut]:

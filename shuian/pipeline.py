@@ -93,10 +93,9 @@ class Pipeline:
         self._zones: dict[str, Zone] = {}
         self._areas = AreaDesk(alerts)
         self._saved_at = clock()
-        self.cursor = 0
+        self.cursor, self._careful_until = 0, 0
         self.missing: str | None = None
         """Why the state has to be completed from the stored readings before anything is judged; None: it is whole."""
-        self._careful_until = 0
         self.left_out: set[int] = set()
         """Journal entries that could not be judged: a fault of ours in one of them does not cost those behind it."""
         self.rows = Rows()
@@ -308,7 +307,8 @@ class Pipeline:
             self._last, self._batteries = saved.last, saved.batteries
             self.partition, self._outages = saved.partition, saved.outages
             self._owed = HandOver({self._id(one): one for one in saved.held}, saved.over)
-            self._fit(now)
+            if self._version >= 0:  # before the registry was read nobody is watched, and all that holds would end
+                self._fit(now)
 
     def _read(self) -> tuple[Snapshot | None, str | None]:
         try:

@@ -182,6 +182,20 @@ def test_after_a_lost_snapshot_what_is_open_still_ends(street):
     assert street.inbox.holding() == []
 
 
+def test_a_restart_ends_nothing_that_still_holds(street):
+    lived(street)
+    street.hours(14)
+    street.now += 5 * HOUR
+    street.work()
+    before = set(street.inbox.holding())
+    assert {("h1", "meter_silent"), ("h1", "rule:12h-zero")} <= before
+    street.pipeline.save()
+    street.restart()
+    assert set(street.inbox.holding()) == before
+    assert street.inbox.ended == []
+    assert street.inbox.told.count(("h1", "meter_silent", "blue")) == 1
+
+
 def test_a_snapshot_older_than_the_journal_is_completed_from_the_stored_readings(street):
     lived(street)
     street.pipeline.save()
