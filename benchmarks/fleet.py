@@ -13,9 +13,6 @@ import hashlib
 import multiprocessing
 import os
 import resource
-import shutil
-import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -30,7 +27,8 @@ import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.world import MOSQUITTO, free_port, until
+from benchmarks import mosquitto
+from benchmarks.world import Process, free_port, listens, until
 from simulators import fleet
 from simulators.ahead import ahead
 from simulators.pacing import Sending, Sent, quantile
@@ -43,24 +41,16 @@ START = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @contextmanager
-def mosquitto(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """Run Mosquitto with the service's settings; yield its port and process."""
-    port, conf = free_port(), folder / "mosquitto.conf"
-    user = "user root\n" if os.getuid() == 0 else ""
-    conf.write_text(user + MOSQUITTO.format(port=port, folder=folder) + "log_type none\n", "utf-8")
-    binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-    process = subprocess.Popen([binary, "-c", str(conf)], stderr=subprocess.DEVNULL)
+def broker(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run Mosquitto; yield its port and the id of its process."""
+    port = free_port()
+    process = Process(mosquitto.command(folder, port), folder / "mosquitto.log")
+    process.start()
     try:
-        until(lambda: _listens(port), 10, "Mosquitto")
-        yield port, process
+        until(lambda: listens(port), 10, "Mosquitto")
+        yield port, process.popen.pid if process.popen else 0
     finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _listens(port: int) -> bool:
-    with socket.create_connection(("127.0.0.1", port), 1):
-        return True
+        process.stop()
 
 
 def count(port: int, way: Connection) -> None:
@@ -120,7 +110,7 @@ def told(name: str, counts: np.ndarray) -> str:
 def measure(plan: Plan, speed: float) -> list[str]:
     """Run the plan and return what was found, in words."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder, mosquitto(Path(folder)) as (port, broker):
+    with tempfile.TemporaryDirectory() as folder, broker(Path(folder)) as (port, pid):
         ours, theirs = context.Pipe()
         counter = context.Process(target=count, args=(port, theirs), daemon=True)
         counter.start()
@@ -128,13 +118,11 @@ def measure(plan: Plan, speed: float) -> list[str]:
             raise RuntimeError("no subscriber")
         watched, used = Watched(), time.process_time()
         with Publisher(f"mqtt://127.0.0.1:{port}", "fleet") as out, ahead(fleet.messages, plan) as chunks:
-            began = time.monotonic()
             sent = Sending(out, plan.start_s, speed, threading.Event(), watched.told).run(chunks)
-            prepared = time.monotonic() - began - sent.took_s
         sending = time.process_time() - used
         came, seen, counting = _settled(ours, sent.confirmed)
         ours.send("enough")
-        broker_s = _cpu_s(broker.pid)
+        broker_s = _cpu_s(pid)
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)  # of all children only the maker has ended by now
 
     def share(cpu_s: float) -> str:
@@ -145,7 +133,7 @@ def measure(plan: Plan, speed: float) -> list[str]:
         f"sent {sent.messages}, confirmed {sent.confirmed}, received {came}; missing {sent.messages - seen}",
         told(f"in the first {PARTS}th", watched.part(0)),
         told(f"in the last {PARTS}th", watched.part(PARTS - 1)),
-        f"largest lateness of the run: {sent.lateness.most_s * 1e3:.1f} ms; first messages after {prepared:.1f} s",
+        f"largest lateness of the run: {sent.lateness.most_s * 1e3:.1f} ms; first messages after {sent.ready_s:.1f} s",
         f"share of one core: sending {share(sending)}, broker {share(broker_s)}, subscriber {share(counting)}",
         f"working the messages out: {ended.ru_utime + ended.ru_stime:.0f} s of CPU, {ended.ru_maxrss / 1024:.0f} MB",
     ]

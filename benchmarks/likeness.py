@@ -80,7 +80,7 @@ def report(name: str, found: Resemblance, table: bool) -> None:
         for hour in np.flatnonzero(found.count[:, 0]).tolist():
             told = "  ".join(_pair(found, hour, n) for n in range(2))
             few = "" if found.enough[hour] else "  (few)"
-            print(f"  {hour:>4}{found.count[hour, 0]:>10}  {told}  {found.gap[hour]:.3f}{few}")
+            print(f"  {hour:>4}{found.count[hour, 0]:>10}  {told}  {found.apart[hour]:.3f}{few}")
     print(f"  litres a day {found.litres[0]:.1f} recorded, {found.litres[1]:.1f} simulated; "
           f"intervals in use {found.in_use[0]:.1%}, {found.in_use[1]:.1%}")  # fmt: skip
     summary(found)
@@ -89,9 +89,12 @@ def report(name: str, found: Resemblance, table: bool) -> None:
 def summary(found: Resemblance) -> None:
     """Print how many quantiles are off."""
     enough = found.enough
+    if not enough.any():
+        print("  too few quiets to compare")
+        return
     print(f"  of {2 * enough.sum()} quantiles {found.off.sum()} off by more than a fifth, {found.beyond.sum()} also by more "
-          f"than one interval; worst ratio {found.worst:.2f}; distributions apart by {found.gap[enough].mean():.3f} on "
-          f"average, {found.gap[enough].max():.3f} at most")  # fmt: skip
+          f"than one interval; worst ratio {found.worst:.2f}; distributions apart by {found.apart[enough].mean():.3f} on "
+          f"average, {found.apart[enough].max():.3f} at most")  # fmt: skip
 
 
 def _pair(found: Resemblance, hour: int, nth: int) -> str:

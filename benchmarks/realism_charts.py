@@ -58,13 +58,13 @@ class Strips:
 
 def over_the_day(title: str, sources: Sequence[Source], panels: Sequence[Lines]) -> str:
     """Return a picture with one panel below the other, all over the hours of a day."""
-    legend = list(_legend(sources))
+    named = list(legend(sources))
     top = 12.0 + LINE * len(sources)
     parts: list[str] = []
     for panel in panels:
         parts += _lines(panel, sources, top + 26)
         top += PANEL + 58
-    return _svg(title, top + 2, [*legend, *parts])
+    return picture(title, top + 2, [*named, *parts])
 
 
 def strips(title: str, panels: Sequence[tuple[Strips, Sequence[Source]]]) -> str:
@@ -74,10 +74,11 @@ def strips(title: str, panels: Sequence[tuple[Strips, Sequence[Source]]]) -> str
     for panel, sources in panels:
         parts += _strips(panel, sources, top)
         top += 54 + ROW * len(sources)
-    return _svg(title, top, parts)
+    return picture(title, top, parts)
 
 
-def _svg(title: str, height: float, parts: Sequence[str]) -> str:
+def picture(title: str, height: float, parts: Sequence[str]) -> str:
+    """Return a whole SVG of so many units in height."""
     tall = SHOWN_WIDE * height / WIDE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE:.0f} {height:.0f}" width="{SHOWN_WIDE:.0f}" '
@@ -86,14 +87,16 @@ def _svg(title: str, height: float, parts: Sequence[str]) -> str:
     )
 
 
-def _legend(sources: Sequence[Source]) -> Iterator[str]:
+def legend(sources: Sequence[Source]) -> Iterator[str]:
+    """Yield one line a source: how it is drawn, and its name."""
     for n, source in enumerate(sources):
         y = 14.0 + LINE * n
-        yield f'<path class="line" stroke="{source.colour}" {_dash(source)}d="M{LEFT:.0f} {y}h34"/>'
+        yield f'<path class="line" stroke="{source.colour}" {dash(source)}d="M{LEFT:.0f} {y}h34"/>'
         yield f'<text x="{LEFT + 42:.0f}" y="{y + 4.5}">{escape(source.name)}</text>'
 
 
-def _dash(source: Source) -> str:
+def dash(source: Source) -> str:
+    """Return the dashes of a source as an attribute."""
     return f'stroke-dasharray="{source.dash}" ' if source.dash else ""
 
 
@@ -112,7 +115,7 @@ def _lines(panel: Lines, sources: Sequence[Source], top: float) -> Iterator[str]
     # The first source is drawn last, so that what everything is held against lies on top.
     for source, values in reversed(list(zip(sources, panel.values, strict=True))):
         high = bottom - PANEL * np.minimum(values, panel.top) / panel.top
-        yield f'<path class="line" stroke="{source.colour}" {_dash(source)}d="{_path(high, across)}"/>'
+        yield f'<path class="line" stroke="{source.colour}" {dash(source)}d="{_path(high, across)}"/>'
 
 
 def _path(high: Floats, across: float) -> str:
@@ -141,7 +144,7 @@ def _strips(panel: Strips, sources: Sequence[Source], top: float) -> Iterator[st
         if not len(numbers.values):
             continue
         p10, p25, p50, p75, p90 = (_along(numbers.quantile(q), panel) for q in (0.1, 0.25, 0.5, 0.75, 0.9))
-        yield f'<path stroke="{source.colour}" stroke-width="2" {_dash(source)}d="M{p10:.1f} {y}H{p90:.1f}"/>'
+        yield f'<path stroke="{source.colour}" stroke-width="2" {dash(source)}d="M{p10:.1f} {y}H{p90:.1f}"/>'
         yield f'<path stroke="{source.colour}" stroke-width="9" d="M{p25:.1f} {y}H{p75:.1f}"/>'
         yield f'<circle cx="{p50:.1f}" cy="{y}" r="5" fill="#fff" stroke="{source.colour}" stroke-width="2.5"/>'
         yield f'<text class="small end" x="{WIDE - 6:.0f}" y="{y + 4:.1f}">{short(numbers.quantile(0.5))}</text>'

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.realism_charts import Lines, Source, Strips, over_the_day, strips
 from benchmarks.realism_distances import Sample, sample
-from benchmarks.realism_hours import Hours, by_start, clock
+from benchmarks.realism_hours import by_start, clock
 from benchmarks.realism_study import Study
 from benchmarks.realism_words import DRAWS, HOURS, SHORT, SOURCES, TITLES
 
@@ -53,19 +53,15 @@ def _sources(names: Sequence[str], language: str, *, short: bool = False) -> lis
     return [Source(words[name].in_(language), *DRAWN[name]) for name in names]
 
 
-def _groups(study: Study) -> dict[str, Sequence[Hours]]:
-    return {"alone": study.alone, "recorded": study.recorded, **study.simulated}
-
-
 def _clock(study: Study, language: str) -> str:
-    groups = _groups(study)
+    groups = study.groups
     title = TITLES["clock"].in_(language)
     panel = Lines(title, [clock(homes) for homes in groups.values()], 1.0, 0.25, percent=True)
     return over_the_day(title, _sources(list(groups), language), [panel])
 
 
 def _quiet(study: Study, language: str) -> str:
-    groups = _groups(study)
+    groups = study.groups
     panels = [
         Lines(TITLES[name].in_(language), [by_start(homes, share) for homes in groups.values()], top, 3.0 if top < 20 else 6.0)
         for name, share, top in (("median", 0.5, 9.0), ("nine", 0.9, 15.0), ("ninety-nine", 0.99, 24.0))
@@ -74,7 +70,7 @@ def _quiet(study: Study, language: str) -> str:
 
 
 def _days(study: Study, language: str) -> str:
-    groups = _groups(study)
+    groups = study.groups
     sources = _sources(list(groups), language, short=True)
     panels = []
     for key, ticks in DAY_TICKS.items():

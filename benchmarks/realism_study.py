@@ -64,6 +64,11 @@ class Study:
     draws: Mapping[str, Records]
     profiles: Mapping[str, People]
 
+    @property
+    def groups(self) -> dict[str, Sequence[Hours]]:
+        """Homes by the hour, by source: recorded ones with one resident, all of these, and each country's simulated ones."""
+        return {"alone": self.alone, "recorded": self.recorded, **self.simulated}
+
 
 def study(size: Size, say: Callable[[str], None]) -> Study:
     """Measure everything; `say` is told what is being done."""

@@ -102,16 +102,12 @@ def _short(study: Study, language: str) -> str:
     return "\n".join(lines)
 
 
-def _groups(study: Study) -> dict[str, Sequence[Hours]]:
-    return {"alone": study.alone, "recorded": study.recorded, **study.simulated}
-
-
 def _values(homes: Sequence[Hours], key: str) -> list[Floats]:
     return [np.asarray(getattr(home, key), np.float64) for home in homes]
 
 
 def _hours(study: Study, language: str) -> str:
-    groups = _groups(study)
+    groups = study.groups
     head = [MEASURE, *(SOURCES[name] for name in groups), Word("what it is", "含义")]
     rows = []
     for key, word in HOURS.items():
@@ -141,7 +137,7 @@ def _hours_distances(study: Study, language: str) -> str:
 
 
 def _per_home(study: Study, language: str) -> str:
-    groups = _groups(study)
+    groups = study.groups
     head = [MEASURE, *(SOURCES[name] for name in groups)]
     rows = []
     for key, word in PER_HOME.items():
@@ -154,7 +150,7 @@ def _per_home(study: Study, language: str) -> str:
 
 def _quiets(study: Study, language: str) -> str:
     """Hours after which half, nine in ten, 99 in 100 of the quiets are over that begin in a part of the day."""
-    groups = _groups(study)
+    groups = study.groups
     head = [Word("begins at", "开始于"), *(SOURCES[name] for name in groups)]
     rows = []
     for hours, word in PARTS.items():

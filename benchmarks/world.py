@@ -6,7 +6,6 @@ Mosquitto, the gateways and the service each run by themselves on loopback and f
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,17 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from benchmarks import mosquitto
 from shuian.neighbourhood.sheets import Sheets, write_sheets
 
-MOSQUITTO = """\
-listener {port} 127.0.0.1
-allow_anonymous true
-persistence true
-persistence_location {folder}/
-autosave_interval 1
-max_queued_messages 0
-max_inflight_messages 1000
-"""
 PERIOD_S = 900
 
 
@@ -63,7 +54,8 @@ def get_json(url: str) -> Any:
         return json.load(refused)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Return True; fails as long as nobody listens on `port`."""
     with socket.create_connection(("127.0.0.1", port), 1):
         return True
 
@@ -134,13 +126,7 @@ class World:
             f'[channels.webhook]\nsecret = "test"\n[policy]\n{policy}\n',
             "utf-8",
         )
-        conf = folder / "mosquitto.conf"
-        (folder / "mosquitto").mkdir(exist_ok=True)
-        shutil.chown(folder / "mosquitto", os.getuid())
-        user = "user root\n" if os.getuid() == 0 else ""
-        conf.write_text(user + MOSQUITTO.format(port=self.mqtt_port, folder=folder / "mosquitto"), "utf-8")
-        binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        self.mosquitto = Process([binary, "-c", str(conf)], folder / "mosquitto.log")
+        self.mosquitto = Process(mosquitto.command(folder / "mosquitto", self.mqtt_port), folder / "mosquitto.log")
         here = [sys.executable, "-m"]
         self.gateways = Process(
             [*here, "simulators.gateways", "--folder", str(folder / "gateways"), "--http-port", str(self.http_port),
@@ -170,7 +156,7 @@ class World:
     def start_mosquitto(self) -> None:
         """Start the broker and wait until it listens."""
         self.mosquitto.start()
-        until(lambda: _listens(self.mqtt_port), 10, "Mosquitto")
+        until(lambda: listens(self.mqtt_port), 10, "Mosquitto")
 
     def start_service(self, wait: bool = True) -> None:
         """Start the service; with `wait` until it is connected to the broker and judges."""

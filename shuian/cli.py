@@ -3,10 +3,10 @@
 import asyncio
 import getpass
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -166,31 +166,13 @@ def replay(
     household: Annotated[list[str] | None, typer.Option(help="Only this household; may be given again.")] = None,
 ) -> None:
     """Recorded households over MQTT. Example: shuian replay pulses.csv.gz --broker mqtt://127.0.0.1:1883 --as native"""
-    from simulators import publisher, recorded
-    from simulators import replay as again
+    from shuian import replay as again
+    from shuian import sending
 
-    if not broker.startswith(("mqtt://", "mqtts://")):
-        raise BadInput(f"want the broker as an address with a scheme, got {broker!r}", "such as mqtt://127.0.0.1:1883")
-    if fmt not in again.FORMATS:
-        raise BadInput(f"no format {fmt!r} to replay in", f"take one of: {', '.join(again.FORMATS)}")
-    if not speed >= 0:
-        raise BadInput(f"want a speed from 0 up, got {speed}", "0 is as fast as the broker takes it, 1 is life's speed")
-    try:
-        registers = recorded.read(_there(file), _there(coverage) if coverage else None)
-        wanted = [one for one in registers if not household or one.household in household]
-        if not wanted:
-            raise BadInput(
-                f"no such household in {file}", f"it has: {', '.join(one.household for one in registers[:10])}"
-            )
-        with publisher.Publisher(broker) as out:
-            sent = again.replay(
-                wanted, out, fmt, speed, lambda n, at: print(f"{n} messages, up to {_utc(at)}", file=sys.stderr)
-            )
-    except recorded.RecordError as fault:
-        raise BadInput(str(fault), "mend the file; its columns are explained in docs/formats.md") from None
-    except publisher.PublishError as trouble:
-        raise Trouble(str(trouble), "then run this again: what arrived twice is stored once") from None
-    print(f"{sent} messages of {len(wanted)} household(s) confirmed by the broker")
+    broker, speed, fmt = sending.address(broker), sending.pace(speed), sending.one_of(fmt, again.FORMATS, "format")
+    again.run(
+        again.registers(_there(file), _there(coverage) if coverage else None, household or ()), fmt, broker, speed
+    )
 
 
 @app.command()
@@ -207,7 +189,12 @@ def simulate(
         Path | None, typer.Option(help="Homes like the recorded ones of this CSV, or of a saved likeness (.json).")
     ] = None,
     coverage: Annotated[Path | None, typer.Option(help="With --like: when anybody looked.")] = None,
-    zone: Annotated[str | None, typer.Option(help="IANA zone of the homes; else that of the profile.")] = None,
+    save_likeness: Annotated[
+        Path | None, typer.Option(help="With --like: write what the homes are like to this .json first.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="IANA zone of the homes; else that of the profile or the saved likeness.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and --start: the same messages.")] = 1,
     start: Annotated[str | None, typer.Option(help="ISO 8601, local unless with an offset; else now.")] = None,
     lasts: Annotated[
@@ -224,19 +211,33 @@ def simulate(
         typer.Option(metavar="CODE[=SHARE]", help="P1 to M20, and in what share of the homes; may be given again."),
     ] = None,
     sensors: Annotated[bool, typer.Option("--sensors", help="Motion, door, SOS and leak sensors too.")] = False,
-    registry: Annotated[Path | None, typer.Option(help="Write the homes' registry to this folder first.")] = None,
+    registry: Annotated[
+        Path | None, typer.Option(help="Write the homes' registry to this folder first; it must hold none yet.")
+    ] = None,
 ) -> None:
     """A fleet of homes that do not exist, over MQTT. Example: shuian simulate --homes 200 --broker mqtt://127.0.0.1:1883 --for 1d --fault P1=0.02"""
+    from shuian import sending
     from shuian import simulate as fleet
 
-    fleet.run(
-        fleet.plan(
-            homes, fmt, profile, like, coverage, zone, seed, start, lasts, period, resolution, loss, fault, sensors
-        ),
-        fleet.address(broker),
-        fleet.pace(speed),
-        registry,
+    registry, broker, speed = fleet.empty(registry), sending.address(broker), sending.pace(speed)
+    plan = fleet.plan(
+        homes=homes,
+        fmt=fmt,
+        profile=profile,
+        like=like,
+        coverage=coverage,
+        save=save_likeness,
+        zone=zone,
+        seed=seed,
+        begin=start,
+        lasts=lasts,
+        period=period,
+        resolution_l=resolution,
+        loss=loss,
+        struck=fault or (),
+        sensors=sensors,
     )
+    fleet.run(plan, broker, speed, registry)
 
 
 @app.command()
@@ -308,10 +309,6 @@ def _spread_rules(arguments: list[str]) -> list[str]:
     return spread
 
 
-def _utc(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-
-
 def _there(path: Path) -> Path:
     if not path.is_file():
         raise BadInput(f"no file at {path}", "check the path; .csv and .csv.gz are read")
@@ -345,6 +342,7 @@ def main(arguments: list[str] | None = None) -> None:
         words = _spread_rules(words)
     try:
         code = get_command(app)(args=words, prog_name="shuian", standalone_mode=False)
+        sys.stdout.flush()  # here, and not when Python ends: a reader that went away is none of our trouble
     except ShuianError as wrong:
         _fail(wrong.what, wrong.do, wrong.code)
     except BaseExceptionGroup as group:
@@ -361,14 +359,14 @@ def main(arguments: list[str] | None = None) -> None:
             print(said)
             raise SystemExit(2) from None
         _fail(said[0].lower() + said[1:].rstrip("."), f"see: {_command_of(words)} --help", 2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere, and Python can end
+        raise SystemExit(1) from None
     except OSError as trouble:
         if trouble.filename is None:  # not about a file that people named
             raise
         said = (trouble.strerror or "cannot be used").lower()
         _fail(f"{trouble.filename}: {said}", "check the path, its rights and the room on the disk", 1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
     except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(130) from None
     raise SystemExit(code or 0)

@@ -1,6 +1,6 @@
 """The registry of a simulated fleet, as the .csv sheets that `shuian import` reads: invented people, homes, meters.
 
-Ten homes to each of two doors of a riser, two risers a building, ten buildings a grid; each grid has its worker, and the
+Two homes on each of the ten floors of a riser, two risers a building, ten buildings a grid; each grid has its worker, and the
 worker of the next grid is the backup.  Messages to people go to addresses under `.invalid`, which nobody has.
 """
 
@@ -97,8 +97,9 @@ def _devices(plan: Plan, home: int, since: str) -> Iterable[tuple[object, ...]]:
     fmt = plan.format(home)
     unit = encoding.UNIT_UNSAID.get(fmt, "")
     pulse = f"{plan.resolution_l:g}" if fmt in encoding.COUNTS_PULSES else ""
+    step_l = max(plan.resolution_l, 1.0) if fmt in encoding.WHOLE_LITRES else plan.resolution_l
     yield (
-        plan.meter(home), fmt, household(home), since, "", unit, pulse, f"{plan.resolution_l:g}", "",
+        plan.meter(home), fmt, household(home), since, "", unit, pulse, f"{step_l:g}", "",
         round(plan.cadence.period_s), "UTC", gateway(home),
     )  # fmt: skip
     for kind in encoding.SENSORS if plan.sensors else ():

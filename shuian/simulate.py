@@ -1,37 +1,35 @@
 """`shuian simulate`: a fleet of virtual homes over MQTT, at life's speed or faster, by seed."""
 
 import re
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import TextIO
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shuian import fleet_registry
+from shuian import fleet_registry, sending
 from shuian.errors import BadInput, Trouble
+from shuian.sending import clock, one_of
 from simulators import encoding, fleet
 from simulators.ahead import SourceError, ahead
 from simulators.faults import faults
-from simulators.pacing import Sending, Sent
-from simulators.plan import MOST_DAYS_FAULTS, PERIODS, Likeness, Plan
+from simulators.pacing import Sent
+from simulators.plan import MOST_DAYS_FAULTS, PERIODS, Plan
 from simulators.profiles import PROFILES
-from simulators.publisher import Publisher, PublishError
+
+if TYPE_CHECKING:
+    from simulators.likeness import Likeness  # fitting is for those who ask for it: not imported by everybody
 
 UNITS_S = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
-QUIET_EVERY_S = 30.0
-"""How often a run that no terminal shows says how far it is. [s]"""
+LONGEST_S = 3650 * 86_400.0
+"""Nobody tests for longer, and homes with faults are drawn as a whole. [s]"""
 MOST_SHOWN = 50
-BEHIND_S = 1.0
-"""Later than this is said. [s]"""
 MIXED = "mixed"
 RESOLUTIONS_L = (0.1, 1.0, 10.0)
+SAVED = ".json"
+"""How the name of a likeness ends."""
 
 
 def duration(text: str) -> float:
@@ -40,6 +38,8 @@ def duration(text: str) -> float:
     seconds = sum(float(number) * UNITS_S[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not seconds > 0:
         raise BadInput(f"no duration: {text!r}", "take a number and s, min, h or d, such as 30min, 2h or 1d12h")
+    if seconds > LONGEST_S:
+        raise BadInput(f"{text} is longer than ten years", "take at most 3650d, or leave --for out: until Ctrl-C")
     return seconds
 
 
@@ -67,40 +67,38 @@ def start(text: str | None, where: ZoneInfo) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=where)
 
 
-def one_of(name: str, names: Iterable[str], what: str) -> str:
-    """Return `name` if it is one of `names`."""
-    if name not in names:
-        raise BadInput(f"no {what} {name!r}", f"take one of: {', '.join(names)}")
-    return name
+def empty(registry: Path | None) -> Path | None:
+    """Return the folder of a registry that is to be written, if there is none in it yet."""
+    if registry is not None:
+        if registry.exists() and not registry.is_dir():
+            raise BadInput(f"{registry} is no folder", "name one for the sheets of the registry")
+        sheets = sorted(one.name for one in registry.glob("*") if one.suffix.lower() in {".csv", ".xlsx"})
+        if sheets:
+            raise BadInput(
+                f"{registry} holds a registry already: {', '.join(sheets[:3])}", "name a new folder, or move it away"
+            )
+    return registry
 
 
-def address(broker: str) -> str:
-    """Return the broker's address if it has a scheme."""
-    if not broker.startswith(("mqtt://", "mqtts://")):
-        raise BadInput(f"want the broker as an address with a scheme, got {broker!r}", "such as mqtt://127.0.0.1:1883")
-    return broker
+def saved(file: Path) -> "Likeness":
+    """Return a likeness that was saved."""
+    from simulators.likeness import Likeness  # noqa: PLC0415
+    from simulators.spells import LikenessError  # noqa: PLC0415
+
+    try:
+        return Likeness.load(file)
+    except LikenessError as wrong:
+        raise BadInput(str(wrong), "likenesses are explained in docs/simulate.md") from None
 
 
-def pace(speed: float) -> float:
-    """Return a speed that is one."""
-    if not 0 <= speed < float("inf"):
-        raise BadInput(f"want a speed from 0 up, got {speed}", "1 is life's speed, 0 as fast as the broker takes it")
-    return speed
-
-
-def likeness(file: Path, coverage: Path | None, where: ZoneInfo) -> Likeness:
-    """Return homes like those recorded in `file`, or like those of a likeness that was saved."""
-    from simulators import likeness as likenesses  # noqa: PLC0415  fitting is for those who ask for it
+def likeness(record: Path, coverage: Path | None, where: ZoneInfo) -> "Likeness":
+    """Return homes like the recorded ones of a file."""
+    from simulators import likeness as likenesses  # noqa: PLC0415
     from simulators import recorded  # noqa: PLC0415
     from simulators.spells import LikenessError  # noqa: PLC0415
 
-    for path in (file, coverage):
-        if path is not None and not path.is_file():
-            raise BadInput(f"no file at {path}", "check the path; .csv, .csv.gz and a likeness in .json are read")
     try:
-        if file.suffix == ".json":
-            return likenesses.Likeness.load(file)
-        return likenesses.fit(recorded.read(file, coverage), where, [file.name])
+        return likenesses.fit(recorded.read(record, coverage), where, [record.name])
     except (recorded.RecordError, LikenessError) as wrong:
         raise BadInput(
             str(wrong), "the columns are explained in docs/formats.md, likenesses in docs/simulate.md"
@@ -108,54 +106,83 @@ def likeness(file: Path, coverage: Path | None, where: ZoneInfo) -> Likeness:
 
 
 def plan(
+    *,
     homes: int,
-    fmt: str,
-    profile: str | None,
-    like: Path | None,
-    coverage: Path | None,
-    zone: str | None,
-    seed: int,
-    begin: str | None,
-    lasts: str | None,
-    period: str,
-    resolution_l: float,
-    loss: float,
-    struck: Sequence[str] | None,
-    sensors: bool,
+    fmt: str = "native",
+    profile: str | None = None,
+    like: Path | None = None,
+    coverage: Path | None = None,
+    save: Path | None = None,
+    zone: str | None = None,
+    seed: int = 1,
+    begin: str | None = None,
+    lasts: str | None = None,
+    period: str = "15min",
+    resolution_l: float = 1.0,
+    loss: float = 0.0,
+    struck: Sequence[str] = (),
+    sensors: bool = False,
 ) -> Plan:
-    """Return the fleet that the words of the command line ask for.
+    """Return the fleet that the words of the command line ask for; with `save`, write down what it is like.
 
     Raises
     ------
     BadInput
         One of them cannot be.
     """
+    _like(like, coverage, save, zone)
     if like is not None and (profile is not None or sensors):
         raise BadInput("--like is a fleet of its own", "leave --profile and --sensors out: recorded is only the water")
-    if coverage is not None and like is None:
-        raise BadInput("--coverage without --like", "name the record that it belongs to with --like")
     people = one_of(profile or "average", PROFILES, "profile")
-    where = _zone(zone or PROFILES[people].zone)
-    made = Plan(
-        homes=1,
-        start=start(begin, where),
-        zone=where,
-        seed=seed,
-        lasts_s=None if lasts is None else duration(lasts),
-        formats=encoding.METERS if fmt == MIXED else (one_of(fmt, (*encoding.METERS, MIXED), "format"),),
-        profile=people,
-        cadence=PERIODS[one_of(period, PERIODS, "period")],
-        resolution_l=resolution_l,
-        sensors=sensors,
-    )
+    model = saved(like) if like is not None and like.suffix == SAVED else None
+    where = _zone(zone or (PROFILES[people].zone if model is None else model.zone))
     if resolution_l not in RESOLUTIONS_L:
         raise BadInput(f"no meter counts in steps of {resolution_l:g} L", "take 0.1, 1 or 10")
-    asked = tuple(fault(one) for one in struck or ())
+    formats = encoding.METERS if fmt == MIXED else (one_of(fmt, (*encoding.METERS, MIXED), "format"),)
+    cadence = PERIODS[one_of(period, PERIODS, "period")]
+    asked = tuple(fault(one) for one in struck)
     try:
-        made = replace(made, homes=homes, loss=loss, faults=asked)
+        made = Plan(
+            homes=homes,
+            start=start(begin, where),
+            zone=where,
+            seed=seed,
+            lasts_s=None if lasts is None else duration(lasts),
+            formats=formats,
+            profile=people,
+            like=model,
+            cadence=cadence,
+            resolution_l=resolution_l,
+            loss=loss,
+            faults=asked,
+            sensors=sensors,
+        )
     except ValueError as wrong:
         raise BadInput(str(wrong), "see: shuian simulate --help") from None
-    return made if like is None else replace(made, like=likeness(like, coverage, where))
+    if like is None or model is not None:
+        return made
+    model = likeness(like, coverage, where)
+    if save is not None:
+        model.save(save)
+        print(f"saved what the homes are like: --like {save}")
+    return replace(made, like=model)
+
+
+def _like(like: Path | None, coverage: Path | None, save: Path | None, zone: str | None) -> None:
+    """Raise BadInput for words about recorded homes that do not go together."""
+    for option, path in (("--coverage", coverage), ("--save-likeness", save)):
+        if path is not None and like is None:
+            raise BadInput(f"{option} without --like", "name the record that it belongs to with --like")
+        if path is not None and like is not None and like.suffix == SAVED:
+            raise BadInput(f"{option} belongs to a record, and {like} is a saved likeness", "leave it out")
+    for path in (like, coverage):
+        if path is not None and not path.is_file():
+            raise BadInput(f"no file at {path}", "check the path; .csv, .csv.gz and a likeness in .json are read")
+    if like is not None and like.suffix != SAVED and zone is None:
+        raise BadInput(f"{like} does not say where its homes are", "name it, such as: --zone Europe/Rome")
+    if save is not None and (save.suffix != SAVED or save.exists()):
+        why = "is there already" if save.exists() else "is no name of a likeness"
+        raise BadInput(f"{save} {why}", "name another file that ends in .json")
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -178,24 +205,14 @@ def run(plan: Plan, broker: str, speed: float, registry: Path | None) -> None:
         print(f"wrote the registry of {plan.homes} homes to {registry}: shuian import {registry} --apply")
     for line in _warnings(plan, speed):
         print(line, file=sys.stderr)
-    shown = Shown(plan, sys.stderr)
+    shown = sending.Shown(plan.zone, sys.stderr, "working out the first day")
     try:
-        with _signals() as stop, Publisher(broker) as out, ahead(fleet.messages, plan) as chunks:
-            sent = Sending(out, plan.start_s, speed, stop, shown.told).run(chunks)
-    except PublishError as trouble:
-        raise Trouble(str(trouble), "then run this again") from None
+        sent = sending.send(ahead(fleet.messages, plan), broker, plan.start_s, speed, shown)
     except SourceError as trouble:
         why = str(trouble).strip().splitlines()[-1]
         raise Trouble(f"the fleet could not be worked out: {why}", "ask for fewer homes, or report this") from None
-    finally:
-        shown.end()
     print("\n".join(summary(plan, sent, speed)))
-    if sent.refused:
-        raise Trouble(f"the broker refused {sent.refused} messages", "let its rules allow these topics")
-    if sent.confirmed < sent.messages:
-        raise Trouble(
-            f"{sent.messages - sent.confirmed} messages were not confirmed", "see whether the broker still runs"
-        )
+    sending.all_confirmed(sent)
 
 
 def _warnings(plan: Plan, speed: float) -> Iterator[str]:
@@ -206,80 +223,19 @@ def _warnings(plan: Plan, speed: float) -> Iterator[str]:
         yield f"note: faults and no --for: they begin within the first day, and the run ends after {MOST_DAYS_FAULTS} days"
 
 
-class Shown:
-    """The progress of a run: a line that renews itself on a terminal, else one every half minute."""
-
-    def __init__(self, plan: Plan, out: TextIO) -> None:
-        self._plan, self._out, self._line = plan, out, out.isatty()
-        self._next, self._before = 0.0 if self._line else time.monotonic() + QUIET_EVERY_S, (0.0, 0)
-        self._width = 0
-
-    def told(self, sent: Sent) -> None:
-        """Show how far it is, if it is time for it."""
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now if self._line else now + QUIET_EVERY_S
-        took, count = sent.took_s - self._before[0], sent.messages - self._before[1]
-        self._before = sent.took_s, sent.messages
-        text = f"{_clock(sent.at, self._plan)}  {sent.messages} messages  {count / took if took > 0 else 0:.0f}/s"
-        if not sent.messages:
-            text = "working out the first day"
-        if not sent.connected:
-            text += "  no broker: waiting"
-        if sent.behind_s > BEHIND_S:
-            text += f"  {sent.behind_s:.0f} s behind: the broker, or this machine, is slower than asked"
-        self._width = max(self._width, len(text))
-        self._out.write(f"\r{text:<{self._width}}" if self._line else f"{text}\n")
-        self._out.flush()
-
-    def end(self) -> None:
-        """End the line."""
-        if self._line and self._width:
-            self._out.write("\n")
-
-
 def summary(plan: Plan, sent: Sent, speed: float) -> list[str]:
     """Return what a run came to."""
-    late = sent.lateness
     lines = [
-        f"{plan.homes} homes, {_clock(plan.start_s, plan)} to {_clock(sent.at, plan)}, seed {plan.seed}",
-        f"{sent.messages} messages sent, {sent.confirmed} confirmed by the broker, {sent.rate:.1f}/s",
+        f"{plan.homes} homes, {clock(plan.start_s, plan.zone)} to {clock(sent.at, plan.zone)}, seed {plan.seed}",
+        *sending.summary(sent, speed),
     ]
-    if speed and sent.messages:
-        median, far = (late.quantile(share) * 1000 for share in (0.5, 0.99))
-        lines.append(f"lateness: median {median:.1f} ms, p99 {far:.1f} ms, most {late.most_s * 1000:.1f} ms")
     struck = [one for one in plan.strikes if one.at <= sent.at]
     if plan.faults:
         lines.append(f"faults that began: {len(struck)} of {len(plan.strikes)}")
     for one in sorted(struck, key=lambda one: one.at)[:MOST_SHOWN]:
         first, last = fleet_registry.household(one.homes[0]), fleet_registry.household(one.homes[-1])
         where = first if first == last else f"{first} to {last}"
-        lines.append(f"  {one.code:<4} {faults()[one.code].name:<16} {where}  {_clock(one.at, plan)}")
+        lines.append(f"  {one.code:<4} {faults()[one.code].name:<16} {where}  {clock(one.at, plan.zone)}")
     if len(struck) > MOST_SHOWN:
         lines.append(f"  … and {len(struck) - MOST_SHOWN} more")
     return lines
-
-
-def _clock(seconds: float, plan: Plan) -> str:
-    if seconds != seconds:  # noqa: PLR0124  NaN: nothing was sent
-        return "nothing"
-    return f"{datetime.fromtimestamp(seconds, plan.zone):%Y-%m-%d %H:%M:%S}"
-
-
-@contextmanager
-def _signals() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C or SIGTERM set an event, and a second one end the process."""
-    stop = threading.Event()
-
-    def ask(_: int, __: FrameType | None) -> None:
-        if stop.is_set():
-            raise SystemExit(130)
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

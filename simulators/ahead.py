@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from multiprocessing.queues import Queue
 from typing import Any, TypeVar
 
+from simulators.memory import keep_freed
+
 T = TypeVar("T")
 CHUNKS_AHEAD = 60
 """Chunks that wait at most: with 500 messages each some ten megabytes."""
@@ -88,6 +90,7 @@ class Ahead(Iterator[list[T]]):
 
 def _make(waiting: "Queue[Any]", source: Callable[..., Iterator[Any]], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; ours ends this one
+    keep_freed()
     try:
         for chunk in source(*arguments):
             if not _put(waiting, ("chunk", chunk)):
@@ -105,4 +108,5 @@ def _put(waiting: "Queue[Any]", what: tuple[str, Any]) -> bool:
         with suppress(queue.Full):
             waiting.put(what, timeout=LOOK_S)
             return True
+    waiting.cancel_join_thread()  # nobody empties the pipe: waiting until it is empty would last for ever
     return False

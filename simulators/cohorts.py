@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from simulators.calendars import Calendar
-from simulators.households import Drawn, home_seeds, lives, trips
+from simulators.households import Drawn, home_seeds, joined, lives, trips
 from simulators.profiles import Profile
 
 AT_A_TIME = FIRST = 100
@@ -62,7 +62,7 @@ class Cohort:
             if len(mine):
                 some = lives(seeds[mine], self.start, self.days, self.zone, kind.profile, trips=kind.trips)
                 parts.append(some._replace(home=mine[some.home].astype(np.int32)))
-        return Drawn(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return joined(*parts)
 
     def blocks(self) -> Iterator[tuple[range, Drawn]]:
         """Return all homes, some at a time."""

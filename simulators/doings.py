@@ -101,15 +101,14 @@ class Doings:
 
     def thinned(self, keep: Bools) -> "Doings":
         """Return the same without the draws that are not in `keep` (one each), and without the steps to them."""
-        d = self.draws
-        kept = Draws(d.start_s[keep], d.litres[keep], d.duration_s[keep])
-        gone = Draws(d.start_s[~keep], d.litres[~keep], d.duration_s[~keep])
-        return replace(self, draws=kept, moves=self.moves[~np.isin(self.moves, steps(gone))])
+        gone = steps(self.draws.where(~keep))
+        return replace(self, draws=self.draws.where(keep), moves=self.moves[~np.isin(self.moves, gone)])
 
     def shifted(self, by_s: Floats) -> "Doings":
         """Return the same with each draw, and the steps to it, `by_s` seconds (one each) later."""
-        d, goes = self.draws, by_s != 0
-        put = Draws(d.start_s[goes] + by_s[goes], d.litres[goes], d.duration_s[goes])
+        goes = by_s != 0
+        put = self.draws.where(goes)
+        put = replace(put, start_s=put.start_s + by_s[goes])
         return self.thinned(~goes).also(put, steps(put), NOTHING)
 
     def repeated(self, times: NDArray[np.int64], by_s: Floats, since: float = -np.inf) -> "Doings":
@@ -118,12 +117,15 @@ class Doings:
         `by_s` has one value a repetition: how much later than its draw it is [s].  What would fall before `since`, or
         into a time when nobody is at home, follows its draw at once.
         """
-        d = self.draws
-        start, litres, duration = (np.repeat(a, times) for a in (d.start_s, d.litres, d.duration_s))
-        put = start + by_s
-        astray = (put < since) | inside(put, self.out)
-        more = Draws(np.where(astray, start + duration, put), litres, duration)
+        more = self.copies(times, by_s, since)
         return self.also(more, steps(more), NOTHING)
+
+    def copies(self, times: NDArray[np.int64], by_s: Floats, since: float = -np.inf) -> Draws:
+        """Return the repetitions of `repeated` alone, in the order of their draws."""
+        own = self.draws.where(np.repeat(np.arange(len(times)), times))
+        put = own.start_s + by_s
+        astray = (put < since) | inside(put, self.out)
+        return replace(own, start_s=np.where(astray, own.start_s + own.duration_s, put))
 
 
 def doings(

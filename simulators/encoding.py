@@ -5,8 +5,10 @@ otherwise one message each, one after the other.  Sensors speak through Zigbee2M
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import NamedTuple
 
 from ingest.devices import FORMATS, aliyun_tsl, chirpstack, native, tasmota, zigbee2mqtt
@@ -19,6 +21,12 @@ UNIT_UNSAID: Mapping[str, str] = {"zigbee2mqtt": "L", "aliyun_tsl": "m3"}
 """Formats whose messages do not name the unit of the register: the registry must."""
 COUNTS_PULSES = ("tasmota",)
 """Formats that count pulses: the registry must say what one is worth."""
+WHOLE_LITRES = ("wmbusmeters", "chirpstack", "aliyun_tsl")
+"""Formats that send no fractions of a litre, however fine the register is."""
+MOST_FRAME_L = 2.0**32 - 2
+"""The highest register that the frame of an Axioma W1 can carry; one more means that there is none."""
+MESSAGE_IDS: Mapping[str, str] = {"native": "id", "chirpstack": "deduplicationId", "aliyun_tsl": "id"}
+"""Formats whose messages carry an id, and its key."""
 PREFIX, SITE = "shuian", "fleet"
 LOGGED = 16
 """Registers besides the newest that an uplink of an Axioma W1 holds."""
@@ -75,9 +83,9 @@ def readings(fmt: str, device: str, said: Readings, resolution_l: float = 1.0) -
         case "native":
             return [native.encode(PREFIX, SITE, device, f"{device}-{_ms(said[-1][0])}", said)]
         case "chirpstack":
-            return _uplinks(device, said)
+            return _uplinks(device, [(at, min(max(litres, 0.0), MOST_FRAME_L)) for at, litres in said])
         case "tasmota":
-            return [tasmota.encode(device, at, litres, litres_per_pulse=resolution_l) for at, litres in said]
+            return [tasmota.encode(device, at, max(litres, 0.0), litres_per_pulse=resolution_l) for at, litres in said]
         case "wmbusmeters" | "zigbee2mqtt" | "aliyun_tsl":
             return [FORMATS[fmt].encode(device, at, litres) for at, litres in said]
         case _:
@@ -121,12 +129,65 @@ def report(one: Report, fmt: str, resolution_l: float = 1.0) -> list[Said]:
         return [state(one.device, at, one.said)]
     if one.said is None:
         return [heartbeat(fmt, one.device, at)]
-    return readings(fmt, one.device, [(at, float(one.said))], resolution_l)
+    written = readings(fmt, one.device, _held(one), resolution_l)
+    return [(topic, _renumbered(fmt, payload, one.attempt)) for topic, payload in written] if one.attempt else written
+
+
+def _renumbered(fmt: str, payload: bytes, attempt: int) -> bytes:
+    """Return a register's message under the id of another attempt, if its format has ids."""
+    if fmt not in MESSAGE_IDS:
+        return payload
+    fields, key = json.loads(payload), MESSAGE_IDS[fmt]
+    if fmt == "chirpstack":
+        fields[key] = str(uuid.uuid5(uuid.UUID(fields[key]), str(attempt)))
+    else:
+        fields[key] = f"{fields[key]}{attempt}" if fmt == "aliyun_tsl" else f"{fields[key]}-{attempt}"  # a number there
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def messages(reports: Iterable[Report], formats: Mapping[str, str], resolution_l: float = 1.0) -> Iterator[Message]:
+    """Write reports, in order of time, as their devices and gateways send them; what is sent at once goes together.
+
+    Parameters
+    ----------
+    reports : iterable of Report
+        By arrival.
+    formats : mapping
+        What each meter speaks; sensors need not be in it.
+    resolution_l : float
+        Litres of one pulse, for formats that count pulses.
+    """
+    for _, together in groupby(reports, key=_sent):
+        some = list(together)
+        one, fmt = some[0], formats.get(some[0].device, "")
+        if len(some) > 1:
+            parts = readings(fmt, one.device, [each for report in some for each in _held(report)], resolution_l)
+        else:
+            parts = report(one, fmt, resolution_l)
+        if one.retained:
+            parts = parts[-1:]  # a broker keeps the newest of a topic
+        if one.payload is not None:
+            parts[-1] = parts[-1][0], one.payload
+        for topic, payload in parts:
+            yield Message(one.at, topic, payload, one.retained)
+
+
+def _sent(one: Report) -> tuple[object, ...]:
+    """Return what reports of one message have in common: nobody else has it."""
+    alone = not isinstance(one.said, int | float) or one.payload is not None or one.retained
+    return one.at, one.device, id(one) if alone or one.copy or one.attempt else 0
+
+
+def _held(one: Report) -> list[tuple[datetime, float]]:
+    """Return all readings of a meter's report, oldest first; a clock that was never set has not been before 1970."""
+    newest = measured(one).timestamp()
+    before = [(moment(newest - ago), litres) for ago, litres in one.earlier if newest >= ago]
+    return [*before, (moment(newest), float(one.said))]  # type: ignore[arg-type]  # of a register
 
 
 def measured(one: Report) -> datetime:
-    """Return when a device measured what it reports, by its own clock."""
-    return moment(one.at if one.measured is None else one.measured)
+    """Return when a device measured what it reports, by its own clock, which counts from 1970."""
+    return moment(max(one.at if one.measured is None else one.measured, 0.0))
 
 
 def moment(seconds: float) -> datetime:

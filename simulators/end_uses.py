@@ -5,7 +5,6 @@ profile nine of ten flushes have it, and of ten draws that have it six or seven 
 and fills of laundry.  At night nearly all are.
 """
 
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from simulators.chance import Floats
 from simulators.doings import Bools
 from simulators.households import Draws
+from simulators.wall_clock import local_s
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """Where people live, unless a call says otherwise: the profiles of China are the default."""
@@ -38,19 +38,16 @@ def showers(draws: Draws) -> Bools:
     return large
 
 
-def at_night(times: Floats, zone: ZoneInfo) -> Bools:
-    """Return (N,) which times lie in the night."""
+def at_night(times: Floats, zone: ZoneInfo, night_h: tuple[float, float] = NIGHT_H) -> Bools:
+    """Return (N,) which times lie in the night, from one local hour of `night_h` over midnight to the other."""
     _, hour = local(times, zone)
-    night: Bools = (hour >= NIGHT_H[0]) | (hour < NIGHT_H[1])
+    night: Bools = (hour >= night_h[0]) | (hour < night_h[1])
     return night
 
 
 def local(times: Floats, zone: ZoneInfo) -> tuple[NDArray[np.int64], Floats]:
     """Return (day, hour) of each time by the clock on the wall; days count from 1970-01-01."""
-    quarters, place = np.unique(times // 900, return_inverse=True)  # no zone changes its clock within a quarter
-    offsets = [datetime.fromtimestamp(at, zone).utcoffset() for at in (quarters * 900).tolist()]
-    seconds = np.array([one.total_seconds() if one is not None else 0.0 for one in offsets])
-    wall = times + seconds[place]
+    wall = local_s(times, zone)
     return (wall // DAY_S).astype(np.int64), wall % DAY_S / 3600
 
 

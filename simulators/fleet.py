@@ -3,6 +3,10 @@
 How this works.  Homes in which nothing goes wrong are worked out a day at a time, thousands at once (`plain`); homes with
 faults one by one and as a whole (`struck`); sensors a home and a day at a time (`senses`).  While the messages of one day
 are written the next day is worked out in a thread.
+
+Messages that a broker retains (M16) are taken back by an empty one `KEPT_S` later, or when the run ends: a broker that is
+used again must not hand out homes that do not exist.  Who listens at that moment hears the empty message, too; a run that is
+broken off before leaves them behind.
 """
 
 from bisect import bisect_left
@@ -10,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from heapq import merge
-from itertools import chain, count, groupby, islice
+from itertools import chain, count, islice
 from typing import NamedTuple
 
 from simulators import encoding, struck
@@ -22,6 +26,8 @@ from simulators.senses import Sensed
 
 CHUNK = 500
 """Messages that are handed on together."""
+KEPT_S = 3600.0
+"""How long a retained message stays: who wants to see the mark has to connect meanwhile. [s]"""
 
 
 class Day(NamedTuple):
@@ -43,11 +49,13 @@ class Fleet:
         self._plain = Plain(plan, calm)
         self._sensed = Sensed(plan, calm if plan.sensors else ())
         self._struck: list[Report] = []
+        self._taken_back: list[Message] = []
 
     def days(self) -> Iterator[Day]:
         """Yield one day after the other, each worked out while the one before is used."""
         struck_homes = (one for unit in self._plan.units for one in struck.reports(self._plan, unit))
         self._struck = sorted(struck_homes, key=lambda one: one.at)
+        self._taken_back = self._empty([one for one in self._struck if one.retained])
         with ThreadPoolExecutor(1) as ahead:
             following: Future[Day] = ahead.submit(self._day, self._plan.start_s)
             for n in count(1):
@@ -68,7 +76,9 @@ class Fleet:
         first, last = (bisect_left(self._struck, at, key=lambda one: one.at) for at in (day.begin, end))
         uploads = chain.from_iterable(map(self._upload, day.plain.uploads()))
         others = merge(day.sensed, self._struck[first:last], key=lambda one: one.at)
-        for message in merge(uploads, self._written(others), key=lambda one: one.at):
+        written = encoding.messages(others, self._formats, self._plan.resolution_l)
+        taken_back = [one for one in self._taken_back if day.begin <= one.at < end]
+        for message in merge(uploads, written, taken_back, key=lambda one: one.at):
             if message.at >= end:
                 return
             yield message
@@ -83,17 +93,11 @@ class Fleet:
         fmt, device = plan.format(one.home), plan.meter(one.home)
         return (Message(one.at, *part) for part in encoding.readings(fmt, device, said, plan.resolution_l))
 
-    def _written(self, reports: Iterable[Report]) -> Iterator[Message]:
-        for _, together in groupby(reports, key=_batch):
-            some = list(together)
-            fmt = self._formats.get(some[0].device, "")
-            if len(some) > 1:
-                said = [(encoding.measured(one), float(one.said)) for one in some]  # type: ignore[arg-type]
-                parts = encoding.readings(fmt, some[0].device, said, self._plan.resolution_l)
-            else:
-                parts = encoding.report(some[0], fmt, self._plan.resolution_l)
-            for topic, payload in parts:
-                yield Message(some[0].at, topic, some[0].payload or payload, some[0].retained)
+    def _empty(self, retained: Iterable[Report]) -> list[Message]:
+        """Return the messages that take retained ones back, in order of time."""
+        last = self._plan.end_s - 0.001
+        kept = encoding.messages(retained, self._formats, self._plan.resolution_l)
+        return [Message(min(one.at + KEPT_S, last), one.topic, b"", retain=True) for one in kept]
 
 
 def messages(plan: Plan) -> Iterator[list[Message]]:
@@ -105,9 +109,3 @@ def messages(plan: Plan) -> Iterator[list[Message]]:
     said = chain.from_iterable(map(fleet.said, fleet.days()))
     while chunk := list(islice(said, CHUNK)):
         yield chunk
-
-
-def _batch(one: Report) -> tuple[object, ...]:
-    """Return what reports of one message have in common: nobody else has it."""
-    alone = not isinstance(one.said, int | float) or one.payload is not None or one.retained or one.copy
-    return one.at, one.device, id(one) if alone else 0

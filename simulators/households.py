@@ -10,7 +10,7 @@ The settings and their sources are in `profiles`.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -41,6 +41,10 @@ class Draws:
     def __len__(self) -> int:
         return len(self.start_s)
 
+    def where(self, picked: NDArray[Any]) -> "Draws":
+        """Return those that `picked`, an index or (N,) bool, chooses."""
+        return Draws(self.start_s[picked], self.litres[picked], self.duration_s[picked])
+
 
 class Drawn(NamedTuple):
     """Uses of water of many homes, each array (N,), in no particular order."""
@@ -57,6 +61,11 @@ class Drawn(NamedTuple):
         mine = np.flatnonzero(self.home == home)
         mine = mine[np.argsort(self.start_s[mine], kind="stable")]
         return Draws(self.start_s[mine], self.litres[mine], self.duration_s[mine])
+
+
+def joined(*parts: Drawn) -> Drawn:
+    """Return the draws of all, one or more."""
+    return Drawn(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class Window:
@@ -117,7 +126,7 @@ def lives(
     parts = [_drawn(who, first, step, window, p, feasts, trips) for first in range(0, len(who), step)]
     if not parts:
         return Drawn(np.empty(0, np.int32), np.empty(0), np.empty(0), np.empty(0))
-    return Drawn(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return joined(*parts)
 
 
 def _drawn(who: People, first: int, step: int, window: Window, p: Profile, feasts: Calendar, trips: bool) -> Drawn:

@@ -215,7 +215,7 @@ def longer(homes: Sequence[Seen], away: Ints) -> Floats:
     """Return (n,) by how much each home's absences are longer than those of the list, as far as they were seen.
 
     What was seen of all absences, also of those whose begin or end nobody saw, by how many were seen to end, is the mean
-    of a length that does not age (the maximum likelihood of an exponential one): holes do not make it shorter.
+    of a length that does not age (the maximum likelihood of an exponential one): gaps do not make it shorter.
     """
     if not len(away):
         return np.ones(len(homes))

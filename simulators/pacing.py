@@ -9,7 +9,7 @@ takes no more room than a minute.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,8 @@ LOOK_S = 0.5
 """How often somebody who waits for the broker looks whether to stop. [s]"""
 SETTLE_S = 30.0
 """How long confirmations may take at the end, counted from the last one that came. [s]"""
+STOPPED_S = 5.0
+"""The same when told to stop. [s]"""
 LEAST_S, GROWTH, BINS = 1e-4, 1.1, 180
 """Lateness is told apart from a tenth of a millisecond on, in steps of a tenth, up to 2,600 s."""
 
@@ -64,8 +66,10 @@ class Sent:
     refused: int = 0
     at: float = float("nan")
     """Simulated time of the newest message [s since 1970]."""
+    ready_s: float = 0.0
+    """How long the first messages took to be ready."""
     took_s: float = 0.0
-    """Since the origin."""
+    """Since the origin; in the end, until the last message was handed over."""
     behind_s: float = 0.0
     """How late the newest message is."""
     connected: bool = True
@@ -88,7 +92,7 @@ class Sending:
         self._stop, self._told = stop, told
         self._begun, self._origin, self._next_told = False, time.monotonic(), time.monotonic() + TOLD_EVERY_S
 
-    def run(self, chunks: Iterator[list[Message]]) -> Sent:
+    def run(self, chunks: Iterable[list[Message]]) -> Sent:
         """Send everything, or until `stop` is set; return how it went once the broker has answered all.
 
         An empty chunk means that the next is not ready yet.
@@ -96,13 +100,14 @@ class Sending:
         for chunk in chunks:
             now = time.monotonic()
             if chunk and not self._begun:
-                self._begun, self._origin = True, now
+                self._begun, self.sent.ready_s, self._origin = True, now - self._origin, now
             if now >= self._next_told:
                 self._tell(now)
             if self._stop.is_set() or not all(map(self._send, chunk)):
                 break
+        ended = time.monotonic()
         self._settle()
-        self._tell(time.monotonic())
+        self._tell(ended)
         return self.sent
 
     def _send(self, message: Message) -> bool:
@@ -145,12 +150,11 @@ class Sending:
         self._told(self.sent)
 
     def _settle(self) -> None:
-        """Wait for the broker's answers; told to stop, not longer than it takes a broker that is there."""
+        """Wait for the broker's answers; told to stop, then or before, not longer than it takes a broker that is there."""
         answered, since = -1, time.monotonic()
-        patience = 5.0 if self._stop.is_set() else SETTLE_S
         while (known := self._out.confirmed + self._out.refused) < self.sent.messages:
             if known > answered:
                 answered, since = known, time.monotonic()
-            elif time.monotonic() - since > patience:
+            elif time.monotonic() - since > (STOPPED_S if self._stop.is_set() else SETTLE_S):
                 return
             time.sleep(0.02)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators import radio
-from simulators.households import Drawn
+from simulators.households import Drawn, joined
 from simulators.meters import registers, volumes
 from simulators.plan import DAY_S, Plan
 
@@ -104,13 +104,6 @@ class _Chunk:
         self._total, self._begin = self._total + litres.sum(axis=1), self._begin + DAY_S
         self._late, self._uploads = after(drawn, self._begin), self._uploads + uploads
         return steps, self._lost
-
-
-def joined(some: Drawn, more: Drawn) -> Drawn:
-    """Return the draws of both."""
-    home = np.concatenate([some.home, more.home])
-    start, litres, duration = (np.concatenate(both) for both in zip(some[1:], more[1:], strict=True))
-    return Drawn(home, start, litres, duration)
 
 
 def after(drawn: Drawn, edge: Floats) -> Drawn:

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators import chance, encoding, radio
-from simulators.faults import Fault, faults
+from simulators.faults import LAYERS, Fault, faults
 from simulators.households import Drawn, LivedDays, home_seeds, seniors
 
 MOST_HOMES = 100_000
 BEHIND_ONE = 20
-"""Homes behind one riser and one gateway: ten floors of two doors."""
+"""Homes behind one riser and one gateway: ten floors of two doors.  A building has two risers, so that a cut of the water
+(W4) takes half of it: one riser is drained for a repair."""
 DAY_S = 86_400.0
 MOST_DAYS_FAULTS = 28
 """Homes with faults are drawn as a whole: a run without an end is drawn so far, and ends then. [d]"""
@@ -117,6 +118,8 @@ class Plan:
                 raise ValueError(f"want a share of homes above 0, at most 1, for {code}, got {share}")
             if faults()[code].group and self.homes < 2:
                 raise ValueError(f"want two homes at least for {code}, which befalls many at once, got {self.homes}")
+            if sum(code == other for other, _ in self.faults) > 1:
+                raise ValueError(f"want each fault once, with a share for all of it, got {code} twice")
 
     @property
     def start_s(self) -> float:
@@ -199,5 +202,5 @@ def gateway(home: int) -> str:
     return f"gw-{home // BEHIND_ONE:05d}"
 
 
-def _layer(code: str) -> tuple[int, str, int]:
-    return ("person", "plumbing", "meter", "transport").index(faults()[code].layer), code[0], int(code[1:])
+def _layer(code: str) -> tuple[int, int]:
+    return LAYERS.index(faults()[code].layer), faults()[code].number

@@ -2,7 +2,8 @@
 
 import threading
 from types import TracebackType
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -14,27 +15,64 @@ MOST_BETWEEN_CALLS_S = 5
 """A broker that went away is called again after 1, 2, 4 and then every 5 s. [s]"""
 
 
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+"""Scheme -> the port where none is named."""
+
+
 class PublishError(Exception):
     """The broker cannot be reached or does not take a message."""
+
+
+class Address(NamedTuple):
+    """Where a broker is, and who calls it."""
+
+    host: str
+    port: int
+    encrypted: bool
+    user: str | None
+    password: str | None
+
+
+def address(url: str) -> Address:
+    """Read ``mqtt[s]://[user:password@]host[:port]``; user and password may be percent-encoded.
+
+    Raises
+    ------
+    ValueError
+        It is no such address.  The message shows neither user nor password.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+        host.encode("idna")  # as the resolver will: a part of a name may be too long
+        if not host or parts.port == 0:
+            raise ValueError
+    except (ValueError, KeyError):
+        raise ValueError(f"want a broker as mqtt://host:port, got {_without_user(url)!r}") from None
+    user, password = (None if one is None else unquote(one) for one in (parts.username, parts.password))
+    return Address(host, port, parts.scheme == "mqtts", user or None, password)
+
+
+def _without_user(url: str) -> str:
+    scheme = next((f"{one}://" for one in PORTS if url.startswith(f"{one}://")), "")
+    return scheme + url.removeprefix(scheme).rpartition("@")[2]
 
 
 class Publisher:
     """Publish at QoS 1; at most `window` messages are on their way at a time.
 
-    `url` is ``mqtt://[user:password@]host[:port]``.  A broker that goes away is called again every few seconds; what it has
-    not confirmed until then is sent once more.
+    `url` is read by `address`.  A broker that goes away is called again every few seconds; what it has not confirmed until
+    then is sent once more.
     """
 
     def __init__(self, url: str, client_id: str = "", window: int = 200, version: int = 5) -> None:
-        parts = urlsplit(url if "//" in url else f"mqtt://{url}")
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname:
-            raise PublishError(f"want a broker as mqtt://host:port, got {url!r}")
-        self._host, self._port = parts.hostname, parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+        at = address(url)
+        self._host, self._port = at.host, at.port
         protocol = mqtt.MQTTv5 if version == 5 else mqtt.MQTTv311
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=protocol)
-        if parts.username:
-            self._client.username_pw_set(parts.username, parts.password)
-        if parts.scheme == "mqtts":
+        if at.user is not None:
+            self._client.username_pw_set(at.user, at.password)
+        if at.encrypted:
             self._client.tls_set()
         self._client.max_inflight_messages_set(window)
         self._client.reconnect_delay_set(1, MOST_BETWEEN_CALLS_S)

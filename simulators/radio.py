@@ -66,13 +66,30 @@ def lost(
         raise ValueError(f"want a share of losses from 0 to below 1, got {share}")
     if share == 0:
         return np.zeros((len(seeds), count), np.bool_)
-    good = min(1 - share, period_s / max(burst_s, period_s))
-    bad = good * share / (1 - share)
     key = chance.keys(seeds)
     if before is None:
         before = chance.unit(chance.numbers(key, _FIRST)) < share
     u = chance.unit(chance.numbers(chance.numbers(key, _LINK)[:, None], np.arange(first, first + count)))
+    return bursts(u, share, burst_s / period_s, before)
+
+
+def bursts(u: Floats, share: float, length: float, before: Lost) -> Lost:
+    """Return (homes, count) which messages are lost.
+
+    Parameters
+    ----------
+    u : (homes, count) float
+        One even number in [0, 1) a message.
+    share : float
+        How many are lost in the long run, 0 to below 1.
+    length : float
+        How many in a row, on average; at least those of pure chance, 1 / (1 - `share`).
+    before : (homes,) bool
+        Whether the message before them was lost.
+    """
+    good = min(1 - share, 1 / max(length, 1.0))
+    bad = good * share / (1 - share)
     turned = (u < bad) | (u > 1 - good)
-    last = np.maximum.accumulate(np.where(turned, np.arange(1, count + 1), 0), axis=1)
+    last = np.maximum.accumulate(np.where(turned, np.arange(1, u.shape[1] + 1), 0), axis=1)
     states = np.concatenate([before[:, None], u < bad], axis=1)
     return np.take_along_axis(states, last, axis=1)

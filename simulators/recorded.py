@@ -7,6 +7,7 @@ Reads the columns of the public data sets (``household_id, ts, volume_l[, cumula
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -18,8 +19,8 @@ from simulators.meters import Register
 
 GRID_S = 900
 """A record that has rows only for draws is read off as a meter would report: every quarter of an hour. [s]"""
-HOLE_L = 1.0
-"""Nobody knows what was drawn while nobody looked; one litre more after a hole makes it *unknown* instead of *none*. [L]"""
+GAP_L = 1.0
+"""Nobody knows what was drawn while nobody looked; one litre more after a gap makes it *unknown* instead of *none*. [L]"""
 
 
 class RecordError(Exception):
@@ -27,12 +28,28 @@ class RecordError(Exception):
 
 
 def _rows(name: str, raw: bytes, wanted: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    reader = csv.DictReader(io.StringIO(text.decode("utf-8-sig")))
-    missing = [column for column in wanted if column not in (reader.fieldnames or ())]
-    if missing:
-        raise RecordError(f"{name}: want the columns {', '.join(wanted)}; missing: {', '.join(missing)}")
-    yield from enumerate(reader, 2)
+    reader = csv.DictReader(io.StringIO(_text(name, raw)))
+    try:
+        missing = [column for column in wanted if column not in (reader.fieldnames or ())]
+        if missing:
+            raise RecordError(f"{name}: want the columns {', '.join(wanted)}; missing: {', '.join(missing)}")
+        yield from enumerate(reader, 2)
+    except csv.Error as trouble:
+        raise RecordError(
+            f"{name} line {reader.reader.line_num}: want CSV, got {trouble}: save it as UTF-8 CSV"
+        ) from None
+
+
+def _text(name: str, raw: bytes) -> str:
+    try:
+        plain = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    except (EOFError, OSError, zlib.error) as trouble:
+        raise RecordError(f"{name}: want a whole gzip file, got {trouble}: pack or copy it again") from None
+    try:
+        return plain.decode("utf-8-sig")
+    except UnicodeDecodeError as trouble:
+        what = f"byte {trouble.object[trouble.start]:#04x} at place {trouble.start}"
+        raise RecordError(f"{name}: want UTF-8, got {what}: save it as UTF-8 CSV") from None
 
 
 def _number(name: str, line: int, row: dict[str, str], column: str) -> float:
@@ -51,7 +68,7 @@ def read(pulses: Path, coverage: Path | None = None) -> list[Register]:
     Raises
     ------
     RecordError
-        A column is missing or a cell is no number.
+        It is no CSV in UTF-8, a column is missing or a cell is no number.
     """
     return _registers(pulses.name, pulses.read_bytes(), coverage.read_bytes() if coverage else None)
 
@@ -101,6 +118,6 @@ def _read_off(
     for n, (start, end) in enumerate(watched):
         grid = np.arange(np.ceil(start / GRID_S), np.floor(end / GRID_S) + 1) * GRID_S
         times.append(grid)
-        values.append(drawn[np.searchsorted(at, grid, side="right")] + n * HOLE_L)
+        values.append(drawn[np.searchsorted(at, grid, side="right")] + n * GAP_L)
     moments, first = np.unique(np.concatenate(times), return_index=True)
     return Register(home, moments, np.maximum.accumulate(np.concatenate(values)[first]))

@@ -20,3 +20,7 @@ class Report(NamedTuple):
     """Bytes that are sent instead of the encoded message: garbled on the way."""
     copy: int = 0
     """0: the message itself; n: its n-th repetition, under the same message id."""
+    attempt: int = 0
+    """0: the message itself; n: sent once more under a message id of its own, by a gateway that numbers its attempts."""
+    earlier: tuple[tuple[float, float], ...] = ()
+    """What the meter held back until this message: (how long before [s], register [L]) of each reading, oldest first."""

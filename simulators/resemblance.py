@@ -3,7 +3,7 @@
 Both sides are read as a meter is read, at the record's own interval, and a quiet belongs to the local hour in which it
 begins.  Lengths are whole intervals: at one reading an hour a median is 1 h or 2 h and nothing between, and two records of
 one and the same home may differ by a whole interval.  So a quantile is said to be *beyond* only if it is off by more than
-a fifth and by more than one interval, and `gap` says how far the distributions themselves are apart.
+a fifth and by more than one interval, and `apart` says how far the distributions themselves are apart.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Resemblance:
     """(24, 2) how many quiets were recorded, and simulated."""
     lengths: Floats
     """(24, 2, 2) by median and 90th percentile, recorded and simulated. [h] NaN: no quiet."""
-    gap: Floats
+    apart: Floats
     """(24,) largest difference between the two distribution functions."""
     litres: tuple[float, float]
     """Drawn a day, recorded and simulated. [L]"""

@@ -1,19 +1,17 @@
 """Busy and quiet spells of a water meter: what its readings say about when somebody draws water, and what they do not.
 
 How this works.  Readings cut time into intervals.  In a *busy* one the register rose, in a *quiet* one it stood still, and
-an interval longer than one and a half steps is a *hole*.  A spell is a stretch of intervals of one kind; it belongs to the
+an interval longer than one and a half steps is a *gap*.  A spell is a stretch of intervals of one kind; it belongs to the
 local hour in which it begins.
 
-What is not known, and why it does not bias.  A hole is a hole even if the register stood still across it: to take such
-holes for quiet and the others for unknown would keep long spells and lose short ones.  A spell that begins in or after a
-hole is left out: whether it is depends on the hole, not on how long the spell is going to be.  A spell that runs into a
-hole lasted at least so long; to leave it out would keep short spells and lose long ones, so it is *censored*, and its
+What is not known, and why it does not bias.  A gap is a gap even if the register stood still across it: to take such
+gaps for quiet and the others for unknown would keep long spells and lose short ones.  A spell that begins in or after a
+gap is left out: whether it is depends on the gap, not on how long the spell is going to be.  A spell that runs into a
+gap lasted at least so long; to leave it out would keep short spells and lose long ones, so it is *censored*, and its
 share is spread over the longer ones (Kaplan & Meier 1958, J. Am. Stat. Assoc. 53).
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.meters import Register
+from simulators.wall_clock import local_s
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,12 +27,11 @@ Flags = NDArray[np.bool_]
 
 STEPS_S = (60.0, 120.0, 180.0, 240.0, 300.0, 600.0, 900.0, 1200.0, 1800.0, 3600.0, 7200.0)
 """Steps that a likeness knows; a record's own interval counts as the nearest. [s]"""
-HOLE_STEPS = 1.5
+GAP_STEPS = 1.5
 NONE_L = 1e-6
 """Less is the rounding of a register that was added up from rows. [L]"""
 HOURS = 24
 DAY_S = 86_400.0
-QUARTER_S = 900.0
 ABSENCE_H = 36.0
 """A longer quiet is no habit of an hour: somebody was away. [h]"""
 
@@ -85,7 +83,7 @@ def step_of(registers: Sequence[Register]) -> float:
     if not usual:
         raise LikenessError(f"want at least one home with two readings, got {len(registers)} homes without")
     own = float(np.median(usual))
-    if own > STEPS_S[-1] * HOLE_STEPS:
+    if own > STEPS_S[-1] * GAP_STEPS:
         raise LikenessError(f"want readings at least every two hours, got one every {own / 3600:.3g} h")
     return min(STEPS_S, key=lambda step: abs(step - own))
 
@@ -108,7 +106,7 @@ def seen(register: Register, step_s: float, zone: ZoneInfo) -> Seen:
     """
     at, total = _thinned(register, step_s)
     length, litres = np.diff(at), np.diff(total)
-    unknown = (length > HOLE_STEPS * step_s) | (litres < -NONE_L)
+    unknown = (length > GAP_STEPS * step_s) | (litres < -NONE_L)
     kind = np.where(unknown, _UNKNOWN, np.where(litres > NONE_L, _BUSY, _QUIET))
     busy = kind == _BUSY
     return Seen(
@@ -158,23 +156,6 @@ def _away(kind: NDArray[np.int64], at: Floats) -> tuple[float, int]:
     long = (kind[edge] == _QUIET) & (lasts > ABSENCE_H * 3600)
     ended = long & (np.append(kind, _UNKNOWN)[after] == _BUSY)
     return float(lasts[long].sum() / DAY_S), int(ended.sum())
-
-
-def local_s(at: Floats, zone: ZoneInfo) -> Floats:
-    """Return local seconds since the local 1970 of these moments (seconds since 1970)."""
-    quarter = np.floor(at / QUARTER_S)  # no zone changes its clock inside one
-    days, where = np.unique(np.floor(at / DAY_S), return_inverse=True)
-    early, late = ([_offset(zone, one * DAY_S) for one in (days + n).tolist()] for n in (0, 1))
-    found: Floats = np.array(early, np.float64)[where]
-    for n in np.flatnonzero(found != np.array(late, np.float64)[where]).tolist():  # the clock changes on that day
-        found[n] = _offset(zone, float(quarter[n] * QUARTER_S))
-    return at + found
-
-
-@cache
-def _offset(zone: ZoneInfo, at: float) -> float:
-    """Return local time minus UTC [s] at `at`."""
-    return (datetime.fromtimestamp(at, UTC).astimezone(zone).utcoffset() or timedelta()).total_seconds()
 
 
 def counts(spells: Spells, longest: int) -> tuple[Floats, Floats]:

@@ -5,23 +5,19 @@ all homes that share a fault, from the run's beginning to its end.  Until its fa
 without one.
 """
 
-import inspect
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, isnan
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simulators import doings, encoding, radio, senses
 from simulators.doings import Doings
-from simulators.faults import Fault, faults
-from simulators.households import Draws
-from simulators.meters import Register, read
-from simulators.plain import joined
+from simulators.faults import faults
+from simulators.households import Draws, joined
+from simulators.meters import read
 from simulators.plan import DAY_S, Plan, Strike, gateway
 from simulators.reports import Report
-
-Floats = NDArray[np.float64]
 
 
 def reports(plan: Plan, homes: Sequence[int]) -> list[Report]:
@@ -35,10 +31,7 @@ def reports(plan: Plan, homes: Sequence[int]) -> list[Report]:
     if not np.isfinite(plan.end_s):
         raise ValueError("want a run with an end, got one for ever")
     mine = [one for one in plan.strikes if set(one.homes) <= set(homes)]
-    lived = {home: _lived(plan, home) for home in homes}
-    for one in _of(mine, "person"):
-        for home in one.homes:
-            lived[home] = faults()[one.code].strike(lived[home], one.at, rng(plan, one))
+    lived = {home: lives(plan, home, mine) for home in homes}
     flows = _flows(plan, {home: lived[home].draws for home in homes}, _of(mine, "plumbing"))
     said = [one for home in homes for one in _water(plan, home, flows[home], _of(mine, "meter"))]
     if plan.sensors:
@@ -51,19 +44,34 @@ def reports(plan: Plan, homes: Sequence[int]) -> list[Report]:
 
 def rng(plan: Plan, strike: Strike) -> np.random.Generator:
     """Return the chance by which a fault draws its parameters."""
-    code = "PWM".index(strike.code[0]) * 1000 + int(strike.code[1:])
-    return np.random.default_rng([plan.seed, code, strike.homes[0]])
+    return np.random.default_rng([plan.seed, faults()[strike.code].number, strike.homes[0]])
+
+
+def lives(plan: Plan, home: int, strikes: Sequence[Strike]) -> Doings:
+    """Return what somebody does whom the faults of the person among `strikes` befall, one after the other."""
+    did = usual = _lived(plan, home)
+    for one in _of(strikes, "person"):
+        if home in one.homes:
+            did = _befallen(plan, one, did, zone=plan.zone, usual=usual)
+    return did
 
 
 def declared(plan: Plan) -> list[tuple[int, float, float]]:
     """Return (home, left, back) of the journeys that are declared: those of fault P9."""
     found = []
-    for one in plan.strikes:
+    for nth, one in enumerate(plan.strikes):
         if one.code == "P9":
-            out = faults()[one.code].strike(_lived(plan, one.homes[0]), one.at, rng(plan, one)).out
-            left, back = out[out[:, 0] >= one.at][0].tolist()
-            found.append((one.homes[0], left, back))
+            (home,) = one.homes
+            before, out = (lives(plan, home, plan.strikes[:end]).out for end in (nth, nth + 1))
+            left, back = out[~np.isin(out[:, 0], before[:, 0])][0].tolist()
+            found.append((home, left, back))
     return found
+
+
+def _befallen(plan: Plan, strike: Strike, subject: Any, **told: object) -> Any:
+    """Return the subject of a fault as it is afterwards; of what could be told the fault is told what it wants."""
+    fault = faults()[strike.code]
+    return fault.strike(subject, strike.at, rng(plan, strike), **{wish: told[wish] for wish in fault.wants})
 
 
 def _of(strikes: Sequence[Strike], layer: str) -> list[Strike]:
@@ -88,36 +96,37 @@ def _lived(plan: Plan, home: int) -> Doings:
 
 def _flows(plan: Plan, flows: dict[int, Draws], strikes: Sequence[Strike]) -> dict[int, Draws]:
     for one in strikes:
-        fault, chance = faults()[one.code], rng(plan, one)
-        if fault.group:
-            flows |= zip(one.homes, fault.strike([flows[home] for home in one.homes], one.at, chance), strict=True)
+        if faults()[one.code].group:
+            flows |= zip(one.homes, _befallen(plan, one, [flows[home] for home in one.homes]), strict=True)
         else:
-            flows[one.homes[0]] = fault.strike(flows[one.homes[0]], one.at, chance)
+            flows[one.homes[0]] = _befallen(plan, one, flows[one.homes[0]])
     return flows
 
 
 def _water(plan: Plan, home: int, draws: Draws, strikes: Sequence[Strike]) -> list[Report]:
-    """Return the register of one home, upload by upload, less what its radio loses."""
+    """Return the register of one home, one report an upload, less what its radio loses."""
     cadence, device = plan.cadence, plan.meter(home)
     uploads = np.arange(plan.start_s + plan.phases[home], plan.end_s, cadence.period_s)
-    measured = uploads[:, None] - cadence.step_s * np.arange(cadence.values - 1, -1, -1)
-    gone = radio.lost(plan.seeds[[home]], 0, len(uploads), plan.loss, cadence.period_s)[0]
+    before_s = cadence.step_s * np.arange(cadence.values - 1, -1, -1)
+    measured = uploads[:, None] - before_s
     known = measured >= plan.start_s
     shown = read(device, draws, measured[known], plan.resolution_l, float(plan.first_l[home]))
     for one in strikes:
         if home in one.homes:
-            shown = faults()[one.code].strike(shown, one.at, rng(plan, one))
-    arrives = np.broadcast_to(uploads[:, None], measured.shape)[known]
-    heard = np.broadcast_to(~gone[:, None], measured.shape)[known]
-    return _said(shown, arrives[heard], heard, device, gateway(home))
-
-
-def _said(shown: Register, arrives: Floats, heard: NDArray[np.bool_], device: str, through: str) -> list[Report]:
+            shown = _befallen(plan, one, shown)
+    litres = np.full(measured.shape, np.nan)
+    litres[known] = np.round(shown.litres, 3)
+    heard = ~radio.lost(plan.seeds[[home]], 0, len(uploads), plan.loss, cadence.period_s)[0]
+    ago = before_s[:-1].tolist()
     return [
-        Report(at, device, through, round(litres, 3), None if measured == at else measured)
-        for at, measured, litres in zip(
-            arrives.tolist(), shown.at_s[heard].tolist(), shown.litres[heard].tolist(), strict=True
+        Report(
+            at,
+            device,
+            gateway(home),
+            last,
+            earlier=tuple(one for one in zip(ago, held, strict=True) if not isnan(one[1])),
         )
+        for at, (*held, last) in zip(uploads[heard].tolist(), litres[heard].tolist(), strict=True)
     ]
 
 
@@ -126,18 +135,11 @@ def _arriving(plan: Plan, said: list[Report], strikes: Sequence[Strike]) -> list
     formats = {plan.meter(home): plan.format(home) for one in strikes for home in one.homes}
 
     def encode(one: Report) -> bytes:
-        return encoding.report(one, formats.get(one.device, "native"), plan.resolution_l)[0][1]
+        return encoding.report(one, formats.get(one.device, "native"), plan.resolution_l)[-1][1]
 
     for one in strikes:
         mine = {device for home in one.homes for device in senses.devices(plan, home)}
         others = [report for report in said if report.device not in mine]
         struck = [report for report in said if report.device in mine]
-        fault, chance = faults()[one.code], rng(plan, one)
-        more = {"encode": encode} if _writes(fault) else {}
-        said = [*others, *fault.strike(struck, one.at, chance, **more)]
+        said = [*others, *_befallen(plan, one, struck, zone=plan.zone, encode=encode)]
     return said
-
-
-def _writes(fault: Fault) -> bool:
-    """Tell whether a fault spoils bytes, and wants to know how they are written."""
-    return "encode" in inspect.signature(fault.strike).parameters

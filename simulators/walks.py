@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.chance import Bits, Rows, field, keys, level, lognormal, numbers, part, unit
-from simulators.households import Drawn
+from simulators.households import Drawn, joined
 from simulators.kinds import LEVELS, VOLUME_LEVELS, Kinds
-from simulators.spells import ABSENCE_H, local_s
+from simulators.spells import ABSENCE_H
+from simulators.wall_clock import local_s
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,7 +77,7 @@ def _even(seeds: NDArray[np.uint64]) -> Floats:
     return (x >> np.uint64(12)).astype(np.float64) / 2.0**52
 
 
-class Calendar(NamedTuple):
+class LocalTimes(NamedTuple):
     """Local time at the begin of each of the steps (N + 1,) from `first` on."""
 
     first: int
@@ -86,11 +87,11 @@ class Calendar(NamedTuple):
     day: Ints
 
 
-def _calendar(first: int, count: int, step_s: float, zone: ZoneInfo) -> Calendar:
+def _local_times(first: int, count: int, step_s: float, zone: ZoneInfo) -> LocalTimes:
     local = local_s(step_s * np.arange(first, first + count + 1, dtype=np.float64), zone)
     day = np.floor(local / DAY_S).astype(np.int64)
     second = local % DAY_S
-    return Calendar(first, second, (second // 3600).astype(np.intp), ((day + 3) % 7 >= 5).astype(np.intp), day)
+    return LocalTimes(first, second, (second // 3600).astype(np.intp), ((day + 3) % 7 >= 5).astype(np.intp), day)
 
 
 def walk(kinds: Kinds, seeds: NDArray[np.uint64], start: datetime, zone: ZoneInfo) -> Iterator[Drawn]:
@@ -112,19 +113,13 @@ def _walk(kinds: Kinds, who: Homes, start: float, zone: ZoneInfo) -> Iterator[Dr
     clocks = Clocks(np.full(len(who.key), first, np.int64), np.zeros(len(who.key), np.int64))
     kept = Drawn(np.empty(0, np.int32), *(np.empty(0) for _ in range(3)))
     for day in range(-BEFORE_DAYS, 2**31):
-        when = _calendar(first + (day + BEFORE_DAYS) * count, count, kinds.step_s, zone)
+        when = _local_times(first + (day + BEFORE_DAYS) * count, count, kinds.step_s, zone)
         home, step = clocks.run(kinds, who, when)
         if day >= -1:  # the last step of a day may reach into the next, if the start is not on a step
-            drawn, begin = _joined(kept, _draws(kinds, who, when, home, step)), start + day * DAY_S
+            drawn, begin = joined(kept, _draws(kinds, who, when, home, step)), start + day * DAY_S
             if day >= 0:
                 yield _within(drawn, begin, begin + DAY_S)
             kept = _within(drawn, begin + DAY_S, np.inf)
-
-
-def _joined(some: Drawn, more: Drawn) -> Drawn:
-    home = np.concatenate([some.home, more.home])
-    start, litres, lasts = (np.concatenate(pair) for pair in zip(some[1:], more[1:], strict=True))
-    return Drawn(home, start, litres, lasts)
 
 
 def _within(drawn: Drawn, begin: float, end: float) -> Drawn:
@@ -141,7 +136,7 @@ class Clocks:
     left: Ints
     """Steps that a busy spell still goes on; 0: a new one begins."""
 
-    def run(self, kinds: Kinds, who: Homes, when: Calendar) -> tuple[Rows, Ints]:
+    def run(self, kinds: Kinds, who: Homes, when: LocalTimes) -> tuple[Rows, Ints]:
         """Advance all clocks past the day; return the (home, step) of each step of the day in which water is drawn."""
         end = when.first + len(when.hour) - 1
         parts: list[tuple[Rows, Ints, Ints]] = []
@@ -165,7 +160,7 @@ class Clocks:
 
 
 def _lengths(
-    table: NDArray[np.int32], purpose: int, kinds: Kinds, who: Homes, when: Calendar, home: Rows, at: Ints
+    table: NDArray[np.int32], purpose: int, kinds: Kinds, who: Homes, when: LocalTimes, home: Rows, at: Ints
 ) -> NDArray[np.int32]:
     """Return the lengths of the spells that begin at the steps `at` of these homes."""
     bits = numbers(who.key[home], _PURPOSES * at + purpose)
@@ -178,7 +173,7 @@ def _lengths(
     return found
 
 
-def _quiets(kinds: Kinds, who: Homes, when: Calendar, home: Rows, at: Ints) -> Ints:
+def _quiets(kinds: Kinds, who: Homes, when: LocalTimes, home: Rows, at: Ints) -> Ints:
     """Return how long the quiets last that begin at the steps `at` of these homes; some are absences."""
     steps = _lengths(kinds.quiet, _QUIET, kinds, who, when, home, at).astype(np.int64)
     bits = numbers(who.key[home], _PURPOSES * at + _AWAY)
@@ -194,7 +189,7 @@ def _quiets(kinds: Kinds, who: Homes, when: Calendar, home: Rows, at: Ints) -> I
     return steps
 
 
-def _draws(kinds: Kinds, who: Homes, when: Calendar, home: Rows, step: Ints) -> Drawn:
+def _draws(kinds: Kinds, who: Homes, when: LocalTimes, home: Rows, step: Ints) -> Drawn:
     """Return the draws of these steps: one each, at its end."""
     bits = numbers(who.key[home], _PURPOSES * step + _LITRES)
     kind = np.where(part(bits, 44, 12) < who.share[home], who.second[home], who.first[home])

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -73,6 +74,11 @@ class Mosquitto:
             return False
         return True
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        if self._process is not None:
+            os.kill(self._process.pid, number)
+
     def end(self, number: int) -> None:
         """End the process with a signal and wait for it."""
         if self._process is not None:
@@ -112,6 +118,29 @@ def iotcore() -> Iterator[_Iotcore]:
     """Run the embedded broker for the time of the block."""
     with EmbeddedBroker() as broker:
         yield _Iotcore(broker)
+
+
+class Heard:
+    """A subscriber that keeps its session, and what came to it."""
+
+    def __init__(self, port: int) -> None:
+        self.payloads: list[tuple[str, bytes]] = []
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "heard", clean_session=False, protocol=paho.MQTTv311)
+        self._client.reconnect_delay_set(1, 1)
+        ready = threading.Event()
+        self._client.on_subscribe = lambda *_: ready.set()
+        self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
+        self._client.on_message = lambda _, __, message: self.payloads.append((message.topic, message.payload))
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert ready.wait(10)
+
+    def __enter__(self) -> "Heard":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
 
 
 class Publisher:

@@ -17,6 +17,9 @@ from typing import Any, Literal
 
 Layer = Literal["person", "plumbing", "meter", "transport"]
 LAYERS: tuple[Layer, ...] = ("person", "plumbing", "meter", "transport")
+Wish = Literal["zone", "usual", "encode"]
+"""What a strike may want to be told besides: the `zone` of the home; its `usual` Doings, from before all faults; how to
+`encode` a Report as the bytes that its device sends."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Fault:
 
     `strike(subject, at, rng)` draws the fault's parameters with `rng` and returns the subject as it is when the fault
     begins at `at` (seconds since 1970).  The subject is that of the layer: Doings, Draws, Register or a list of Reports;
-    with `group` a list of them (one a home), or the reports of all homes.
+    with `group` a list of them (one a home), or the reports of all homes.  What it `wants` besides it takes by name, and does
+    without: then it strikes as if in Shanghai, in a home of which nothing else is known, whose meter speaks our own format.
     """
 
     code: str
@@ -36,6 +40,12 @@ class Fault:
     never: tuple[str, ...] = ()
     """Kinds of finding that it must not cause."""
     group: bool = False
+    wants: tuple[Wish, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """Its place among all: people first, then water, then meters, each by number."""
+        return "PWM".index(self.code[0]) * 1000 + int(self.code[1:])
 
     @property
     def name(self) -> str:
@@ -60,7 +70,7 @@ class Fault:
 
 @cache
 def faults() -> dict[str, Fault]:
-    """Return all faults by their code: people first, then plumbing, then meters and transport, each by number."""
+    """Return all faults by their code, in the order of their numbers."""
     found = {}
     for layer in LAYERS:
         package = import_module(f"{__name__}.{layer}")
@@ -68,7 +78,7 @@ def faults() -> dict[str, Fault]:
             fault: Fault | None = getattr(import_module(f"{package.__name__}.{file.name}"), "FAULT", None)
             if fault is not None:
                 found[fault.code] = fault
-    return {code: found[code] for code in sorted(found, key=lambda code: ("PWM".index(code[0]), int(code[1:])))}
+    return dict(sorted(found.items(), key=lambda item: item[1].number))
 
 
 def _text(fault: Fault) -> str:

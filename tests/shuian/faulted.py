@@ -5,9 +5,8 @@ people live on without it, so that what a fault raises is what those do not rais
 at once, once for each person; from there the service goes on from a snapshot, as after a restart.
 """
 
-import json
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -21,16 +20,14 @@ from detectors.bins import News, between
 from detectors.outage import Outages
 from detectors.partition import Partition, Settings
 from ingest.device_memory import DeviceMemory
-from ingest.devices import decode, native
-from ingest.measures import zulu
+from ingest.devices import decode
 from ingest.quality import Memory, Message, judge
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from shuian import snapshots
 from shuian.rows import Place
-from simulators import meters
+from simulators import encoding, meters
 from simulators.doings import Doings, doings
 from simulators.faults import LAYERS, Fault
-from simulators.faults.transport import measured_at
 from simulators.reports import Report
 from tests.shuian.street import Street, bound
 
@@ -137,24 +134,12 @@ def learnt(seeds: Sequence[int]) -> dict[str, np.ndarray]:
     return partition.snapshot()
 
 
-def messages(reports: Iterable[Report]) -> Iterator[Message]:
+def messages(reports: Sequence[Report]) -> Iterator[Message]:
     """Yield reports as they come over the wire in our own format; what one device says at one moment is one message."""
-    for (at, device, retained, copy, _), some in groupby(
-        reports, key=lambda one: (one.at, one.device, one.retained, one.copy, one.gateway)
-    ):
-        batch = list(some)
-        payload = batch[-1].payload if batch[-1].payload is not None else _written(device, batch)
-        yield Message(f"shuian/v1/test/{device}/up", payload, _stamp(at), retained, redelivered=copy > 0)
-
-
-def _written(device: str, batch: Sequence[Report]) -> bytes:
-    one = batch[-1]
-    message_id = f"{device}-{measured_at(one) if one.copy else one.at:.3f}"
-    if one.said is None:
-        alive = {"schema": "shuian/v1", "device": device, "id": message_id, "time": zulu(_stamp(measured_at(one)))}
-        return json.dumps(alive).encode()
-    said = [(_stamp(measured_at(each)), float(each.said)) for each in batch]
-    return native.encode("shuian", "test", device, message_id, said)[1]
+    devices = {one.device: "native" for one in reports}
+    for copy, some in groupby(reports, key=lambda one: one.copy):
+        for one in encoding.messages(some, devices):
+            yield Message(one.topic, one.payload, _stamp(one.at), one.retain, redelivered=copy > 0)
 
 
 def _stamp(at: float) -> datetime:

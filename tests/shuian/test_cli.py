@@ -111,6 +111,20 @@ def test_replay_wants_the_broker_with_its_scheme(tmp_path):
     assert "mqtt://127.0.0.1:1883" in done.stderr
 
 
+@pytest.mark.parametrize("word", ["decode", "--help"])
+def test_a_reader_that_goes_away_gets_no_traceback(word):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "shuian", word]
+    try:
+        done = subprocess.run(
+            command, input=b"{}\n" * 3, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_serve_refuses_the_folder_of_a_demo(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "DEMO").touch()

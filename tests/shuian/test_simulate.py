@@ -12,21 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 from typer.main import get_command
 
 from alerts import registry
 from ingest.devices import DeviceMemory, decode
-from shuian import cli, fleet_registry, registry_import, simulate
-from shuian.errors import BadInput
-from simulators import encoding, fleet
+from shuian import cli, fleet_registry, registry_import, sending, simulate
+from shuian.errors import BadInput, Trouble
+from simulators import encoding, fleet, pacing
 from simulators.faults import faults
 from simulators.pacing import Sending
 from simulators.plan import PERIODS, Plan
 from simulators.publisher import Publisher, PublishError
-from tests.brokers import free_port, mosquitto, until
+from tests.brokers import Heard, free_port, mosquitto, until
 
 PLAN = Plan(
     50,
@@ -36,35 +34,14 @@ PLAN = Plan(
     formats=encoding.METERS,
     sensors=True,
 )
+PACKAGED = Path(encoding.__file__).parent / "data"
+RECORD = PACKAGED / "weusedto-1.pulses.csv.gz", PACKAGED / "weusedto-1.coverage.csv.gz"
 
 
 def refused(capsys, *words):
     with pytest.raises(SystemExit) as ended:
         cli.main(["simulate", *words])
     return ended.value.code, capsys.readouterr().err.strip().splitlines()
-
-
-class Heard:
-    """A subscriber that keeps its session, and what came to it."""
-
-    def __init__(self, port):
-        self.payloads = []
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "heard", clean_session=False, protocol=paho.MQTTv311)
-        self._client.reconnect_delay_set(1, 1)
-        ready = threading.Event()
-        self._client.on_subscribe = lambda *_: ready.set()
-        self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
-        self._client.on_message = lambda _, __, message: self.payloads.append((message.topic, message.payload))
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        assert ready.wait(10)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @contextmanager
@@ -146,6 +123,26 @@ def test_sending_keeps_to_its_moments_and_says_how_late_it_is(tmp_path):
     assert 0 <= sent.lateness.quantile(0.5) < 0.2
 
 
+@pytest.mark.slow
+def test_somebody_who_waits_for_confirmations_can_stop_and_the_wait_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(pacing, "STOPPED_S", 0.5)
+    plan, stop = replace(PLAN, homes=50, sensors=False, formats=("native",), lasts_s=900.0), threading.Event()
+    with mosquitto(tmp_path) as broker, Publisher(f"mqtt://127.0.0.1:{broker.port(5)}") as out:
+        broker.signal(signal.SIGSTOP)
+        try:
+            threading.Timer(2.0, stop.set).start()
+            began = time.monotonic()
+            sent = Sending(out, plan.start_s, 0.0, stop, lambda _: None).run(fleet.messages(plan))
+            waited = time.monotonic() - began
+        finally:
+            broker.signal(signal.SIGCONT)
+    assert (sent.messages, sent.confirmed) == (50, 0)
+    assert 2 < waited < 10
+    assert sent.took_s < 1.5
+    with pytest.raises(Trouble, match="50 messages were not confirmed"):
+        sending.all_confirmed(sent)
+
+
 # --- wrong words -----------------------------------------------------------------------------------------------------
 
 
@@ -161,14 +158,32 @@ def test_sending_keeps_to_its_moments_and_says_how_late_it_is(tmp_path):
         (["--for", "2h30"], "no duration: '2h30'", "30min"),
         (["--for", "0s"], "no duration: '0s'", "30min"),
         (["--period", "2h"], "no period '2h'", "15min, 1h, daily"),
+        (["--for", "9" * 400 + "d"], "longer than ten years", "3650d"),
+        (["--for", "4000d"], "4000d is longer than ten years", "3650d"),
         (["--resolution", "5"], "no meter counts in steps of 5 L", "0.1, 1 or 10"),
+        (["--resolution", "0"], "no meter counts in steps of 0 L", "0.1, 1 or 10"),
+        (["--resolution", "nan"], "no meter counts in steps of nan L", "0.1, 1 or 10"),
         (["--loss", "1.5"], "want a share of losses", "--help"),
         (["--speed", "-1"], "want a speed from 0 up", "life's speed"),
         (["--start", "soon"], "no time: 'soon'", "ISO 8601"),
         (["--zone", "Mars/Base"], "no time zone 'Mars/Base'", "Asia/Shanghai"),
         (["--like", "nothing.csv"], "no file at nothing.csv", "check the path"),
+        (["--like", str(RECORD[0])], "does not say where its homes are", "--zone Europe/Rome"),
+        (["--like", "x.json", "--coverage", "x.csv"], "--coverage belongs to a record, and x.json is a saved", "leave"),
+        (["--like", "x.json", "--save-likeness", "y.json"], "--save-likeness belongs to a record", "leave it out"),
         (["--coverage", "x.csv"], "--coverage without --like", "--like"),
-        (["--like", "x.csv", "--sensors"], "--like is a fleet of its own", "leave"),
+        (["--save-likeness", "x.json"], "--save-likeness without --like", "--like"),
+        (
+            ["--like", str(RECORD[0]), "--zone", "Europe/Rome", "--save-likeness", "x.csv"],
+            "x.csv is no name of a likeness",
+            "ends in .json",
+        ),
+        (
+            ["--like", str(RECORD[0]), "--zone", "Europe/Rome", "--sensors"],
+            "--like is a fleet of its own",
+            "leave",
+        ),
+        (["--registry", str(RECORD[0])], "is no folder", "name one"),
     ],
 )
 def test_wrong_words_get_one_line_what_and_one_line_what_to_do(capsys, words, what, do):
@@ -192,10 +207,28 @@ def test_a_broker_that_is_not_there_is_trouble(capsys):
     assert "no broker at 127.0.0.1" in lines[0]
 
 
-def test_the_broker_is_wanted_with_its_scheme(capsys):
-    code, lines = refused(capsys, "--homes", "5", "--broker", "localhost")
-    assert code == 2
+@pytest.mark.parametrize("command", [["simulate", "--homes", "5"], ["replay", str(RECORD[0])]])
+@pytest.mark.parametrize("broker", ["localhost", "mqtt://", "mqtt://h:99999", "mqtt://h:18x", "mqtt://u:secret@h:0"])
+def test_the_broker_is_wanted_with_its_scheme_host_and_port(capsys, command, broker):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--broker", broker])
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert ended.value.code == 2
+    assert len(lines) == 2
     assert "mqtt://127.0.0.1:1883" in lines[1]
+    assert "secret" not in lines[0]
+
+
+@pytest.mark.parametrize("name", ["households.csv", "registry.xlsx"])
+def test_a_registry_that_is_there_is_never_overwritten(capsys, tmp_path, name):
+    (tmp_path / name).write_text("id\nmine\n")
+    words = ["--broker", f"mqtt://127.0.0.1:{free_port()}", "--registry", str(tmp_path)]
+    code, lines = refused(capsys, "--homes", "5", *words)
+    assert code == 2
+    assert f"holds a registry already: {name}" in lines[0]
+    assert "name a new folder" in lines[1]
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "id\nmine\n"
 
 
 @pytest.mark.slow
@@ -259,6 +292,33 @@ def test_the_registry_says_what_messages_do_not(tmp_path):
     assert (meters["zigbee2mqtt"]["unit"], meters["aliyun_tsl"]["unit"]) == ("L", "m3")
 
 
+def test_the_registry_knows_which_meters_send_whole_litres_only(tmp_path):
+    fleet_registry.write(tmp_path, replace(PLAN, resolution_l=0.1))
+    rows = registry.read(tmp_path, registry_import.formats()).rows["devices"]
+    steps = {row["format"]: row["resolution_l"] for row in rows if row["resolution_l"] is not None}
+    assert steps == {fmt: 1.0 if fmt in encoding.WHOLE_LITRES else 0.1 for fmt in encoding.METERS}
+    values = {fmt: encoding.readings(fmt, encoding.meter(fmt, 7), [(PLAN.start, 82.4)], 0.1) for fmt in encoding.METERS}
+    unit = DeviceMemory(unit=lambda *_: encoding.UNIT_UNSAID.get(fmt))
+    for fmt, ((topic, payload),) in values.items():
+        (value,) = (
+            r.value for r in decode(topic, payload, PLAN.start, memory=unit).readings if r.quantity.endswith("_total")
+        )
+        assert (value == int(value)) == (fmt in encoding.WHOLE_LITRES or fmt in encoding.COUNTS_PULSES), fmt
+
+
+@pytest.mark.slow
+def test_a_run_leaves_no_retained_message_at_the_broker(tmp_path):
+    plan = replace(PLAN, homes=20, lasts_s=4 * 86_400.0, cadence=PERIODS["daily"], faults=(("M16", 1.0),))
+    sent = [m for some in fleet.messages(plan) for m in some]
+    assert sum(m.retain and bool(m.payload) for m in sent) >= 20, "what the fleet retains"
+    with mosquitto(tmp_path) as broker:
+        with Publisher(f"mqtt://127.0.0.1:{broker.port(5)}") as out:
+            Sending(out, plan.start_s, 0.0, threading.Event(), lambda _: None).run(iter([sent]))
+        with Heard(broker.port(3)) as heard:
+            time.sleep(0.5)
+        assert heard.payloads == []
+
+
 def test_a_declared_journey_stands_in_the_registry(tmp_path):
     plan = replace(PLAN, lasts_s=10 * 86_400.0, faults=(("P9", 0.05),), sensors=False)
     fleet_registry.write(tmp_path, plan)
@@ -268,15 +328,16 @@ def test_a_declared_journey_stands_in_the_registry(tmp_path):
 
 @pytest.mark.slow
 def test_homes_like_recorded_ones_come_from_a_record_or_from_what_was_saved_of_it(tmp_path):
-    packaged = Path(encoding.__file__).parent / "data"
-    record = packaged / "weusedto-1.pulses.csv.gz", packaged / "weusedto-1.coverage.csv.gz"
-    rome = ZoneInfo("Europe/Rome")
-    like = simulate.likeness(*record, rome)
-    like.save(tmp_path / "rome.json")
-    again = simulate.likeness(tmp_path / "rome.json", None, rome)
-    plans = [replace(PLAN, homes=8, zone=rome, sensors=False, formats=("native",), like=one) for one in (like, again)]
-    said = [[m for some in fleet.messages(replace(one, lasts_s=86_400.0)) for m in some] for one in plans]
+    run = {"homes": 8, "begin": "2026-03-02", "lasts": "1d"}
+    file = tmp_path / "rome.json"
+    like = simulate.plan(like=RECORD[0], coverage=RECORD[1], zone="Europe/Rome", save=file, **run)
+    again = simulate.plan(like=file, **run)
+    assert again.zone == like.zone == ZoneInfo("Europe/Rome")  # what was saved knows where it was
+    assert again.start_s == datetime(2026, 3, 2, tzinfo=like.zone).timestamp()
+    said = [[m for some in fleet.messages(one) for m in some] for one in (like, again)]
     assert said[0] == said[1]
+    with pytest.raises(BadInput, match=r"rome\.json is there already"):
+        simulate.plan(like=RECORD[0], coverage=RECORD[1], zone="Europe/Rome", save=file, **run)
     values = [json.loads(m.payload)["measurements"][0]["value"] for m in said[0] if "wm-000003" in m.topic]
     assert 5 < values[-1] - values[0] < 1000
 
@@ -288,4 +349,4 @@ def test_a_record_that_is_none_is_told(tmp_path):
         simulate.likeness(tmp_path / "x.csv", None, ZoneInfo("Europe/Rome"))
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(BadInput, match="likeness"):
-        simulate.likeness(tmp_path / "x.json", None, ZoneInfo("Europe/Rome"))
+        simulate.saved(tmp_path / "x.json")

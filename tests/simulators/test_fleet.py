@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingest.devices import DeviceMemory, decode, native
 from simulators import encoding, fleet, radio, struck
 from simulators.ahead import SourceError, ahead
+from simulators.doings import NO_DRAWS
 from simulators.faults import faults
 from simulators.households import life
 from simulators.meters import register
@@ -27,7 +28,7 @@ HOURLY = PERIODS["1h"]
 
 
 def plan(homes=30, **more):
-    return Plan(homes, START, SHANGHAI, **{"lasts_s": DAY_S, **more})
+    return Plan(homes, START, **{"zone": SHANGHAI, "lasts_s": DAY_S, **more})
 
 
 @cache
@@ -224,10 +225,11 @@ def test_a_home_with_a_fault_says_before_it_what_it_would_have_said():
 def test_layers_meet_a_fall_in_a_home_that_leaks_shows_the_leak_alone():
     of = plan(1, lasts_s=4 * DAY_S, faults=(("P1", None), ("W1", None)), seed=3)
     last = max(one.at for one in of.strikes) + 900
-    rows = [(at, litres) for at, litres in readings(of)["wm-000000"] if at > last]
-    calm = [litres for at, litres in readings(replace(of, faults=()))["wm-000000"] if at > last]
-    assert rows[-1][1] - rows[0][1] > 0
-    assert max(np.diff([litres for _, litres in rows])) < max(np.diff(calm)) + 31  # 120 L/h at most and no shower
+    times, shown = np.array([row for row in readings(of)["wm-000000"] if row[0] > last]).T
+    leaks = next(one for one in of.strikes if one.code == "W1")
+    alone = register(faults()["W1"].strike(NO_DRAWS, leaks.at, struck.rng(of, leaks)), times, 0.001)
+    assert alone[-1] - alone[0] > 20
+    assert np.abs(shown - shown[0] - (alone - alone[0])).max() <= 1.001
 
 
 def test_a_dead_gateway_takes_all_its_homes_and_no_others():
@@ -241,23 +243,37 @@ def test_a_dead_gateway_takes_all_its_homes_and_no_others():
 
 
 @pytest.mark.slow
-def test_every_fault_of_the_catalogue_can_befall_a_fleet_in_any_format():
+@pytest.mark.parametrize(("period", "resolution_l"), [("1h", 1.0), ("daily", 10.0)])
+def test_every_fault_of_the_catalogue_can_befall_a_fleet_in_any_format(period, resolution_l):
     each = tuple((code, None) for code in faults())
-    of = plan(60, lasts_s=8 * DAY_S, cadence=HOURLY, formats=encoding.METERS, faults=each)
+    more = {"cadence": PERIODS[period], "resolution_l": resolution_l}
+    of = plan(60, lasts_s=8 * DAY_S, formats=encoding.METERS, faults=each, **more)
     sent = said(of)
     assert {one.code for one in of.strikes} == set(faults())
     assert [one.at for one in sent] == sorted(one.at for one in sent)
     unread = sum(
-        decode(one.topic, one.payload, datetime.fromtimestamp(one.at, UTC)).rejected is not None for one in sent
+        decode(one.topic, one.payload, datetime.fromtimestamp(one.at, UTC)).rejected is not None
+        for one in sent
+        if one.payload
     )
     assert unread < 0.01 * len(sent)
 
 
-def test_a_retained_message_is_handed_over_as_one():
-    of = plan(20, lasts_s=3 * DAY_S, cadence=HOURLY, faults=(("M16", 1.0),))
-    kept = [one for one in said(of) if one.retain]
-    assert 0 < len(kept) <= 20
+def test_a_retained_message_is_handed_over_as_one_and_taken_back():
+    of = plan(40, lasts_s=3 * DAY_S, cadence=HOURLY, faults=(("M16", None),))
+    marked = [one for one in said(of) if one.retain]
+    kept, empty = ([one for one in marked if bool(one.payload) is full] for full in (True, False))
     assert {one.payload for one in kept} <= {one.payload for one in said(of) if not one.retain}
+    assert [(one.topic, one.at + fleet.KEPT_S) for one in kept] == [(one.topic, one.at) for one in empty]
+    (one,) = of.strikes
+    assert {m.topic for m in kept} == {f"shuian/v1/fleet/{of.meter(home)}/up" for home in one.homes}
+
+
+def test_a_run_that_ends_sooner_takes_retained_messages_back_as_well():
+    of = plan(20, seed=519, lasts_s=2 * 3600.0, faults=(("M16", None),))  # late, and something is as old by then
+    full, empty = ([m.topic for m in said(of) if m.retain and bool(m.payload) is kept] for kept in (True, False))
+    assert full == empty != []
+    assert of.strikes[0].at + fleet.KEPT_S > of.end_s
 
 
 def test_somebody_who_has_fallen_is_not_seen_to_move():
@@ -308,6 +324,7 @@ def test_a_run_without_an_end_has_faults_on_its_first_day_and_ends_then():
         ({"faults": (("P99", None),)}, "got 'P99'"),
         ({"faults": (("P1", 0.0),)}, "want a share of homes above 0"),
         ({"homes": 1, "faults": (("W8", None),)}, "want two homes at least for W8"),
+        ({"faults": (("P1", 0.1), ("M8", None), ("P1", None))}, "want each fault once, .* got P1 twice"),
     ],
 )
 def test_a_plan_that_cannot_be_says_what_it_wants(wrong, wants):

@@ -21,7 +21,7 @@ def same(a, b):
 
 def between(draws, begin, end):
     keep = (draws.start_s >= begin) & (draws.start_s < end)
-    return Draws(draws.start_s[keep], draws.litres[keep], draws.duration_s[keep])
+    return draws.where(keep)
 
 
 @settings(max_examples=15, deadline=None)

@@ -280,6 +280,14 @@ def test_a_coarser_register_shows_whole_steps_and_all_of_the_water_in_the_end(co
     assert rough.litres[:3].tolist() == home.litres[:3].tolist()
 
 
+@pytest.mark.parametrize(("step", "wanted"), [(0.1, 10), (1, 10), (10, 100)])
+def test_every_register_becomes_coarser(step, wanted):
+    home = read("home", DID.draws, GRID, step, 54_321.4)
+    then = struck("M19", 0, home).litres[LAST + 1 :]
+    assert np.gcd.reduce(np.rint(then).astype(int)) == wanted
+    assert not np.array_equal(then, home.litres[LAST + 1 :])
+
+
 def test_a_step_of_nothing_is_refused():
     with pytest.raises(ValueError, match="want a step above 0"):
         coarse(HOME, AT, 0.0)

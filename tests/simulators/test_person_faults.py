@@ -79,7 +79,7 @@ def before(did, at=AT):
     d = did.draws
     over = d.start_s + d.duration_s < at - 0.001  # what ran on may have been turned off at that moment
     return (
-        Draws(d.start_s[over], d.litres[over], d.duration_s[over]),
+        d.where(over),
         did.moves[did.moves < at],
         did.doors[did.doors < at],
     )
@@ -351,8 +351,22 @@ def test_visitors_double_the_draws_later_in_the_evening_and_move_about():
     assert np.mean(late[:6]) > np.mean(late[6:])
 
 
-def test_visitors_of_somebody_who_fell_draw_nothing():
-    assert same(visitors(fall(DID, AT), AT, rng(), days=3, times=2.0).draws, fall(DID, AT).draws)
+def test_visitors_of_somebody_who_fell_draw_as_if_nothing_had_happened():
+    fell = fall(DID, AT)
+    full, usually = (visitors(did, AT, rng(), days=3, times=2.0, usual=DID).draws for did in (fell, DID))
+    theirs = usually.where(~np.isin(usually.start_s, DID.draws.start_s))
+    assert len(theirs) > 50
+    assert same(full, merged(fell.draws, theirs))
+    assert same(visitors(fell, AT, rng(), days=3, times=2.0).draws, fell.draws), "of a home of which nothing is known"
+
+
+def test_others_in_the_home_draw_nothing_while_nobody_is_there():
+    away = trip(DID, DID.home_from(AT), AT + 5 * DAY_S)
+    for one in (
+        second_resident(away, AT, rng(), usual=DID),
+        visitors(away, AT, rng(), days=5, times=2.0, usual=DID),
+    ):
+        assert not inside(one.draws.start_s, away.out[away.out[:, 0] >= AT]).any()
 
 
 def test_a_second_resident_draws_for_good_but_never_in_an_empty_home():
@@ -380,7 +394,7 @@ def test_a_carer_comes_at_fixed_hours_draws_within_the_visit_and_is_returned():
 
 def test_carers_come_three_to_seven_times_a_week_for_twenty_to_sixty_minutes():
     some = [visited(DID, AT, rng(seed)).visits for seed in range(60)]
-    per_week = [len(visits) / ((END - AT) / (7 * DAY_S)) for visits in some]
+    per_week = [len(visits) / (carers.LASTS_S / (7 * DAY_S)) for visits in some]
     stays = [(visits[0, 1] - visits[0, 0]) / 60 for visits in some]
     assert 2.5 < min(per_week) < 3.5
     assert 6.5 < max(per_week) < 7.2

@@ -18,6 +18,8 @@ from simulators.faults import Fault
 from simulators.households import Draws
 
 PER_WEEK, STAY_S, LITRES = (3, 7), (1200.0, 3600.0), (5.0, 40.0)
+LASTS_S = 120 * DAY_S
+"""A carer comes for so long, whatever becomes of the resident: as long as a leak runs. [s] [A]"""
 HOURS = (7.0, 19.0)
 """A visit begins at one fixed time between these hours of the day [A], and is as punctual as this:"""
 LATE_S = 300.0
@@ -84,17 +86,16 @@ def _used(visits: Floats, rng: np.random.Generator) -> Draws:
 
 
 def visited(doings: Doings, at: float, rng: np.random.Generator, zone: ZoneInfo = SHANGHAI) -> Cared:
-    """Return the doings with some carer from `at` on for as long as they last, and the carer's times."""
+    """Return the doings with some carer from `at` on, and the carer's times."""
     days = rng.permutation(7)[: rng.integers(PER_WEEK[0], PER_WEEK[1] + 1)]
     hour, stay_s = float(rng.uniform(*HOURS)), float(rng.uniform(*STAY_S))
-    until = float(doings.draws.start_s.max(initial=at))
     weekdays = tuple(sorted(days.tolist()))
-    return carer(doings, at, until, rng, weekdays=weekdays, hour=hour, stay_s=stay_s, zone=zone)
+    return carer(doings, at, at + LASTS_S, rng, weekdays=weekdays, hour=hour, stay_s=stay_s, zone=zone)
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI) -> Doings:
     """Begin to come at `at`; `visited` also returns the carer's times."""
-    return visited(doings, at, rng).doings
+    return visited(doings, at, rng, zone).doings
 
 
-FAULT = Fault("P13", "person", strike, never=("leak",))
+FAULT = Fault("P13", "person", strike, never=("leak",), wants=("zone",))

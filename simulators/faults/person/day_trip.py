@@ -2,7 +2,7 @@
 
 At the meter: no use for five to ten hours from the morning on, then the use of an evening; the door opens at both ends.
 A quarter of people go on the same weekday every week, most weeks.
-The service must: know the hour and the weekday before it calls the gap unusual.
+The service must: know the hour and the weekday before it calls the quiet unusual.
 """
 
 from zoneinfo import ZoneInfo
@@ -62,11 +62,11 @@ def _some_day(doings: Doings, morning: float, rng: np.random.Generator) -> Doing
     return day_trip(doings, left, float(hours))
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI) -> Doings:
     """Go out on the first morning after `at`, and perhaps every week from then on."""
     last = max(float(doings.draws.start_s.max(initial=at)), at)
     weeks = 1 + int((last - at) / (7 * DAY_S)) if rng.random() < WEEKLY else 1
-    return weekly(doings, at, rng, weeks)
+    return weekly(doings, at, rng, weeks, zone)
 
 
-FAULT = Fault("P11", "person", strike, never=("surge", "leak"))
+FAULT = Fault("P11", "person", strike, never=("surge", "leak"), wants=("zone",))

@@ -45,10 +45,10 @@ def habit(
     return replace(doings, draws=doings.thinned(keep).draws)  # all steps stay
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI) -> Doings:
     """Begin at `at`."""
     use = tuple(USES)[int(rng.integers(len(USES)))]
-    return habit(doings, at, rng, use=use, left=float(rng.uniform(*LEFT)))
+    return habit(doings, at, rng, use=use, left=float(rng.uniform(*LEFT)), zone=zone)
 
 
-FAULT = Fault("P17", "person", strike, never=("surge", "leak"))
+FAULT = Fault("P17", "person", strike, never=("surge", "leak"), wants=("zone",))

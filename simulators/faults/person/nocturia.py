@@ -40,9 +40,9 @@ def nocturia(
     return doings.repeated(more, put, since=at)
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI) -> Doings:
     """Begin at `at`."""
-    return nocturia(doings, at, rng, days=float(rng.uniform(*DAYS)), times=float(rng.uniform(*TIMES)))
+    return nocturia(doings, at, rng, days=float(rng.uniform(*DAYS)), times=float(rng.uniform(*TIMES)), zone=zone)
 
 
-FAULT = Fault("P6", "person", strike, never=("leak",))
+FAULT = Fault("P6", "person", strike, never=("leak",), wants=("zone",))

@@ -6,10 +6,12 @@ The service must: follow the season without a finding, and not take a thousand h
 who is away at the festival should be declared, and the cohort be looked at as a whole; no detector does that yet.
 """
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 
 from simulators.doings import TO_DOOR_S, Doings
-from simulators.end_uses import DAY_S, showers, whole
+from simulators.end_uses import DAY_S, SHANGHAI, showers, whole
 from simulators.faults import Fault
 from simulators.faults.person.trip import LAST_USE_S, trip
 from simulators.faults.person.visitors import TIMES, visitors
@@ -41,17 +43,26 @@ def season(doings: Doings, at: float, rng: np.random.Generator, times: float, da
     return turned.thinned(~np.isin(turned.draws.start_s, d.start_s[count == 0]))
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(
+    doings: Doings,
+    at: float,
+    rng: np.random.Generator,
+    *,
+    zone: ZoneInfo = SHANGHAI,
+    usual: Doings | None = None,
+) -> Doings:
     """Let the season turn from `at` on, or keep a festival: away or with visitors."""
     kind = int(rng.integers(4))
     days = float(rng.uniform(*FESTIVAL_DAYS))
     home = doings.home_from(at)
+    if kind < 2 and home == np.inf:
+        return doings  # nobody lives here any more
     if kind == 0:
         left = home + LAST_USE_S + TO_DOOR_S
         return trip(doings, left, left + days * DAY_S)
     if kind == 1:
-        return visitors(doings, home, rng, days=days, times=float(rng.uniform(*TIMES)))
+        return visitors(doings, home, rng, days=days, times=float(rng.uniform(*TIMES)), zone=zone, usual=usual)
     return season(doings, at, rng, WINTER / SUMMER if kind == 2 else SUMMER / WINTER)
 
 
-FAULT = Fault("P16", "person", strike, never=("leak",))
+FAULT = Fault("P16", "person", strike, never=("leak",), wants=("zone", "usual"))

@@ -2,6 +2,8 @@
 
 At the meter: 1.7 times as many draws from one day on, at much the same hours; two people are seen to move.
 The service must: raise nothing urgent, and ask whether somebody moved in; no detector looks for slow change yet.
+
+The second person lives as the first used to, and goes on when something befalls the first, except while nobody is at home.
 """
 
 import numpy as np
@@ -9,14 +11,19 @@ import numpy as np
 from simulators.doings import Doings
 from simulators.end_uses import whole
 from simulators.faults import Fault
+from simulators.faults.person.visitors import company
 
 TIMES = 1.7
 APART_S = 2 * 3600.0
 """The other's draw comes so long before or after one of the resident's at most. [s] [A]"""
 
 
-def second_resident(doings: Doings, at: float, rng: np.random.Generator, times: float = TIMES) -> Doings:
+def second_resident(
+    doings: Doings, at: float, rng: np.random.Generator, times: float = TIMES, usual: Doings | None = None
+) -> Doings:
     """Return the doings of a home with `times` as many draws from `at` (seconds since 1970) on.
+
+    The others are near those that are `usual` (those of `doings` if nothing else is known).
 
     Raises
     ------
@@ -25,13 +32,14 @@ def second_resident(doings: Doings, at: float, rng: np.random.Generator, times: 
     """
     if not times >= 1:
         raise ValueError(f"want times from 1 up, got {times}")
-    more = whole(np.where(doings.draws.start_s >= at, times - 1, 0.0), rng)
-    return doings.repeated(more, rng.uniform(-APART_S, APART_S, more.sum()), since=at)
+    usual = doings if usual is None else usual
+    more = whole(np.where(usual.draws.start_s >= at, times - 1, 0.0), rng)
+    return company(doings, usual.copies(more, rng.uniform(-APART_S, APART_S, more.sum()), since=at))
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, usual: Doings | None = None) -> Doings:
     """Move in at `at`."""
-    return second_resident(doings, at, rng)
+    return second_resident(doings, at, rng, usual=usual)
 
 
-FAULT = Fault("P14", "person", strike, never=("leak",))
+FAULT = Fault("P14", "person", strike, never=("leak",), wants=("usual",))

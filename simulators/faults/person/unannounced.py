@@ -12,8 +12,6 @@ from simulators.end_uses import DAY_S
 from simulators.faults import Fault
 from simulators.faults.person.trip import LAST_USE_S, trip
 
-PER_MONTH = 0.3
-"""How often it begins."""
 NIGHTS = 4.0
 """Mean stay at the daughter's, at least one night. [days]"""
 HOSPITAL_DAYS = (3.0, 14.0)

@@ -71,10 +71,10 @@ def _in(hour: Floats, span: tuple[float, float]) -> Bools:
     return within
 
 
-def strike(doings: Doings, at: float, rng: np.random.Generator) -> Doings:
+def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI) -> Doings:
     """Begin at `at`."""
     nights, share, late_s = (float(rng.uniform(*span)) for span in (NIGHTS, SHARE, LATE_S))
-    return wandering(doings, at, rng, nights=nights, share=share, late_s=late_s)
+    return wandering(doings, at, rng, nights=nights, share=share, late_s=late_s, zone=zone)
 
 
-FAULT = Fault("P7", "person", strike, never=("leak",))
+FAULT = Fault("P7", "person", strike, never=("leak",), wants=("zone",))

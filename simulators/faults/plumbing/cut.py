@@ -36,7 +36,7 @@ def cut(draws: Draws, begin: float, end: float) -> Draws:
     wanted water meanwhile emptied the cistern and opened a tap: both show at `end`.
     """
     wanted = (draws.start_s >= begin) & (draws.start_s < end)
-    later = Draws(draws.start_s[~wanted], draws.litres[~wanted], draws.duration_s[~wanted])
+    later = draws.where(~wanted)
     back = (CISTERN_L + AIR_L) * bool(wanted.any())
     refill = Draws(np.array([end]), np.array([back]), np.array([REFILL_S]))
     whole = merged(before(draws, begin), after(later, end))

@@ -34,8 +34,8 @@ def pressure(draws: Draws, begin: float, end: float, factor: float) -> Draws:
     if not (0 < factor <= 1 and end > begin):
         raise ValueError(f"want a factor above 0 and up to 1 for a time above 0, got {factor} for {end - begin} s")
     touched = (draws.start_s < end) & (draws.start_s + draws.duration_s > begin) & (draws.duration_s > 0)
-    parts = [_picked(draws, ~touched)]
-    weak = _picked(draws, touched)
+    parts = [draws.where(~touched)]
+    weak = draws.where(touched)
     flow = weak.litres / weak.duration_s
     filled = np.where(weak.duration_s <= RUNS_S, _full(weak, begin, end, factor), weak.start_s + weak.duration_s)
     for since, until, share in ((-np.inf, begin, 1.0), (begin, end, factor), (end, np.inf, 1.0)):
@@ -52,10 +52,6 @@ def _full(draws: Draws, begin: float, end: float, factor: float) -> Floats:
     weak_s = np.minimum(draws.duration_s - normal_s, factor * (end - np.maximum(draws.start_s, begin)))
     full: Floats = draws.start_s + draws.duration_s + weak_s * (1 / factor - 1)
     return full
-
-
-def _picked(draws: Draws, pick: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Draws:
-    return Draws(draws.start_s[pick], draws.litres[pick], draws.duration_s[pick])
 
 
 def strike(draws: Draws, at: float, rng: np.random.Generator) -> Draws:

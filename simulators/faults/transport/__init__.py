@@ -7,10 +7,15 @@ import numpy as np
 from simulators.reports import Report
 
 
+def meters(reports: Iterable[Report]) -> list[str]:
+    """Return the devices that report a register, in order of their names."""
+    return sorted({one.device for one in reports if isinstance(one.said, int | float)})
+
+
 def a_meter(reports: Sequence[Report], rng: np.random.Generator) -> str:
-    """Return one of the devices that report a register; empty: there is none, and nothing can befall it."""
-    meters = sorted({one.device for one in reports if isinstance(one.said, int | float)})
-    return meters[int(rng.integers(len(meters)))] if meters else ""
+    """Return one of the `meters`; empty: there is none, and nothing can befall it."""
+    some = meters(reports)
+    return some[int(rng.integers(len(some)))] if some else ""
 
 
 def measured_at(report: Report) -> float:

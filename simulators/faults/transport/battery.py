@@ -7,18 +7,16 @@ quiet home, and say that the meter is silent when nothing comes any more.  Today
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from simulators.end_uses import DAY_S, SHANGHAI, at_night
 from simulators.faults import Fault
 from simulators.faults.transport import a_meter
 from simulators.reports import Report
 
-ZONE = ZoneInfo("Asia/Shanghai")
-"""Where the nights are."""
-NIGHT_H = (23, 7)
+COLD_H = (23.0, 7.0)
 """The cold hours: the voltage of a lithium cell falls with the temperature. [local h]"""
 NIGHT_FACTOR = 2.0
 """How much likelier a message of the night is lost. [A]"""
@@ -35,7 +33,7 @@ def fading(
     flat_at: float,
     rng: np.random.Generator,
     repeats: float = REPEATS,
-    zone: ZoneInfo = ZONE,
+    zone: ZoneInfo = SHANGHAI,
 ) -> list[Report]:
     """Return the reports that still arrive of a battery that weakens from `at` on and is flat at `flat_at`.
 
@@ -58,30 +56,28 @@ def fading(
         raise ValueError(f"want a flat battery after {at} and a share of repeats, got {flat_at}, {repeats}")
     left: list[Report] = []
     before: Report | None = None
-    for one in reports:
+    cold = at_night(np.array([one.at for one in reports]), zone, COLD_H).tolist()
+    for one, in_cold in zip(reports, cold, strict=True):
         if one.device != device or one.at <= at:
             left.append(one)
             before = one if one.device == device else before
             continue
         age = min((one.at - at) / (flat_at - at), 1.0)
         lost, again = rng.random(2)
-        if lost < age * (NIGHT_FACTOR if _at_night(one.at, zone) else 1.0):
+        if lost < age * (NIGHT_FACTOR if in_cold else 1.0):
             continue
-        said = before.said if before is not None and again < age * repeats else one.said
-        before = one._replace(said=said)
+        content = before if before is not None and again < age * repeats else one
+        before = one._replace(said=content.said, earlier=content.earlier)
         left.append(before)
     return left
 
 
-def _at_night(at: float, zone: ZoneInfo) -> bool:
-    hour = datetime.fromtimestamp(at, zone).hour
-    return hour >= NIGHT_H[0] or hour < NIGHT_H[1]
-
-
-def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:
+def strike(
+    reports: Sequence[Report], at: float, rng: np.random.Generator, *, zone: ZoneInfo = SHANGHAI
+) -> list[Report]:
     """Let the battery of the home's meter run down from `at` on."""
-    flat_at = at + rng.uniform(*FADES_DAYS) * 86_400
-    return fading(reports, a_meter(reports, rng), at, flat_at, rng)
+    flat_at = at + rng.uniform(*FADES_DAYS) * DAY_S
+    return fading(reports, a_meter(reports, rng), at, flat_at, rng, zone=zone)
 
 
-FAULT = Fault("M6", "transport", strike, finds=("meter_silent",), never=("surge", "leak"))
+FAULT = Fault("M6", "transport", strike, finds=("meter_silent",), never=("surge", "leak"), wants=("zone",))

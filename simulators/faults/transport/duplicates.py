@@ -42,7 +42,8 @@ def duplicated(
     for one in reports:
         if one.device == device and one.at >= at and rng.random() < share:
             second = arriving(one, one.at + float(rng.uniform(*AFTER_S)))
-            again.append(second._replace(copy=one.copy + 1) if same_id else second)
+            same, new = second._replace(copy=one.copy + 1), second._replace(attempt=one.attempt + 1)
+            again.append(same if same_id else new)
     return in_order([*reports, *again])
 
 

@@ -9,14 +9,13 @@ not from noise (`meter.unit` and its like).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ingest.devices import native, zigbee2mqtt
+from simulators import encoding
 from simulators.faults import Fault
-from simulators.faults.transport import a_meter, measured_at
+from simulators.faults.transport import a_meter
 from simulators.reports import Report
 
 SHARE = (0.0001, 0.01)
@@ -27,14 +26,8 @@ _NUMBER = re.compile(rb"(?<=[:,\[ ])-?\d+(?:\.\d+)?(?=[,}\] \n])")
 
 
 def written(report: Report) -> bytes:
-    """Return the payload of a report in the formats of first choice: our own for meters, Zigbee2MQTT for sensors."""
-    at = datetime.fromtimestamp(round(measured_at(report), 3), UTC)
-    if isinstance(report.said, Mapping):
-        return zigbee2mqtt.encode_state(report.device, at, **report.said)[1]
-    if report.said is None:
-        return b"{}"
-    message_id = f"{report.device}-{measured_at(report):.3f}"
-    return native.encode("shuian", "simulated", report.device, message_id, [(at, float(report.said))])[1]
+    """Return the payload of a report in our own format, of a sensor's in that of Zigbee2MQTT."""
+    return encoding.report(report, "native")[-1][1]
 
 
 def garbled(
@@ -116,4 +109,4 @@ def strike(
     return garbled(reports, a_meter(reports, rng), at, share, rng, encode)
 
 
-FAULT = Fault("M14", "transport", strike, never=("quiet", "surge", "leak", "meter_silent"))
+FAULT = Fault("M14", "transport", strike, never=("quiet", "surge", "leak", "meter_silent"), wants=("encode",))

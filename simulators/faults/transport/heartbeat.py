@@ -27,7 +27,9 @@ def heartbeats(reports: Sequence[Report], device: str, at: float, until: float =
     """
     if not until > at:
         raise ValueError(f"want an end after {at}, got {until}")
-    return [one._replace(said=None) if one.device == device and at <= one.at < until else one for one in reports]
+    return [
+        one._replace(said=None, earlier=()) if one.device == device and at <= one.at < until else one for one in reports
+    ]
 
 
 def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:

@@ -1,17 +1,17 @@
 """The radio of one meter is weak: messages are lost, one here, several in a row there.
 
 At the broker: 2 to 20 % of its messages are missing, in bursts; the register goes on.
-The service must: take a hole for unknown, never for zero; what was drawn in it ends a quiet, at its end.  A meter that is
-silent for three periods (26 h with one upload a day) is told as silent, a shorter hole is nobody's business.
+The service must: take a gap for unknown, never for zero; what was drawn in it ends a quiet, at its end.  A meter that is
+silent for three periods (26 h with one upload a day) is told as silent, a shorter gap is nobody's business.
 
-The bursts are those of Gilbert and Elliott (Gilbert 1960, Bell System Technical Journal 39): a good state in which
-everything arrives, a bad one in which nothing does, and after each message a chance to pass from one to the other.
+The bursts are those of Gilbert and Elliott (`simulators.radio`).
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from simulators import radio
 from simulators.faults import Fault
 from simulators.faults.transport import a_meter
 from simulators.reports import Report
@@ -19,7 +19,7 @@ from simulators.reports import Report
 SHARE = (0.02, 0.20)
 """Messages that are lost, in the long run."""
 BURST = (1.0, 8.0)
-"""Messages lost in a row, on average: with hourly reports up to a working day. [A]"""
+"""Messages lost in a row, on average: with hourly reports up to a working day; pure chance at least. [A]"""
 
 
 def lossy(
@@ -41,17 +41,10 @@ def lossy(
     """
     if not (0 < share < 1 and burst >= 1 and share / (1 - share) <= burst):
         raise ValueError(f"want a share inside (0, 1) and bursts long enough for it, got {share}, {burst}")
-    worse, better = share / (1 - share) / burst, 1 / burst
-    left = []
-    bad = bool(rng.random() < share)
-    for one in reports:
-        if one.device != device or one.at < at:
-            left.append(one)
-            continue
-        if not bad:
-            left.append(one)
-        bad = bool(rng.random() >= better) if bad else bool(rng.random() < worse)
-    return left
+    weak = [one.device == device and one.at >= at for one in reports]
+    bad = rng.random(1) < share
+    lost = iter(radio.bursts(rng.random((1, sum(weak))), share, burst, bad)[0].tolist())
+    return [one for one, here in zip(reports, weak, strict=True) if not (here and next(lost))]
 
 
 def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simulators.faults import Fault
+from simulators.faults.transport import meters
 from simulators.reports import Report
 
 
@@ -28,10 +29,10 @@ def same_serial(reports: Sequence[Report], device: str, other: str, at: float) -
 
 def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:
     """Give one of the meters the name of another."""
-    meters = sorted({one.device for one in reports if isinstance(one.said, int | float)})
-    if len(meters) < 2:
+    some = meters(reports)
+    if len(some) < 2:
         return list(reports)
-    device, other = rng.choice(meters, 2, replace=False).tolist()
+    device, other = rng.choice(some, 2, replace=False).tolist()
     return same_serial(reports, device, other, at)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from simulators.faults import Fault
-from simulators.faults.transport import in_order, measured_at
+from simulators.faults.transport import a_meter, in_order, measured_at, meters
 from simulators.reports import Report
 
 ELSEWHERE = ""
@@ -59,9 +59,7 @@ def forged_still(
         raise ValueError(f"want forged reports after the true ones, got {after_s} s")
     still = {device: _shown(reports, device, at) for device in devices}
     forged = [
-        one._replace(
-            at=one.at + after_s, measured=measured_at(one) + after_s, gateway=ELSEWHERE, said=still[one.device]
-        )
+        Report(one.at + after_s, one.device, ELSEWHERE, still[one.device], measured_at(one) + after_s)
         for one in reports
         if one.at >= at and still.get(one.device) is not None
     ]
@@ -76,12 +74,9 @@ def _shown(reports: Sequence[Report], device: str, at: float) -> float | None:
 
 def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> list[Report]:
     """Forge use of one home, or a still register of all, each as likely."""
-    meters = sorted({one.device for one in reports if isinstance(one.said, int | float)})
-    if not meters:
-        return list(reports)
     if rng.random() < 0.5:
-        return forged_use(reports, meters[int(rng.integers(len(meters)))], at)
-    return forged_still(reports, meters, at)
+        return forged_use(reports, a_meter(reports, rng), at)
+    return forged_still(reports, meters(reports), at)
 
 
 FAULT = Fault("M15", "transport", strike, never=("meter_silent", "radio_outage"), group=True)

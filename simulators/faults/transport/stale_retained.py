@@ -2,6 +2,9 @@
 
 At the broker: one old message of each device, marked as retained, in between the fresh ones.
 The service must: take it for a state of the past, never for a sign of life, nor for water that was drawn since.
+
+Through a real broker only a subscriber that connects later sees the mark: to one that is connected it hands the old message
+out like a fresh one.  A fleet takes its retained messages back after a while (`simulators.fleet`).
 """
 
 from collections.abc import Sequence
@@ -35,4 +38,4 @@ def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> li
     return reconnected(reports, at, float(np.exp(rng.uniform(*np.log(AGE_S)))))
 
 
-FAULT = Fault("M16", "transport", strike, never=("quiet", "surge", "leak", "meter_silent"))
+FAULT = Fault("M16", "transport", strike, never=("quiet", "surge", "leak", "meter_silent"), group=True)

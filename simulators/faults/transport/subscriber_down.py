@@ -41,4 +41,4 @@ def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> li
     return subscriber_down(reports, at, at + float(np.exp(rng.uniform(*np.log(DOWN_S)))))
 
 
-FAULT = Fault("M17", "transport", strike, never=("quiet", "surge", "leak"))
+FAULT = Fault("M17", "transport", strike, never=("quiet", "surge", "leak"), group=True)
