@@ -190,12 +190,12 @@ class Pipeline:
 
     def _step(self, readings: Sequence[StoredReading]) -> None:
         now = self._clock().timestamp()
+        others = signs(readings, self.rows, self._batteries, now)
+        if others is not None:  # first: a door that opened before hours without water explains them
+            self._note(self.partition.hear_signs(others))
         news = intervals(readings, self._last, self.rows, now)
         if news is not None:
             self._note(self.partition.step(news))
-        others = signs(readings, self.rows, self._batteries, now)
-        if others is not None:
-            self._note(self.partition.hear_signs(others))
 
     def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
         """Return the household of each row, and a copy of all that the detectors know."""

@@ -99,6 +99,20 @@ def test_who_moves_is_not_quiet(tmp_path):
         one.store.close()
 
 
+def test_an_open_door_that_comes_with_the_water_of_the_hours_after_it_counts_first(street):
+    lived(street, 20)
+    street.sense("pir-1", "occupancy")
+    street.work()
+    opened = street.now + 0.5 * HOUR
+    street.sense("door-1", "contact_open", at=opened)
+    for _ in range(14):  # nobody judges meanwhile: all of it is one step
+        street.now += HOUR
+        street.say("m1")
+    street.work()
+    reasons = {one.finding.reason for one in street.inbox.findings.values() if one.finding.kind == "quiet"}
+    assert reasons == {"quiet_maybe_out"}
+
+
 def test_a_sensor_is_no_meter_that_could_fall_silent(street):
     lived(street, 3)
     assert street.inbox.told == []
