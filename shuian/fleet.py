@@ -77,7 +77,10 @@ class Fleet(threading.Thread):
 
     def _tell(self, out: Publisher, until: float) -> None:
         """Send the history; neighbours arrive together, so that what they have in common is seen."""
-        reports = sorted([*self._water_until(until), *self._signs_until(until)], key=lambda one: one.at)
+        signs = self._messages(sorted(self._signs_until(until), key=lambda one: one.at))
+        for topic, payload in signs:  # first: a broker need not keep the order of different topics
+            out.publish_and_wait(topic, payload)
+        reports = sorted(self._water_until(until), key=lambda one: one.at)
         at = np.array([one.at for one in reports])
         slices = _slices(self._start_s - HISTORY.total_seconds(), until, BEFORE_S if self._until is None else 0.0)
         edges = np.searchsorted(at, slices, side="right").tolist()
