@@ -58,7 +58,9 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
 
 
 def _suppressed(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str | None:
-    """Return why a finding opens no case: the home is away, or its meter is silent with all others of its gateway."""
+    """Return why a finding opens no case: it waits on a list, the home is away, or its meter is silent with its gateway."""
+    if finding.kind in policy.listed_kinds:
+        return "listed"
     if policy.explained_by_absence(finding.kind) and registry.absent(conn, finding.household, finding.raised_at):
         return "away"
     if finding.kind == "meter_silent" and _explaining(conn, finding, now, policy):

@@ -84,6 +84,8 @@ class Policy:
         "quiet", "rule:*-zero", "rule:12h-10l", "rule:24h-10l", "rule:no-draw-*", "rule:windows-*",
     )  # fmt: skip
     """Findings about missing use: a declared absence explains these.  Flow in an empty home stays an alarm."""
+    listed_kinds: tuple[str, ...] = ("drift",)
+    """Findings that open no case and owe no message: who knows the homes finds them on a list, for the next visit."""
     fold_before_s: float = 1800.0
     """A home that was not overdue this long before the water went off is explained by that: the moment is only known to
     be after the last use of the homes around."""

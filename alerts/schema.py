@@ -233,7 +233,7 @@ findings = Table(
     Column("reason", String(48), nullable=False),
     Column("evidence", JSON, nullable=False),
     Column("case_id", String(64)),
-    Column("suppressed", String(32)),  # why no case was touched: away, outage (of its gateway)
+    Column("suppressed", String(32)),  # why no case was touched: listed, away, outage (of its gateway)
     Column("label", String(16)),  # true, false, device, unknown: from the outcome
     _of_case(),
 )  # fmt: skip

@@ -92,7 +92,7 @@ class Store:
         """Store a finding and let it open or join the household's case; return that case's id.
 
         None: it touched no case, because nobody of the household consents to be monitored (only counted), or because
-        the household is declared away (kept, as suppressed).  A second call with the same id changes nothing.
+        the household is declared away or it only stands on a list (kept, as suppressed).  A second call with the same id changes nothing.
         """
         found = self._write(lambda conn: claims.raised(conn, finding, now, self.policy))
         self._changed({finding.household})

@@ -3,7 +3,7 @@
 Rooms store reason codes with parameters, never sentences; this module renders them.  Catalogues are the ``.po`` files
 below ``locales/<language>/``, read once at start; a key missing in one language is an error at load, not a surprise at
 night.  Parameters are formatted by the ending of their name (the unit): ``_s`` durations, ``_l`` litres, ``_at`` times of
-day in the home's zone, ``_l_h`` litres an hour, ``_p`` shares, ``_percent``; anything else is put in as it is.
+day in the home's zone, ``_day`` dates there, ``_l_h`` litres an hour, ``_p`` shares, ``_percent``; anything else is put in as it is.
 """
 
 import re
@@ -112,6 +112,9 @@ class Texts:
             case "at":
                 moment = datetime.fromtimestamp(value, zone) if isinstance(value, int | float) else value
                 return self.moment(lang, moment, zone, now)
+            case "day":
+                pattern = "M月d日" if lang == "zh_CN" else "d MMM"
+                return str(format_date(datetime.fromtimestamp(value, zone).date(), pattern, locale=lang))
             case "percent":
                 return f"{float(value):.0f} %"
             case "p":

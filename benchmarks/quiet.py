@@ -1,4 +1,6 @@
-"""False alarms and delay of quiet and of the rules in public service: ``python -m benchmarks.quiet``.
+"""False alarms and delay of the survival score of quiet and of the rules in public service: ``python -m benchmarks.quiet``.
+
+What the service runs by default, the index, is measured beside them by ``python -m benchmarks.quiet_index``.
 
 Homes: the recorded hourly homes of ``benchmarks/data`` (DAIAD trial A, CC BY-SA 4.0; nobody there is known to be old), and
 simulated seniors.  Quiets beyond 36 h are taken for declared absences.  The first 112 days are history only.
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from detectors.bins import LEAST_USE_L, News
 from detectors.habit import TRIP_S
 from detectors.partition import Partition, Settings
+from detectors.quiet import MODEL_LEVELS, QuietSettings
 from shuian.backtest import episodes
 from shuian.backtest_input import Record, load, offsets
 from shuian.backtest_summary import EMPTY_DAY_L, MONTH_S
@@ -35,6 +38,7 @@ LONGEST_NATURAL_S = 14 * 3600.0
 HORIZON_H = 60
 RULES = ("12h-10l", "24h-10l", "no-draw-12h")
 ZONE = ZoneInfo("Asia/Shanghai")
+SURVIVAL = Settings(quiet=QuietSettings("survival"))
 
 
 def masked(record: Record) -> Record:
@@ -110,14 +114,14 @@ class Replay:
 def replay(records: Sequence[Record], copies: int, seed: int = 5) -> Replay:
     """Run the detectors once over `records`, taking copies on the way."""
     rng = np.random.default_rng(seed)
-    settings = Settings()
+    settings = SURVIVAL
     partition = Partition(
         settings, np.array([r.period_s for r in records]), np.array([r.resolution_l for r in records])
     )
     for row, r in enumerate(records):
         for begin, end in r.absences:
             partition.away(row, begin, end)
-    chosen = [_moments(r, copies, rng) for r in records]
+    chosen = [moments(r, copies, rng) for r in records]
     scores = np.full(len(records), np.nan)
     since = np.full(len(records), np.nan)
     peak, peak_row, curve, copy_row = [], [], [], []
@@ -145,7 +149,7 @@ def replay(records: Sequence[Record], copies: int, seed: int = 5) -> Replay:
         if f.kind.startswith("rule:") and f.onset >= records[f.row].end[0] + HISTORY_S:
             false[f.kind.removeprefix("rule:")][f.row] += 1
     delays = {rule: np.array([_rule_delay(rule, records[row], k) for row, k in copy_row]) - jitter for rule in RULES}
-    months = np.array([_months(r) for r in records])
+    months = np.array([months(r) for r in records])
     return Replay(
         months,
         np.array(peak),
@@ -162,14 +166,14 @@ def _tested(record: Record, at: float) -> bool:
     return bool(at >= record.end[0] + HISTORY_S)
 
 
-def _months(record: Record) -> float:
+def months(record: Record) -> float:
     known = ~np.isnan(record.litres) & (record.start >= record.end[0] + HISTORY_S)
     for begin, end in record.absences:
         known &= ~((record.start < end) & (record.end > begin))
     return float((record.end - record.start)[known].sum()) / MONTH_S
 
 
-def _moments(record: Record, copies: int, rng: np.random.Generator) -> set[int]:
+def moments(record: Record, copies: int, rng: np.random.Generator) -> set[int]:
     """Return places in the record after which a copy draws nothing more."""
     at = np.flatnonzero(~(record.litres < LEAST_USE_L))
     last = np.searchsorted(at, np.arange(len(record.end)), side="right") - 1
@@ -223,8 +227,7 @@ def report(name: str, result: Replay, groups: dict[str, list[int]]) -> None:
         for rule in RULES:
             rate = result.rule_false[rule][homes].sum() / result.months[homes].sum()
             _line(rule, rate, result.rule_delay[rule][np.isin(result.copy_row, homes)])
-        settings = Settings().quiet
-        for severity, level in (("amber", settings.amber), ("red", settings.red)):
+        for severity, level in zip(("amber", "red"), MODEL_LEVELS["survival"], strict=True):
             _line(f"quiet {severity} (level {level:g})", result.false_alarms(level, homes), result.delay(level, homes))
         for target in (3.0, 1.0, 0.3):
             level = result.level(target, homes)

@@ -10,15 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import quiet_reasons, silence, states
+from detectors import quiet_judge, quiet_reasons, silence, states
 from detectors.bins import Bools, Floats, News, rounds
 from detectors.clock import Clock, Moment
 from detectors.cohort import Cohort, shipped
+from detectors.daybook import Daybook
+from detectors.drift import NONE, Drift
 from detectors.episodes import Episodes, in_order
 from detectors.findings import Changes, Evidence, Finding, Severity
 from detectors.habit import HOUR_S, Habit
 from detectors.present import Present
 from detectors.quiet import Quiet
+from detectors.quiet_past import QuietPast
+from detectors.quiet_spells import Spells
 from detectors.rulebook import Rulebook, Verdict
 from detectors.rules import Rule, parse
 from detectors.running import Interval
@@ -72,6 +76,10 @@ class Partition(Present):
             Rulebook.fresh(self._rules, rows),
             Signs.fresh(rows),
             Water.fresh(resolution_l),
+            Daybook.fresh(rows),
+            Drift.fresh(rows),
+            QuietPast.fresh(rows),
+            Spells.fresh(resolution_l),
         )
 
     def grow(self, period_s: Floats, resolution_l: Floats) -> None:
@@ -105,6 +113,7 @@ class Partition(Present):
             return
         self._period_s, self._resolution_l = period.copy(), resolution.copy()
         self._state.water.set_steps(changed, resolution[changed])
+        self._state.spells.set_steps(changed, resolution[changed])
         self._state.quiet.kind[changed] = self._cohort.kind(period[changed], resolution[changed])
         self._state.quiet.refit(changed, self._state.habit, self._cohort)
 
@@ -132,11 +141,14 @@ class Partition(Present):
             )
             moment = self._state.clock.step(timely, hole, used)
             self._state.quiet.learn(moment, self._cohort)
+            quiet_judge.learn(self.settings.quiet, self._state, moment)
+            self._state.past.step(moment)
             changed = self._state.habit.step(moment)
             self._state.quiet.refit(changed, self._state.habit, self._cohort)
             self._judge_water(moment, judged, changes)
             self._judge_quiet(moment, judged, changes)
             self._judge_rules(moment, judged, changes)
+            self._judge_drift(moment, judged, changes)
         return in_order(changes)
 
     def _hear(self, news: News, changes: Changes) -> None:
@@ -176,11 +188,12 @@ class Partition(Present):
                 if m.moved[n] or (back[n] > since[n] and back[n] > self._episodes[key].onset):
                     self._episodes.end(key, float(clock.heard[m.rows[n]]), changes)
         origin = np.fmax(np.fmax(since, back), signs.motion_at[m.rows])
+        long = m.end - origin >= self.settings.quiet.least_s
+        quiet_judge.keep(self.settings.quiet, self._state, m.rows[long], origin[long])
         # Water that runs without a stop is no quiet; it is told as a surge.
-        judged = judged & ~self._state.water.running.owned(m.rows)
-        look = np.flatnonzero(judged & (m.end - origin >= self.settings.quiet.least_s))
-        rows, begin, end = m.rows[look], (origin + m.offset_s)[look], (m.end + m.offset_s)[look]
-        score = self._state.quiet.score(self._cohort, rows, begin, end)
+        look = np.flatnonzero(judged & long & ~self._state.water.running.owned(m.rows))
+        rows = m.rows[look]
+        score = quiet_judge.score(self.settings.quiet, self._cohort, self._state, rows, origin[look], m.end[look])
         amber, red = quiet_reasons.levels(self.settings.quiet, self._state, rows, origin[look])
         for n in np.flatnonzero(score >= np.minimum(amber, red)).tolist():
             row = int(rows[n])
@@ -195,7 +208,8 @@ class Partition(Present):
     def _claim(self, row: int, origin: float, until: float, score: float) -> tuple[str, Evidence]:
         settings = self.settings.quiet
         reason, sign = quiet_reasons.reason(settings, self._state, row, origin, until)
-        return reason, {**quiet_reasons.evidence(self._cohort, self._state, row, origin, until, score), **sign}
+        found = quiet_reasons.evidence(settings, self._cohort, self._state, row, origin, until, score)
+        return reason, {**found, **sign}
 
     def _judge_rules(self, m: Moment, judged: Bools, changes: Changes) -> None:
         clock = self._state.clock
@@ -228,6 +242,30 @@ class Partition(Present):
             "known_until_at": until,
             "place": rule.place,
         }
+
+    def _judge_drift(self, m: Moment, judged: Bools, changes: Changes) -> None:
+        book, drift, clock = self._state.daybook, self._state.drift, self._state.clock
+        rows, days = book.step(m)
+        drift.step(self.settings.drift, book, rows, days, clock.offset_s)
+        self._spoil_days(m)
+        for n in self._episodes.places("drift", rows):
+            for key in self._episodes.keys(int(rows[n]), "drift"):
+                if not drift.holds(key[0], self._episodes[key].onset):
+                    self._episodes.end(key, float(clock.heard[key[0]]), changes)
+        new = judged & (drift.told[m.rows] != NONE)
+        new[self._episodes.places("drift", m.rows)] = False
+        for one in drift.claims(m.rows[new]):
+            at = float(clock.heard[one.row])
+            dated = {"heard_at": at, "known_until_at": float(clock.known_until[one.row])}
+            found = Finding(one.row, one.kind, one.severity, one.onset, at, one.reason, {**one.evidence, **dated})
+            self._episodes.start(found, changes)
+
+    def _spoil_days(self, m: Moment) -> None:
+        """Leave days with an incident out of what is usual; an amber quiet is a question, no incident."""
+        for kind, night in (("leak", False), ("surge", True), ("quiet", True)):
+            rows = (int(m.rows[n]) for n in self._episodes.places(kind, m.rows))
+            hit = [row for row in rows if kind != "quiet" or (row, kind, "red") in self._episodes]
+            self._state.daybook.spoil(np.array(hit, np.intp), night=night)
 
     def hear_signs(self, news: SignNews) -> Changes:
         """Take in movement, doors, presses for help and water on the floor; return what they raised and cleared.
@@ -330,6 +368,7 @@ class Partition(Present):
             "leak_sensor",
             "surge",
             "leak",
+            "drift",
             *(f"rule:{rule.name}" for rule in partition._rules),
         }
         found: Iterable[Finding] = states.unpacked_findings(arrays)

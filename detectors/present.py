@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors import quiet, quiet_reasons
+from detectors import quiet, quiet_judge, quiet_reasons
 from detectors.bins import Floats, Rows
 from detectors.cohort import Cohort
 from detectors.findings import Severity
@@ -29,23 +29,24 @@ class Present:
         pick = np.arange(len(self)) if rows is None else rows
         if severity == "blue":
             return np.full(len(pick), np.nan)
-        clock, offset = self._state.clock, self._state.clock.offset_s[pick]
+        clock = self._state.clock
         there = clock.origin(pick, clock.known_until[pick]) <= clock.known_until[pick]
         there &= ~self._state.water.running.owned(pick)
         origin = quiet_reasons.origin(self._state, pick)
         level = quiet_reasons.levels(self.settings.quiet, self._state, pick, origin)[severity == "red"]
-        begin = np.where(there, origin + offset, 0.0)
-        due = self._state.quiet.deadline(self._cohort, pick, begin, level)
-        return np.where(there, np.maximum(due, begin + self.settings.quiet.least_s) - offset, np.nan)
+        begin = np.where(there, origin, 0.0)
+        due = quiet_judge.deadline(self.settings.quiet, self._cohort, self._state, pick, begin, level)
+        return np.where(there, np.maximum(due, begin + self.settings.quiet.least_s), np.nan)
 
     def score(self) -> Floats:
         """Return (H,) the score of each row's present quiet at `known_until`; NaN: never heard or away."""
         clock, pick = self._state.clock, np.arange(len(self))
         there = clock.origin(pick, clock.known_until) <= clock.known_until
         origin = quiet_reasons.origin(self._state, pick)
-        begin = np.where(there, origin + clock.offset_s, 0.0)
-        end = np.where(there, np.fmax(origin, clock.known_until) + clock.offset_s, 0.0)
-        return np.where(there, self._state.quiet.score(self._cohort, pick, begin, end), np.nan)
+        begin = np.where(there, origin, 0.0)
+        end = np.where(there, np.fmax(origin, clock.known_until), 0.0)
+        score = quiet_judge.score(self.settings.quiet, self._cohort, self._state, pick, begin, end)
+        return np.where(there, score, np.nan)
 
     def silent_since(self, rows: Rows | None = None) -> Floats:
         """Return (M,) since when no water runs at each row (all, or those asked), not even a leak's.

@@ -14,6 +14,7 @@ passed, never by our clock alone: what is not known is not quiet.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -43,15 +44,26 @@ SMOOTH = _weights / _weights.sum(axis=0)
 """(24, 24) circular Gaussian over the hours of the day."""
 
 
+MODEL_LEVELS = {"index": (2.85, 3.68), "survival": (2.35, 3.2)}
+"""Amber and red of each model; what they cost in false alarms is measured by ``python -m benchmarks.quiet_index``."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuietSettings:
-    """Levels of the score; what they cost in false alarms is measured by ``python -m benchmarks.quiet``."""
+    """What judges quiets, and from which level on they are told."""
 
-    amber: float = 2.35
-    """Ask first.  Budget: one false alarm a household-month; 1.05 on 29 recorded lived-in homes, 0.9 on those with one or
-    two residents, 0.4 on simulated seniors with their nights away declared."""
-    red: float = 3.2
-    """A person must go now.  Budget: 0.3 false alarms a household-month; 0.38, 0.27 and 0.09 on the same homes."""
+    model: Literal["index", "survival"] = "index"
+    """What judges a quiet (`detectors.quiet_judge`); levels are on its scale."""
+    amber: float | None = None
+    """Ask first; None: the level of the model.  Budget: one false alarm a household-month."""
+    red: float | None = None
+    """A person must go now.  Budget: 0.3 false alarms a household-month."""
+    night_cost: float = 1.0
+    """What a false alarm at night (22 to 7) costs, in day alarms; only the index knows of it."""
+    budget: float = 1.0
+    own_step: float = 0.03
+    """A false amber raises the home's own amber level by a step, and this many false alarms a month keep it where it is;
+    step 0: one level for all.  Only the index knows of it."""
     new_home_extra: float = 0.5
     """Added to both levels while the home is new."""
     new_home_days: float = 7.0
@@ -195,7 +207,11 @@ class Quiet:
 def levels(settings: QuietSettings, habit: Habit, rows: Rows) -> tuple[Floats, Floats]:
     """Return (amber, red) levels of each row: higher while the home is new."""
     extra = np.where(new_homes(settings, habit, rows), settings.new_home_extra, 0.0)
-    return settings.amber + extra, settings.red + extra
+    usual = MODEL_LEVELS[settings.model]
+    amber, red = (
+        own if own is not None else level for own, level in zip((settings.amber, settings.red), usual, strict=True)
+    )
+    return amber + extra, red + extra
 
 
 def new_homes(settings: QuietSettings, habit: Habit, rows: Rows) -> Bools:

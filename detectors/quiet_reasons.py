@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from detectors import quiet
+from detectors import quiet, quiet_judge
 from detectors.bins import Bools, Floats, Rows
 from detectors.cohort import Cohort
 from detectors.findings import Evidence
@@ -32,6 +32,8 @@ def maybe_out(state: State, rows: Rows, since: Floats) -> Bools:
 def levels(settings: QuietSettings, state: State, rows: Rows, since: Floats) -> tuple[Floats, Floats]:
     """Return (M,) amber and (M,) red levels of the score of quiets that count from `since`."""
     amber, red = quiet.levels(settings, state.habit, rows)
+    if settings.model == "index":
+        amber = np.minimum(amber + state.spells.own[rows], red)
     return amber, red + settings.maybe_out_extra * maybe_out(state, rows, since)
 
 
@@ -50,11 +52,12 @@ def reason(settings: QuietSettings, state: State, row: int, since: float, until:
     return "quiet_new_home" if quiet.new_homes(settings, state.habit, one)[0] else "quiet", {}
 
 
-def evidence(cohort: Cohort, state: State, row: int, since: float, until: float, score: float) -> Evidence:
+def evidence(
+    settings: QuietSettings, cohort: Cohort, state: State, row: int, since: float, until: float, score: float
+) -> Evidence:
     """Return the evidence for a quiet from `since` until `until`."""
     clock = state.clock
-    begin = np.array([since + clock.offset_s[row]])
-    usual_s = float(state.quiet.usual(cohort, np.array([row]), begin)[0])
+    usual_s = float(quiet_judge.usual_s(settings, cohort, state, np.array([row]), np.array([since]))[0])
     return {
         "quiet_s": round(until - since),
         "last_use_at": float(clock.since[row]),

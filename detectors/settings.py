@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from detectors.drift import DriftSettings
 from detectors.leak import LeakSettings
 from detectors.quiet import QuietSettings
 from detectors.silence import SilenceSettings
@@ -16,5 +17,6 @@ class Settings:
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     surge: SurgeSettings = field(default_factory=SurgeSettings)
     leak: LeakSettings = field(default_factory=LeakSettings)
+    drift: DriftSettings = field(default_factory=DriftSettings)
     rules: tuple[str, ...] = ()
     """Names of rules in force beside the personal model (`detectors.rules`)."""

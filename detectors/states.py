@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.clock import Clock
+from detectors.daybook import Daybook
+from detectors.drift import Drift
 from detectors.errors import SnapshotError
 from detectors.findings import Finding
 from detectors.habit import Habit
 from detectors.quiet import Quiet
+from detectors.quiet_past import QuietPast
+from detectors.quiet_spells import Spells
 from detectors.rulebook import Rulebook
 from detectors.signs import Signs
 from detectors.water import Water
 
-VERSION = 2
+VERSION = 3
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -30,6 +34,10 @@ class State(NamedTuple):
     rulebook: Rulebook
     signs: Signs
     water: Water
+    daybook: Daybook
+    drift: Drift
+    past: QuietPast
+    spells: Spells
 
 
 def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -43,6 +51,10 @@ def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "leak", vars(state.water.leak)
     yield "peaks", vars(state.water.peaks)
     yield "surge", vars(state.water.surge)
+    yield "daybook", vars(state.daybook)
+    yield "drift", vars(state.drift)
+    yield "past", vars(state.past)
+    yield "spells", vars(state.spells)
     yield "trail", vars(state.rulebook.trail)
     for name, own in state.rulebook.own.items():
         yield f"rule:{name}", own

@@ -19,7 +19,7 @@ LIVED_IN_EMPTY, LIVED_IN_DAYS = 0.10, 30
 """A lived-in home: at least so many known days, fewer than one in ten of them empty."""
 PERSONAL = (
     ("quiet", "amber"), ("quiet", "red"), ("surge", "amber"), ("surge", "red"), ("leak", "blue"), ("leak", "amber"),
-    ("meter_silent", "blue"),
+    ("drift", "blue"), ("meter_silent", "blue"),
 )  # fmt: skip
 """Kinds and severities that are shown even if nothing was found."""
 RATED_MONTHS = 0.5

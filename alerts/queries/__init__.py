@@ -12,7 +12,7 @@ from alerts.queries.live import Touched, touched
 from alerts.queries.meters import MeterFacts, meter_facts
 from alerts.queries.models import CaseCard, CaseEvent, CaseView, Home, Person, Resident, Sign, Told
 from alerts.queries.people import Shift, WorkerView, worker
-from alerts.queries.slow import journeys_in, journeys_of
+from alerts.queries.slow import drifts_in, drifts_of, journeys_in, journeys_of
 
 __all__ = [
     "DESK",
@@ -45,6 +45,8 @@ __all__ = [
     "case",
     "delivery_counts",
     "delivery_log",
+    "drifts_in",
+    "drifts_of",
     "family",
     "household",
     "household_list",

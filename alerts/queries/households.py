@@ -13,6 +13,7 @@ from alerts.queries.areas import AreaEvent, areas_of, open_areas
 from alerts.queries.cases import cards, dialable, names_of, place, residents_of
 from alerts.queries.models import CaseCard, Home, Resident, Sign
 from alerts.queries.schematic import in_order
+from alerts.queries.slow import Drift, drifts_of
 from alerts.queries.states import STATES, HomeState, home_states
 from alerts.schema import cases, consents, contacts, devices, findings, households, residents, view_log
 
@@ -155,6 +156,8 @@ class HouseholdView:
     areas: tuple[AreaEvent, ...]
     open: tuple[CaseCard, ...]
     ended: tuple[CaseCard, ...]
+    drifts: tuple[Drift, ...]
+    """What changes slowly here."""
     findings: tuple[Found, ...]
     absences: tuple[Absence, ...]
     past: tuple[Absence, ...]
@@ -182,6 +185,7 @@ def household(conn: Connection, name: str, now: datetime) -> HouseholdView | Non
         areas=events,
         open=tuple(cards(conn, *mine, cases.c.closed_at.is_(None))),
         ended=tuple(cards(conn, *mine, cases.c.closed_at > since, newest_first=True)),
+        drifts=drifts_of(conn, name),
         findings=_findings(conn, name, since),
         absences=absences_of(conn, name, now),
         past=absences_past(conn, name, since, now),

@@ -37,6 +37,7 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         done = _done(visit, conn, seen) if tab == "done" else []
         slow = queries.open_cards(conn, seen, cases.c.state != "FOLDED", stream="technical")
         away = queries.journeys_in(conn, its_areas, visit.now) if tab == "slow" else ()
+        drifts = queries.drifts_in(conn, its_areas, visit.now) if tab == "slow" else ()
         events = queries.open_areas(conn, access.events_of_worker(its_areas))
     mine = [card for card in waits if card.owner and card.owner.id == session.person]
     shown = {"mine": mine, "done": done, "slow": slow}.get(tab, waits)
@@ -48,6 +49,7 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         tab=tab if tab in ("mine", "done", "slow") else "",
         shown=shown,
         away=away,
+        drifts=drifts,
         events=[(event, _earlier(event, waits)) for event in events],
         counts={"": len(waits), "mine": len(mine), "slow": len(slow) + len(events)},
     )

@@ -56,6 +56,20 @@ def test_further_findings_join_the_one_open_case(store):
     assert (case.severity, case.state) == ("red", State.AWAITING)
 
 
+def test_a_slow_change_opens_no_case_owes_no_message_and_is_kept(store, engine):
+    drift = finding("f-9", "blue", kind="drift", reason="drift_night_up", evidence={"now_times": 2.4})
+    assert store.raise_finding(drift, T0) is None
+    assert store.open_cases() == []
+    assert owed(engine) == []
+    with engine.connect() as conn:
+        kept = conn.execute(select(schema.findings)).one()
+    assert (kept.kind, kept.suppressed, kept.cleared_at) == ("drift", "listed", None)
+    store.clear_finding("f-9", T0 + MINUTE, T0 + MINUTE)
+    assert owed(engine) == []
+    with engine.connect() as conn:
+        assert conn.scalar(select(schema.findings.c.cleared_at)) == T0 + MINUTE
+
+
 def test_a_silent_meter_goes_beside_the_person_not_over_them(store, engine):
     care = opened(store)
     technical = store.raise_finding(finding("f-2", "blue", kind="meter_silent", reason="meter_silent", evidence={}), T0)

@@ -20,12 +20,16 @@ TEXTS = texts.load()
 HEARD = {"heard_at": AT, "known_until_at": AT}
 QUIET = HEARD | {"quiet_s": 50400, "last_use_at": AT - 50400, "since_at": AT, "usual_s": 28800, "usual_return_at": AT}
 RUN = HEARD | {"running_since_at": AT, "running_s": 7200, "flow_l_h": 108.0, "volume_l": 310}
+DRIFT = {"since_day": AT, "before_times": 0.8, "now_times": 2.4, "before_l": 96, "now_l": 171, "days": 9, "score": 4.6}
 EVIDENCE = {
     "quiet_no_motion": QUIET | {"motion_at": AT},
     "quiet_maybe_out": QUIET | {"door_at": AT},
     "surge_limit": RUN | {"window_s": 3600.0, "limit_l": 250, "usual_l": 60},
     "surge_usual": RUN | {"window_s": 3600.0, "usual_l": 60, "score": 2.7},
     "water_running": RUN | {"usual_run_s": 2400},
+    "drift_night_up": HEARD | DRIFT,
+    "drift_litres_up": HEARD | DRIFT,
+    "drift_litres_down": HEARD | DRIFT,
     "leak": HEARD | {"leak_l_h": 12.0, "per_day_l": 288, "leak_since_at": AT, "running_s": 86400},
     "sos": HEARD | {"pressed_at": AT, "battery_percent": 90},
     "leak_sensor": HEARD | {"wet_at": AT},

@@ -19,7 +19,7 @@ from tests.detectors.homes import case, partition, played, senior, told
 from tests.naive import Line, NaiveHome
 
 RULES = ("12h-10l", "24h-10l", "no-draw-5h", "60l-1h", "continuous-3h")
-EAGER = Settings(quiet=QuietSettings(amber=1.2, red=1.9), rules=RULES)
+EAGER = Settings(quiet=QuietSettings("survival", amber=1.2, red=1.9), rules=RULES)
 EVERYTHING = Settings(
     quiet=EAGER.quiet, rules=(*RULES, "8h-zero", "day-2000l", "half-hours", "windows-05-09-17-21", "2h-continuous")
 )

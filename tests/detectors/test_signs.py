@@ -14,7 +14,7 @@ from detectors.signs import SignNews
 from tests.detectors.test_partition import hours, lived, told
 
 HOUR = 3600.0
-EAGER = Settings(quiet=QuietSettings(amber=1.2, red=1.9))
+EAGER = Settings(quiet=QuietSettings(amber=2.0, red=2.8))
 
 
 @cache

@@ -66,7 +66,8 @@ def kinds(street, case, without):
 def test_a_fault_is_found_as_what_it_is_and_not_as_what_it_is_not(street, code):
     for case, without in cases(code):
         raised = kinds(street, case, without)
-        assert set(ALL[code].finds) <= raised, case.name
+        # A drift takes weeks: tests/detectors/test_drift.py.
+        assert set(ALL[code].finds) - {"drift"} <= raised, case.name
         assert not raised & set(ALL[code].never), case.name
 
 

@@ -141,7 +141,8 @@ def test_every_story_falls_due_at_any_hour_of_the_day(hours):
     found, areas = lived(at, lives, incidents, 300)
     wanted = FOUND | {(home.place, "meter_silent", "blue") for home in HOMES if home.story == "dead_gateway"}
     assert wanted - found == set()
-    assert {(place, kind) for place, kind, _ in found - wanted} <= {
+    # A slow change stands on a list; it calls nobody.
+    assert {(place, kind) for place, kind, _ in found - wanted if kind != "drift"} <= {
         ("1-301", "quiet"),
         ("1-402", "surge"),
         ("3-502", "quiet"),

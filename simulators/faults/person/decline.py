@@ -2,7 +2,7 @@
 
 At the meter: over two to six months the draws become fewer, down to 0.5 to 0.7 of what they were, showers twice as fast
 as the rest; each draw stays as large as it was.  A motion sensor sees fewer walks.
-The service must: raise nothing urgent, and tell the slow change downwards; no detector looks for it yet.
+The service must: raise nothing urgent, and tell the slow change downwards: half are told within three months.
 """
 
 from dataclasses import replace

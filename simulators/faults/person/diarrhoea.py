@@ -1,7 +1,7 @@
 """Somebody has to go to the toilet much more often: diarrhoea, a bladder infection, a new diuretic.
 
 At the meter: two to four times as many flushes for some days, day and night; nothing else changes.
-The service must: raise nothing urgent.  That it lasts should be told as a slow change; no detector looks for it yet.
+The service must: raise nothing urgent, and tell the slow change upwards if it lasts: two of three are told, after a week.
 """
 
 import numpy as np

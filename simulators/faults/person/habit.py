@@ -2,7 +2,7 @@
 
 At the meter: one end use nearly stops, 0 to 0.3 of it is left: flushes, showers, small draws, or all draws of the night.
 The person moves about as before.
-The service must: raise nothing urgent, and ask about the change; no detector looks for it yet.
+The service must: raise nothing urgent, and tell the slow change, to ask about it: half are told within two months.
 """
 
 from collections.abc import Callable

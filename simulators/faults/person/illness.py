@@ -1,7 +1,7 @@
 """Somebody is ill and stays in bed for some days.
 
 At the meter: long quiets by day and few litres, and as many flushes as before or more; the door stays shut, little moves.
-The service must: let somebody ask softly; the quiets may be long enough to be found.  No detector looks for slow change yet.
+The service must: let somebody ask softly; the quiets may be long enough to be found.  As a slow change it is mostly too short.
 """
 
 from dataclasses import replace

@@ -2,7 +2,7 @@
 
 At the meter: over some weeks the flushes between 23 and 5 o'clock become one and a half to three times as many, and stay
 so; the day does not change.  Somebody who never got up at night does not begin to.
-The service must: raise nothing urgent, and tell the change of the nights; no detector looks for it yet.
+The service must: raise nothing urgent, and tell the change of the nights: two of three are told within two months.
 """
 
 from zoneinfo import ZoneInfo

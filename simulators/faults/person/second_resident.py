@@ -1,7 +1,7 @@
 """A second person moves in for good.
 
 At the meter: 1.7 times as many draws from one day on, at much the same hours; two people are seen to move.
-The service must: raise nothing urgent, and ask whether somebody moved in; no detector looks for slow change yet.
+The service must: raise nothing urgent, and tell the slow change upwards, within some weeks, to ask who moved in.
 
 The second person lives as the first used to, and goes on when something befalls the first, except while nobody is at home.
 """
@@ -42,4 +42,4 @@ def strike(doings: Doings, at: float, rng: np.random.Generator, *, usual: Doings
     return second_resident(doings, at, rng, usual=usual)
 
 
-FAULT = Fault("P14", "person", strike, never=("leak",), wants=("usual",))
+FAULT = Fault("P14", "person", strike, finds=("drift",), never=("leak",), wants=("usual",))

@@ -2,6 +2,7 @@
 
 At the meter: 1.6 to 2.2 times as many draws, and in the evening later ones; the door opens for them, and they move too.
 The service must: raise no alarm, and keep looking for quiet: visitors hide a fall only while they are awake.
+Who stays for a week may be told as a slow change.
 
 Visitors live as the resident used to.  Whatever befalls the resident, they go on, except while nobody is at home.
 """

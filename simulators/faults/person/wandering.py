@@ -2,7 +2,7 @@
 
 At the meter: on some nights 30 to 60 % of what would have been drawn on the day before is drawn between 0 and 5 o'clock,
 of all kinds, and the first use of the morning after comes later.  The litres stay the same.
-The service must: raise nothing urgent, and tell that the hours changed; no detector looks for it yet.
+The service must: raise nothing urgent, and tell the change of the nights, within some weeks.
 """
 
 from dataclasses import replace
@@ -77,4 +77,4 @@ def strike(doings: Doings, at: float, rng: np.random.Generator, *, zone: ZoneInf
     return wandering(doings, at, rng, nights=nights, share=share, late_s=late_s, zone=zone)
 
 
-FAULT = Fault("P7", "person", strike, never=("leak",), wants=("zone",))
+FAULT = Fault("P7", "person", strike, finds=("drift",), never=("leak",), wants=("zone",))

@@ -1,0 +1,74 @@
+"""How unusual a quiet is, when it will be too unusual, and how long such ones last: by the model that the settings name.
+
+`index` (`detectors.quiet_index`) weighs waiting against calling, with a hazard shared by all homes; `survival`
+(`detectors.quiet`) is the simpler score it is measured against.  Their levels are on different scales.
+"""
+
+import numpy as np
+
+from detectors import quiet, quiet_index
+from detectors.bins import Bools, Floats, Rows
+from detectors.clock import Moment
+from detectors.cohort import Cohort
+from detectors.habit import HOUR_S
+from detectors.quiet import QuietSettings
+from detectors.quiet_columns import Singles
+from detectors.quiet_spells import Pace
+from detectors.states import State
+
+
+def keep(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> None:
+    """Work out the quiets of rows that began at `begin`, and keep what was found; called as soon as they may be told."""
+    if settings.model == "index":
+        state.spells.keep(
+            state.past, rows, begin, state.clock.offset_s[rows], by_use(state, rows, begin), settings.night_cost
+        )
+
+
+def learn(settings: QuietSettings, state: State, m: Moment) -> None:
+    """Learn from the quiets that these intervals end; called before anything else of the row moves on but its clock."""
+    if settings.model == "index":
+        amber, _ = quiet.levels(settings, state.habit, m.rows)
+        state.spells.learn(m, amber, Pace(settings.own_step, settings.budget))
+
+
+def by_use(state: State, rows: Rows, begin: Floats) -> Bools:
+    """Return (M,) whether quiets began when somebody used water or moved."""
+    clock = state.clock
+    moved = begin == state.signs.motion_at[rows]
+    known: Bools = moved | (clock.by_use[rows] & (begin == clock.since[rows]))
+    return known
+
+
+def score(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats, end: Floats) -> Floats:
+    """Return (M,) how unusual quiets from `begin` until `end` (seconds since 1970) are; never falls with `end`."""
+    offset_s = state.clock.offset_s[rows]
+    if settings.model == "survival":
+        return state.quiet.score(cohort, rows, begin + offset_s, end + offset_s)
+    _, curve = _look(settings, state, rows, begin)
+    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S)
+
+
+def deadline(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats, level: Floats) -> Floats:
+    """Return (M,) when the score of quiets that began at `begin` reaches `level` (seconds since 1970)."""
+    if settings.model == "survival":
+        offset_s = state.clock.offset_s[rows]
+        return state.quiet.deadline(cohort, rows, begin + offset_s, level) - offset_s
+    _, curve = _look(settings, state, rows, begin)
+    due: Floats = begin + quiet_index.hours_to(curve.astype(np.float64), level) * HOUR_S
+    return due
+
+
+def usual_s(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats) -> Floats:
+    """Return (M,) seconds that nine of ten quiets begun at `begin` do not exceed."""
+    if settings.model == "survival":
+        return state.quiet.usual(cohort, rows, begin + state.clock.offset_s[rows])
+    odds, _ = _look(settings, state, rows, begin)
+    return state.spells.usual_h(rows, odds) * HOUR_S
+
+
+def _look(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> tuple[Singles, Singles]:
+    known = np.where(np.isnan(begin), 0.0, begin)
+    return state.spells.look(
+        state.past, rows, known, state.clock.offset_s[rows], by_use(state, rows, known), settings.night_cost
+    )
