@@ -37,7 +37,8 @@ Many homes at once, because their water or their gateway is off::
 
 A red case ends by a human fact only: water that runs again proves that someone used it, not that someone is well; only
 while it is folded, when nothing but the missing water spoke against the person, water is enough.  A closed case is never
-opened again; only the tap that closed it can be taken back, for a few seconds, by who made it.
+opened again; only the tap that closed it can be taken back, for a few seconds, by who made it.  The quiet of a home whose
+use is too irregular is only asked about: SUSPECTED until somebody answers, and the operator is told, again and again.
 """
 
 from dataclasses import replace
@@ -91,6 +92,8 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
             return folding.opened(case, event, at)
         case State.NEW, FindingRaised(severity="red"):
             return moves.called_out(case, at)
+        case State.NEW, FindingRaised(ask_only=True) if not roster.family:
+            return moves.asked_on(case, at)
         case State.NEW, FindingRaised():
             return moves.asked_first(case, at)
         # a tap taken back; after that, an ended case stays as it is
@@ -155,6 +158,8 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
         # clocks
         case _, TimerDue(kind) if kind not in case.timers or now < case.timers[kind]:
             return case, ()
+        case State.SUSPECTED, TimerDue(Timer.ASK, ask_only=True):
+            return moves.asked_on(case, at)
         case State.SUSPECTED, TimerDue(Timer.ASK):
             return moves.called_out(case, at)
         case State.AWAITING, TimerDue(Timer.NEXT_RUNG):
@@ -177,6 +182,8 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
         case _, TimerDue(kind):  # a clock this state has no use for: put it away, or it would ring for ever
             return moves.clocked(case, {}, at, kind), ()
         # messages that cannot arrive
+        case State.SUSPECTED, Undeliverable(alone=True, ask_only=True):
+            return moves.asked_on(case, at)
         case State.SUSPECTED, Undeliverable(alone=True):
             return moves.called_out(case, at)
         case State.AWAITING | State.UNATTENDED, Undeliverable(recipient):

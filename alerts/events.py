@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from detectors.findings import Severity
 
+ASK_ONLY = "ask_only"
+"""In a finding's evidence: the use of this home is too irregular for more than a question (`detectors.alarms`)."""
+
 
 class Timer(StrEnum):
     """The clocks of a case; each is a row with a due time."""
@@ -46,6 +49,8 @@ class FindingRaised:
     """The area event that explains it; None: it stands for itself."""
     release_at: datetime | None = None
     """That event has ended: until when it still explains; None: it holds."""
+    ask_only: bool = False
+    """Nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ class TimerDue:
     """A clock of the case has run out; late, early and repeated calls are harmless."""
 
     kind: Timer
+    ask_only: bool = False
+    """The case rests on nothing but the quiet of a home that is only asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,8 @@ class Undeliverable:
 
     recipient: str
     alone: bool
+    ask_only: bool = False
+    """As for `TimerDue`."""
 
 
 Tap = Accepted | Declined | SetOff | Arrived | OutcomeRecorded | Undone

@@ -74,6 +74,13 @@ def asked_first(case: Case, at: Tonight) -> Step:
     return asked, _family(at.roster, "family_ask")
 
 
+def asked_on(case: Case, at: Tonight) -> Step:
+    """Nobody answered, and for this alone no worker is sent: the operators call, and hear of it again while it lasts."""
+    waits = {Timer.ASK: at.policy.ask_again_s}
+    asked = replace(clocked(case, waits, at), state=State.SUSPECTED, loop=case.loop + 1)
+    return asked, to_operators(at.roster, "operator_ask")
+
+
 def called_out(case: Case, at: Tonight) -> Step:
     """A person must go: the first rung and the family are told in parallel."""
     awaiting, effects = climbed(case, 0, at)

@@ -65,6 +65,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("finished", CONSOLE),
         # to operators
         Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED})),
+        Template("operator_ask", CONSOLE, frozenset({State.SUSPECTED})),
         Template("operator_overdue", CONSOLE, frozenset({State.ON_SITE})),
         Template("operator_technical", CONSOLE, frozenset({State.NOTED})),
         # to the family

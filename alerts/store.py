@@ -190,7 +190,10 @@ class Store:
     def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> list[str]:
         """Let one clock ring; return the household whose case moved, if it did."""
         case = case_rows.load(conn, realm, name)
-        if case is None or advance(conn, self.policy, case, TimerDue(kind), now, "system", {"timer": kind}) is case:
+        if case is None:
+            return []
+        event = TimerDue(kind, ask_only=kind == Timer.ASK and claims.ask_only(conn, case))
+        if advance(conn, self.policy, case, event, now, "system", {"timer": kind}) is case:
             return []
         return [case.household]
 
@@ -212,7 +215,8 @@ class Store:
         alone = conn.execute(hopeful.limit(1)).first() is None
         who = f"{notice['recipient_kind']}:{notice['recipient']}"
         said = {"recipient": who, "notice": notice["id"]}
-        advance(conn, self.policy, case, Undeliverable(who, alone), now, "system", said)
+        event = Undeliverable(who, alone, claims.ask_only(conn, case))
+        advance(conn, self.policy, case, event, now, "system", said)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 

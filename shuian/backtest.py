@@ -21,13 +21,15 @@ from detectors.errors import RuleError
 from detectors.findings import Finding
 from detectors.partition import Partition, Settings
 from detectors.rules import parse
-from shuian import backtest_report
+from shuian import calibration, calibration_page
 from shuian.backtest_input import BacktestError, Record, load
 from shuian.backtest_summary import Summary, summarise
 
 __all__ = ["BacktestError", "Summary", "episodes", "run"]
 
 ROUNDS_AT_A_TIME = 2000
+LANGUAGES = {"zh": "zh_CN", "zh-CN": "zh_CN", "zh_CN": "zh_CN", "en": "en"}
+"""What a page's language may be called."""
 Progress = Callable[[str], None]
 
 
@@ -41,6 +43,7 @@ def run(
     report: Path | None = None,
     progress: Progress = lambda _: None,
     settings: Settings | None = None,
+    lang: str = texts.DEFAULT,
 ) -> Summary:
     """Back-test recorded homes and write one JSON line for each episode.
 
@@ -53,9 +56,14 @@ def run(
     out : Path
         JSON lines: household_id, kind, severity, onset, raised_at, cleared_at, evidence, sentence.
     report : Path, optional
-        Where to write a page with plots.
+        Where to write the page of the calibration: what each budget of false alarms would buy here, and all figures.  In a
+        folder that is there it is ``report.html``.
     progress : callable
         Called with a sentence now and then.
+    settings : Settings, optional
+        Those of the service.
+    lang : str
+        Language of the page: zh_CN or en.
 
     Raises
     ------
@@ -70,11 +78,14 @@ def run(
     records, notes = load(readings, households, absences, coverage)
     for note in notes:
         progress(note)
-    found = episodes(records, replace(settings or Settings(), rules=names), progress)
+    settings = replace(settings or Settings(), rules=names)
+    found = episodes(records, settings, progress)
     _write(out, "".join(lines(records, found)))
     summary = summarise(records, found, names, notes)
     if report is not None:
-        _write(report, backtest_report.page(summary))
+        measured = calibration.measure(records, settings, progress)
+        page = calibration_page.Page(summary, measured, texts.load(), lang)
+        _write(report / "report.html" if report.is_dir() else report, page.html())
     return summary
 
 

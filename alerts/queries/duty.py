@@ -102,6 +102,8 @@ def _next(card: CaseCard, ladder: Ladder, asked: list[tuple[str, str]]) -> str |
     """Return whom the next step reaches, None: the operators.  As in `alerts.cases`."""
     if card.owner is not None and card.next_step != "hand_back":
         return card.owner.id
+    if card.next_step == "ask" and card.ask_only:
+        return None
     tried = {worker for worker, state in asked if state != "withdrawn"}
     if card.next_step == "repeat":
         rungs = tuple(dict.fromkeys(who for who in ladder if who is not None))

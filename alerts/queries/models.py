@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.events import ASK_ONLY
 from alerts.texts import Place
 
 SEVERITIES = ("red", "amber", "blue")
@@ -93,6 +94,11 @@ class CaseCard:
     """How often everybody was asked in vain."""
     area_event: str | None = None
     """The area event that explains it, or that its owner was told of."""
+
+    @property
+    def ask_only(self) -> bool:
+        """Whether it rests on nothing but the quiet of a home that is only asked: nobody is sent for that."""
+        return bool(self.signs) and all(sign.evidence.get(ASK_ONLY) for sign in self.signs)
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:
