@@ -141,6 +141,12 @@ class Peaks:
         tail = np.log10(1.0 + XI * np.maximum(beyond, 0.0) / self.scale[rows]) / XI
         return np.where(beyond > 0, tail - np.log10(self.often[rows]), 0.0)
 
+    def litres_at(self, rows: Rows, score: float) -> Floats:
+        """Return (M, 4) litres in the windows at which `score` is reached; inf: what is usual is not known."""
+        tail = np.maximum(10.0 ** (XI * (score + np.log10(self.often[rows]))), 1.0) - 1.0
+        litres: Floats = self.usual_l[rows] * (1.0 + self.scale[rows] / XI * tail)
+        return litres
+
     def known(self, rows: Rows, least_days: float) -> Bools:
         """Return (M,) whether a row has at least so many ordinary days."""
         known: Bools = self.days[rows] >= least_days
