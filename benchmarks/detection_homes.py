@@ -15,6 +15,7 @@ from benchmarks.quiet import DATA, LONGEST_NATURAL_S, lived_in, masked
 from detectors.bins import HOLE_PERIODS, LEAST_USE_L, News
 from detectors.clock import Clock
 from detectors.habit import TRIP_S
+from detectors.leak import LeakSettings
 from detectors.running import Interval
 from detectors.water import Water
 from shuian.backtest_input import Record, load, offsets
@@ -261,6 +262,9 @@ def _fill(record: Record, first: int, litres: Singles, offset_s: Singles) -> Non
     offset_s[:] = record.offset_s[at]
 
 
+LEAK = LeakSettings()
+
+
 def used_by_people(homes: Homes) -> Bools:
     """Return (H, N) in which intervals more ran than leaks explain, as the service judges it."""
     rows = np.arange(len(homes))
@@ -272,4 +276,5 @@ def used_by_people(homes: Homes) -> Bools:
         news, hole = clock.timely(News(rows, end - homes.step_s, end, litres, offset, end))
         used[:, n] = water.hear(Interval(rows, news.start, news.end, news.litres), hole, clock)
         water.step(clock.step(news, hole, used[:, n]), clock)
+        water.floors(LEAK, rows, clock)
     return used

@@ -208,7 +208,7 @@ class Drift:
             "now_times": _rounded(now[NIGHT], 1),
             "before_l": _rounded(before[LITRES], 0),
             "now_l": _rounded(now[LITRES], 0),
-            "since_day": float(self.onset[row]),
+            "since_day": float(self.onset[row]) + DAY_S / 2,  # its noon: that day by any clock change since
             "days": int(self.told_on[row] - self.began[row]) + 1,
             "score": round(float(self.told_score[row]), 1),
         }

@@ -6,14 +6,12 @@
 
 import numpy as np
 
-from detectors import quiet, quiet_index
+from detectors import quiet_index
 from detectors.bins import Bools, Floats, Rows
-from detectors.clock import Moment
 from detectors.cohort import Cohort
 from detectors.habit import HOUR_S
 from detectors.quiet import QuietSettings
 from detectors.quiet_columns import Singles
-from detectors.quiet_spells import Pace
 from detectors.states import State
 
 
@@ -21,15 +19,14 @@ def keep(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> No
     """Work out the quiets of rows that began at `begin`, and keep what was found; called as soon as they may be told."""
     if settings.model == "index":
         state.spells.keep(
-            state.past, rows, begin, state.clock.offset_s[rows], by_use(state, rows, begin), settings.night_cost
+            state.past, rows, begin, _offset_s(state, rows, begin), by_use(state, rows, begin), settings.night_cost
         )
 
 
-def learn(settings: QuietSettings, state: State, m: Moment) -> None:
-    """Learn from the quiets that these intervals end; called before anything else of the row moves on but its clock."""
-    if settings.model == "index":
-        amber, _ = quiet.levels(settings, state.habit, m.rows)
-        state.spells.learn(m, amber, Pace(settings.own_step, settings.budget))
+def _offset_s(state: State, rows: Rows, begin: Floats) -> Floats:
+    """Return (M,) local time minus UTC when these quiets began."""
+    clock = state.clock
+    return np.where(begin == clock.since[rows], clock.since_offset_s[rows], clock.offset_s[rows])
 
 
 def by_use(state: State, rows: Rows, begin: Floats) -> Bools:
@@ -46,7 +43,7 @@ def score(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, beg
     if settings.model == "survival":
         return state.quiet.score(cohort, rows, begin + offset_s, end + offset_s)
     _, curve = _look(settings, state, rows, begin)
-    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S)
+    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S, settings.night_cost != 1.0)
 
 
 def deadline(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats, level: Floats) -> Floats:
@@ -55,7 +52,8 @@ def deadline(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, 
         offset_s = state.clock.offset_s[rows]
         return state.quiet.deadline(cohort, rows, begin + offset_s, level) - offset_s
     _, curve = _look(settings, state, rows, begin)
-    due: Floats = begin + quiet_index.hours_to(curve.astype(np.float64), level) * HOUR_S
+    hours = quiet_index.hours_to(curve.astype(np.float64), level, settings.night_cost != 1.0)
+    due: Floats = begin + hours * HOUR_S
     return due
 
 
@@ -70,5 +68,5 @@ def usual_s(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, b
 def _look(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> tuple[Singles, Singles]:
     known = np.where(np.isnan(begin), 0.0, begin)
     return state.spells.look(
-        state.past, rows, known, state.clock.offset_s[rows], by_use(state, rows, known), settings.night_cost
+        state.past, rows, known, _offset_s(state, rows, known), by_use(state, rows, known), settings.night_cost
     )
