@@ -26,6 +26,8 @@ HOUR_S, DAY_H = 3600.0, 24
 FLEET = 1_000_000
 RULES = ("12h-10l", "24h-10l")
 TIMES = 5
+PROCESSES = 2
+"""Homes of a back-test are shared out among so many, as ``shuian backtest`` does."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,9 @@ def records(lived: Lives) -> list[Record]:
 def backtest(homes: int, days: int) -> float:
     """Return seconds for the back-test of so many homes, with every detector and two rules in force."""
     made = records(lives(homes, days))
-    return seconds(lambda: episodes(made, Settings(rules=RULES)))
+    began = time.perf_counter()
+    episodes(made, Settings(rules=RULES), processes=PROCESSES)
+    return time.perf_counter() - began
 
 
 def table(asked: argparse.Namespace) -> list[tuple[str, float, str]]:
@@ -177,7 +181,13 @@ def table(asked: argparse.Namespace) -> list[tuple[str, float, str]]:
     ]
     print(f"back-test of {asked.backtest_homes} homes, {asked.backtest_days} days", flush=True)
     year = backtest(asked.backtest_homes, asked.backtest_days) * 365 / asked.backtest_days
-    made.append(("back-test of 1,000 homes and 365 days", year * 1000 / asked.backtest_homes, "s"))
+    made.append(
+        (
+            f"back-test of 1,000 homes and 365 days, {PROCESSES} processes, by the wall clock",
+            year * 1000 / asked.backtest_homes,
+            "s",
+        )
+    )
     return made
 
 
