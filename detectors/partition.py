@@ -220,9 +220,13 @@ class Partition(Present):
             for key in self._episodes.keys(int(m.rows[n]), "quiet"):
                 if m.moved[n] or (back[n] > since[n] and back[n] > self._episodes[key].onset):
                     self._episodes.end(key, float(clock.heard[m.rows[n]]), changes)
-        origin = np.fmax(np.fmax(since, back), signs.motion_at[m.rows])
+        origin, moved = np.fmax(since, back), signs.motion_at[m.rows]
+        # A movement that was heard before its water ends no quiet of which water is known so far: that one still teaches.
+        lasting = np.fmax(origin, np.where(moved <= m.end, moved, np.nan))
+        looked = m.end - lasting >= self.settings.quiet.least_s
+        quiet_judge.keep(self.settings.quiet, self._state, m.rows[looked], lasting[looked])
+        origin = np.fmax(origin, moved)
         long = m.end - origin >= self.settings.quiet.least_s
-        quiet_judge.keep(self.settings.quiet, self._state, m.rows[long], origin[long])
         # Water that runs without a stop is no quiet; it is told as a surge.
         look = np.flatnonzero(judged & long & ~self._state.water.running.owned(m.rows))
         rows = m.rows[look]

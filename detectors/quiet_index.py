@@ -23,14 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import Floats
+from detectors.bins import Floats, Rows
 
 SURE_H, SURE_PER_H = 12.0, 0.03
 """From here on every hour counts by itself. [h], [1/h]"""
 BEYOND_PER_H = 0.1
 """After the last hour that is looked at. [1/h]"""
-BLOCK = 64
-"""Quiets worked out at a time."""
+BLOCK, FEW = 64, 8
+"""Quiets worked out at a time; up to so many all waits of theirs at once."""
 NIGHT_H = (22, 7)
 """When an alarm is one at night: hours of the day, from and until."""
 ALIKE_H = 20
@@ -100,22 +100,42 @@ def _waits(stage: Stage, hours: int) -> Floats:
 
 
 def _indices(spent: Floats, spare: Floats) -> Floats:
-    """Return (S, G, M) the highest index so far, given (S, G, M) K of each stage and (G, M) the share of calls to come.
-
-    All quiets at once, one wait of g until d after the other by its length: so there are few operations, on long lines.
-    """
+    """Return (S, G, M) the highest index so far, given (S, G, M) K of each stage and (G, M) the share of calls to come."""
     hours = spent.shape[1]
-    lowest = np.full(spent.shape, np.inf)
-    for length in range(1, hours):
-        spared = np.maximum(spare[:-length] - spare[length:], TINY)  # next to nothing where waiting spares none
-        each = spent[:, length:] - spent[:, :-length]
-        each /= spared
-        np.minimum(lowest[:, :-length], each, out=lowest[:, :-length])
+    lowest = _few(spent, spare) if spent.shape[2] <= FEW else _many(spent, spare)
     lowest[:, -1] = lowest[:, -2]
     sure = SURE_PER_H * np.maximum(np.arange(1, hours + 1) - SURE_H, 0.0)
     index = np.log10(lowest) + sure[:, None]
     so_far: Floats = np.maximum.accumulate(np.where(lowest < 1.0 / TINY**0.5, index, 0.0), axis=1)
     return so_far
+
+
+def _many(spent: Floats, spare: Floats) -> Floats:
+    """Return (S, G, M) the least cost of a spared call: one wait after the other by its length, all quiets at once."""
+    lowest = np.full(spent.shape, np.inf)
+    for length in range(1, spent.shape[1]):
+        spared = np.maximum(spare[:-length] - spare[length:], TINY)  # next to nothing where waiting spares none
+        each = spent[:, length:] - spent[:, :-length]
+        each /= spared
+        np.minimum(lowest[:, :-length], each, out=lowest[:, :-length])
+    return lowest
+
+
+def _few(spent: Floats, spare: Floats) -> Floats:
+    """Return the same of few quiets, for which so many short operations would cost more than some that are not needed."""
+    begun, told, first = _pairs(spent.shape[1])
+    spared = np.maximum(spare[begun] - spare[told], TINY)
+    each = (spent[:, told] - spent[:, begun]) / spared
+    lowest = np.full(spent.shape, np.inf)
+    lowest[:, :-1] = np.minimum.reduceat(each, first, axis=1)
+    return lowest
+
+
+@cache
+def _pairs(hours: int) -> tuple[Rows, Rows, Rows]:
+    """Return every g and every d > g, and where each g begins among them."""
+    begun, told = np.triu_indices(hours, 1)
+    return begun, told, np.flatnonzero(np.diff(begun, prepend=-1))
 
 
 def level_at(curve: Floats, hours: Floats, stepped: bool = False) -> Floats:

@@ -282,3 +282,12 @@ def test_a_quiet_that_counts_from_a_movement_teaches_when_water_ends_it():
     assert part._state.spells.begin[0] == at - 6 * HOUR
     home(31.75 + 2 / 24, part=part, waking=range(24), first=round(31.75 * 24) + 1)
     assert (part._state.spells.sums != sums).any()
+
+
+def test_movements_told_ahead_of_weeks_of_water_do_not_keep_its_quiets_from_teaching():
+    plain, told_ahead = home(0), home(0)
+    moved(told_ahead, START + 30 * DAY)
+    for part in (plain, told_ahead):
+        home(20, part=part)
+    np.testing.assert_array_equal(plain._state.spells.sums, told_ahead._state.spells.sums)
+    assert plain._state.spells.sums.any()
