@@ -167,6 +167,7 @@ def _tested(record: Record, at: float) -> bool:
 
 
 def months(record: Record) -> float:
+    """Return the household-months of a record that are judged: known, after the history, not away."""
     known = ~np.isnan(record.litres) & (record.start >= record.end[0] + HISTORY_S)
     for begin, end in record.absences:
         known &= ~((record.start < end) & (record.end > begin))
