@@ -16,8 +16,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow import PROFILES, recorded
-from benchmarks.quiet import ZONE
+from benchmarks.flow import PROFILES
+from benchmarks.quiet import ZONE, recorded
 from detectors.bins import LEAST_USE_L, Bools, Floats, News, rounds
 from detectors.clock import Clock
 from detectors.daybook import KEPT, LITRES, NIGHT, Daybook

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.cohort import scale_of
-from benchmarks.quiet import DATA, ZONE, lived_in, masked
+from benchmarks.quiet import ZONE, recorded
 from detectors.bins import News
 from detectors.partition import Partition, Settings
 from detectors.peaks import MOST_EXCESS, QUANTILE, RUN, WINDOWS_S
 from shuian.backtest import episodes
-from shuian.backtest_input import Record, load, offsets
+from shuian.backtest_input import Record, offsets
 from shuian.backtest_summary import MONTH_S
 from simulators.households import life, trips
 from simulators.meters import register
@@ -58,12 +58,6 @@ def seniors(count: int, days: int, period_s: float) -> list[Record]:
     return homes
 
 
-def recorded() -> list[Record]:
-    """Return the recorded homes that are lived in, their nights away taken for declared."""
-    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
-    return [masked(record) for record in records if lived_in(record)]
-
-
 @dataclass(frozen=True)
 class Tested:
     """A copy of a home in which a flow begins."""
@@ -82,7 +76,7 @@ def copies(homes: Sequence[Record], each: int, rng: np.random.Generator) -> list
         for n in rng.choice(there, min(each, len(there)), replace=False).tolist():
             at = float(rng.uniform(home.start[n], home.end[n]))
             inside = (home.end > at - COPY_S) & (home.start < at + HORIZON_S)
-            made += [Tested(_flowing(home, inside, at, l_s), at, flow) for flow, l_s in FLOWS_L_S.items()]
+            made += [Tested(flowing(home, inside, at, l_s), at, flow) for flow, l_s in FLOWS_L_S.items()]
     return made
 
 
@@ -93,7 +87,7 @@ def _away(home: Record) -> NDArray[np.bool_]:
     return away
 
 
-def _flowing(home: Record, inside: NDArray[np.bool_], at: float, l_s: float) -> Record:
+def flowing(home: Record, inside: NDArray[np.bool_], at: float, l_s: float) -> Record:
     """Return the part `inside` of a home, with a flow from `at` on as its register shows it."""
     start, end = home.start[inside], home.end[inside]
     more = np.floor(np.maximum(end - at, 0.0) * l_s) - np.floor(np.maximum(start - at, 0.0) * l_s)

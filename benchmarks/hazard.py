@@ -20,22 +20,16 @@ import numpy as np
 
 from benchmarks.hazard_fit import FOLDS, bent, folds
 from benchmarks.hazard_simulated import taught_by_seniors
-from benchmarks.quiet import DATA, lived_in, masked
+from benchmarks.quiet import masked, recorded
 from benchmarks.quiet_walk import Walk, prior_of, priors, walk
 from detectors.bins import Floats, Rows
 from detectors.quiet_columns import Prior
 from detectors.quiet_hazard import Weights
-from shuian.backtest_input import Record, load
+from shuian.backtest_input import Record
 
 STEPS_L = (1.0, 10.0)
 TEACHERS = {1.0: 250, 10.0: 100}
 """Simulated homes that teach, for each register step."""
-
-
-def homes() -> list[Record]:
-    """Return the recorded homes that are lived in, their nights away taken for declared."""
-    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
-    return [masked(record) for record in records if lived_in(record)]
 
 
 def coarse(record: Record, step_l: float) -> Record:
@@ -88,7 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("detectors/data/hazard.npz"))
     asked = parser.parse_args()
-    arrays = tables(homes())
+    arrays = tables(recorded())
     with asked.out.open("wb") as f:
         np.savez_compressed(f, allow_pickle=False, **arrays)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow import seniors
+from benchmarks.flow import flowing, seniors
 from detectors.partition import Settings
 from shuian.backtest import episodes
 from shuian.backtest_input import Record
@@ -48,12 +48,8 @@ def falls(homes: Sequence[Record], each: int, rng: np.random.Generator) -> list[
 
 
 def _fallen(home: Record, inside: NDArray[np.bool_], at: float, leak_l_h: float) -> Record:
-    start, end = home.start[inside], home.end[inside]
-    begun, l_s = at - LEAKS_S, leak_l_h / 3600.0
-    leaked = np.floor(np.maximum(end - begun, 0.0) * l_s) - np.floor(np.maximum(start - begun, 0.0) * l_s)
-    litres = np.where(start >= at, 0.0, home.litres[inside]) + leaked
-    columns = {name: getattr(home, name)[inside] for name in ("moved", "received", "offset_s")}
-    return replace(home, start=start, end=end, litres=litres, **columns)
+    still = replace(home, litres=np.where(home.start >= at, 0.0, home.litres))
+    return flowing(still, inside, at - LEAKS_S, leak_l_h / 3600.0)
 
 
 def measure(made: Sequence[Fall]) -> dict[tuple[bool, str], tuple[Floats, int]]:

@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from benchmarks import hazard
 from benchmarks.hazard_fit import FOLDS, bent, folds
 from benchmarks.quiet import HISTORY_S, seniors
+from benchmarks.quiet import recorded as recorded_homes
 from benchmarks.quiet_walk import Walk, prior_of, priors, walk
-from detectors.bins import Bools, Floats, Rows
-from detectors.habit import HOUR_S, TRIP_S
+from detectors.bins import HOUR_S, Bools, Floats, Rows
+from detectors.habit import TRIP_S
 from detectors.quiet import MODEL_LEVELS, QuietSettings
 from detectors.quiet_columns import HOURS, Prior, shipped_priors
 from detectors.quiet_hazard import (
@@ -273,7 +274,7 @@ def _two(delay: Floats) -> str:
 
 def recorded(copies: int) -> tuple[Walk, dict[str, Judged], Groups]:
     """Return the recorded homes with every detector, each home judged by what the others taught."""
-    homes = hazard.homes()
+    homes = recorded_homes()
     past, part = priors(homes), folds(len(homes))
     others = [prior_of(past, np.flatnonzero(part != n)) for n in range(FOLDS)]
     seen = walk(homes, hazard.lines(others, part), copies)

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quiet import HISTORY_S, HORIZON_H, moments, months
-from detectors.bins import Bools, Floats, News, Rows
+from detectors.bins import HOUR_S, Bools, Floats, News, Rows
 from detectors.clock import Clock, Moment
 from detectors.cohort import shipped
-from detectors.habit import HOUR_S, TRIP_S, Habit
+from detectors.habit import TRIP_S, Habit
 from detectors.leak import LeakSettings
 from detectors.quiet import Quiet
 from detectors.quiet_columns import COLUMNS, HOURS, Prior, Singles, columns

@@ -14,9 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, MONTH_DAYS, Bools, Floats, Rows
 from detectors.daybook import Daybook
-from detectors.habit import DAY_S
 
 Outcome = Literal["well", "incident", "away", "fault"]
 """well: at home and all is well, a false alarm; incident: somebody needed help, or was not as usual; away: nobody was
@@ -35,7 +34,6 @@ AMBER, RED, USED, TRIP, ALIVE = 1, 2, 4, 8, 16
 """Flags: it was told as amber, as red; it ended by a use; it was too long to be anything but an absence; somebody was up."""
 LOOK_DAYS, EVERY_DAYS, LEAST_DAYS = 90.0, 30, 28.0
 """What a look at a home goes back over, how often it is taken, and the least it needs. [days]"""
-MONTH_DAYS = 30.4
 MOST_A_MONTH, MOST_EMPTY = 3.0, 0.10
 """More false alarms a month, or a greater share of empty days, and the home is irregular."""
 BACK_A_MONTH, BACK_EMPTY = 2.0, 0.07

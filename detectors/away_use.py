@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import HOUR_S, Bools, Floats, Rows
 from detectors.clock import END, START, Clock, Moment
 from detectors.episodes import Episodes
 from detectors.findings import Changes, Evidence, Finding
-from detectors.habit import HOUR_S
 
 LEAST_L = 5.0
 """About one flush. [L]"""

@@ -26,6 +26,9 @@ FLOW_LIMIT_L_S = 1.1
 """More than a household's DN15/DN20 connection can carry: Q4 of a Q3 = 2.5 m3/h meter is 0.87 L/s (ISO 4064-1). [L/s]"""
 LEAST_USE_L = 0.05
 """Less than this in one interval is no use: the drip and the noise of registers finer than a litre. [L]"""
+HOUR_S, DAY_S = 3600.0, 86_400.0
+MONTH_DAYS = 30.4
+"""A month of which false alarms are counted: a twelfth of a year. [days]"""
 QUARTER_S = 900.0
 AT_ONCE = 16_384
 """Rows that are judged at a time, so that what they need in between stays in the processor's cache."""

@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import LEAST_USE_L, Bools, Floats, News, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, Bools, Floats, News, Rows
 
 JITTER_S = 1.0
 """Registers are stamped in whole seconds: a step of one second between two intervals is no hole. [s]"""
 START, END = 0, 1
-HOUR_S = 3600.0
 STEADY_S, NEAR_S = 0.1 * HOUR_S, 0.15 * HOUR_S
 """An interval so close to an hour continues an hourly meter's row; that far its middle may stray over a full hour. [s]"""
 

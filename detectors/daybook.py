@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
-from detectors.habit import DAY_S, HOUR_S, LONGEST_TAUGHT_S, VALID_DAY_L
+from detectors.habit import LONGEST_TAUGHT_S, VALID_DAY_L
 
 KEPT = 99
 """Days kept: today's, and those on which `detectors.drift` rests."""

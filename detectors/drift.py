@@ -23,15 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, Bools, Floats, Rows
 from detectors.daybook import KEPT, LITRES, NIGHT, Daybook, Days
 from detectors.findings import Evidence
-from detectors.habit import DAY_S
 from detectors.water import Claim
 
 LAG = 15
-USUAL_DAYS = KEPT - LAG
-"""What is usual: so many days, the newest of them `LAG` days ago."""
+"""What is usual: `KEPT` - `LAG` days, the newest of them `LAG` days ago."""
 NEEDED = 28
 """With fewer of them known, nothing is said."""
 CLIP = 1.5

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 
-HOUR_S, DAY_S = 3600.0, 86_400.0
 VALID_DAY_L = 5.0
 """A day on which less was drawn is no day of a person at home. [L]"""
 TRIP_S = 36 * HOUR_S

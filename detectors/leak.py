@@ -20,11 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
 from detectors.clock import JITTER_S
 from detectors.findings import Severity
 from detectors.flow import PLACES, Flow
-from detectors.habit import DAY_S, HOUR_S
 
 PER_HOUR = 4
 WINDOW_H, STEPS = 3, 12

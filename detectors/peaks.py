@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 from detectors.flow import Flow
-from detectors.habit import DAY_S, HOUR_S, VALID_DAY_L
+from detectors.habit import VALID_DAY_L
 
 WINDOWS_S = np.array([0.5, 1.0, 3.0, 24.0]) * HOUR_S
 RUN = len(WINDOWS_S)

@@ -159,9 +159,7 @@ class Present:
         origin = quiet_reasons.origin(of, rows)
         there = origin <= clock.known_until[rows]
         begin = np.where(there, origin, 0.0)
-        known = quiet_judge.by_use(of, rows, begin)
-        night = self.settings.quiet.night_cost
-        _, curve = of.spells.look(of.past, rows, begin, clock.offset_s[rows], known, night)
+        _, curve = quiet_judge.look(self.settings.quiet, of, rows, begin)
         return np.where(there, origin, np.nan), curve.astype(np.float64)
 
     def history_days(self) -> Floats:

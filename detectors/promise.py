@@ -10,11 +10,9 @@ import numpy as np
 
 from detectors import quiet, quiet_judge
 from detectors.alarms import AMBER, RED
-from detectors.bins import Floats, Rows
+from detectors.bins import HOUR_S, MONTH_DAYS, Floats, Rows
 from detectors.cohort import Cohort
-from detectors.habit import HOUR_S
 from detectors.quiet import QuietSettings
-from detectors.quiet_index import hours_to
 from detectors.quiet_past import RING, UNKNOWN, USED
 from detectors.states import State
 
@@ -25,7 +23,7 @@ ONSETS_H = 48
 LONGEST_H = 14
 """Not into a quiet that has lasted longer: nobody may be at home. [h]"""
 LEAST_ONSETS = 12
-MONTH_H = 730
+MONTH_H = round(MONTH_DAYS * 24)
 """Hours of a month (30.4 days). [h]"""
 BLOCK = 4096
 
@@ -62,11 +60,9 @@ def promise(settings: QuietSettings, cohort: Cohort, state: State, row: int, per
     begin = (starts + 1) * HOUR_S - offset_s
     amber, _ = quiet.levels(settings, state.habit, rows)
     if settings.model == "index":
-        known = np.ones(len(rows), np.bool_)
-        _, curve = state.spells.look(state.past, rows, begin, offset_s, known, settings.night_cost)
-        due = hours_to(curve.astype(np.float64), amber + state.spells.own[rows])
-    else:
-        due = (quiet_judge.deadline(settings, cohort, state, rows, begin, amber) - begin) / HOUR_S
+        amber += state.spells.own[rows]
+    by_use = np.ones(len(rows), np.bool_)
+    due = (quiet_judge.deadline(settings, cohort, state, rows, begin, amber, by_use) - begin) / HOUR_S
     waits_h = np.maximum(np.maximum(due, settings.least_s / HOUR_S)[which] - before, 0.0)
     reports = np.ceil(waits_h * HOUR_S / period_s - 1e-6) * period_s
     return Promise(*(float(x) for x in np.quantile(reports, [0.5, 0.9])))

@@ -18,10 +18,10 @@ from typing import Literal
 
 import numpy as np
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 from detectors.cohort import GROUPS, QUANTILE, XI, Cohort, group
-from detectors.habit import DAY_S, HOUR_S, TRIP_S, Habit, Singles
+from detectors.habit import TRIP_S, Habit, Singles
 
 SHAPE_DAYS, LEVEL_DAYS = 8.0, 20.0
 """Weight of the cohort against the home's own days."""

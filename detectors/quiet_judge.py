@@ -7,9 +7,8 @@
 import numpy as np
 
 from detectors import quiet_index
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import HOUR_S, Bools, Floats, Rows
 from detectors.cohort import Cohort
-from detectors.habit import HOUR_S
 from detectors.quiet import QuietSettings
 from detectors.quiet_columns import Singles
 from detectors.states import State
@@ -42,17 +41,28 @@ def score(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, beg
     offset_s = state.clock.offset_s[rows]
     if settings.model == "survival":
         return state.quiet.score(cohort, rows, begin + offset_s, end + offset_s)
-    _, curve = _look(settings, state, rows, begin)
-    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S, settings.night_cost != 1.0)
+    _, curve = look(settings, state, rows, begin)
+    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S, stepped(settings))
 
 
-def deadline(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats, level: Floats) -> Floats:
-    """Return (M,) when the score of quiets that began at `begin` reaches `level` (seconds since 1970)."""
+def deadline(
+    settings: QuietSettings,
+    cohort: Cohort,
+    state: State,
+    rows: Rows,
+    begin: Floats,
+    level: Floats,
+    known: Bools | None = None,
+) -> Floats:
+    """Return (M,) when the score of quiets that began at `begin` reaches `level` (seconds since 1970).
+
+    `known` (M,): whether each began by a use; None: they are the present ones, of which that is known.
+    """
     if settings.model == "survival":
         offset_s = state.clock.offset_s[rows]
         return state.quiet.deadline(cohort, rows, begin + offset_s, level) - offset_s
-    _, curve = _look(settings, state, rows, begin)
-    hours = quiet_index.hours_to(curve.astype(np.float64), level, settings.night_cost != 1.0)
+    _, curve = look(settings, state, rows, begin, known)
+    hours = quiet_index.hours_to(curve.astype(np.float64), level, stepped(settings))
     due: Floats = begin + hours * HOUR_S
     return due
 
@@ -61,12 +71,19 @@ def usual_s(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, b
     """Return (M,) seconds that nine of ten quiets begun at `begin` do not exceed."""
     if settings.model == "survival":
         return state.quiet.usual(cohort, rows, begin + state.clock.offset_s[rows])
-    odds, _ = _look(settings, state, rows, begin)
+    odds, _ = look(settings, state, rows, begin)
     return state.spells.usual_h(rows, odds) * HOUR_S
 
 
-def _look(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> tuple[Singles, Singles]:
-    known = np.where(np.isnan(begin), 0.0, begin)
-    return state.spells.look(
-        state.past, rows, known, _offset_s(state, rows, known), by_use(state, rows, known), settings.night_cost
-    )
+def look(
+    settings: QuietSettings, state: State, rows: Rows, begin: Floats, known: Bools | None = None
+) -> tuple[Singles, Singles]:
+    """Return the index's (M, POPULATIONS, HOURS) odds and (M, HOURS) curve of quiets; `known` as for `deadline`."""
+    at = np.where(np.isnan(begin), 0.0, begin)
+    known = by_use(state, rows, at) if known is None else known
+    return state.spells.look(state.past, rows, at, _offset_s(state, rows, at), known, settings.night_cost)
+
+
+def stepped(settings: QuietSettings) -> bool:
+    """Whether a quiet's level jumps at full hours, because an alarm at night has another price."""
+    return settings.night_cost != 1.0

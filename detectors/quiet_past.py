@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
-from detectors.habit import FULL_HOUR_S, HOUR_S, LONGEST_TAUGHT_S, TRIP_S, VALID_DAY_L, YEAR_DAYS
+from detectors.habit import FULL_HOUR_S, LONGEST_TAUGHT_S, TRIP_S, VALID_DAY_L, YEAR_DAYS
 
 Hours = NDArray[np.int64]
 Bytes = NDArray[np.uint8]

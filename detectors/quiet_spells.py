@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, MONTH_DAYS, Bools, Floats, Rows
 from detectors.clock import Moment
-from detectors.habit import DAY_S, HOUR_S, TRIP_S
+from detectors.habit import TRIP_S
 from detectors.quiet_columns import HOURS, Singles, columns, shipped_priors
 from detectors.quiet_hazard import (
     BANDS,
@@ -37,7 +37,7 @@ MOST_SPREAD = 400.0
 NINE_OF_TEN = 0.1
 MOST_OWN = 1.2
 """No home's own level is further from the common one."""
-MONTH_S = 30.4 * DAY_S
+MONTH_S = MONTH_DAYS * DAY_S
 
 
 class Pace(NamedTuple):

@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Trail
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Trail
 from detectors.clock import Clock, Moment
 from detectors.episodes import Episodes
 from detectors.findings import Changes, Evidence, Finding
-from detectors.habit import DAY_S, HOUR_S
 from detectors.rules import Rule
 
 Arrays = dict[str, NDArray[Any]]

@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
 from detectors.clock import JITTER_S
 from detectors.flow import COARSE_S, Flow
-from detectors.habit import HOUR_S
 from detectors.leak import STILL, SWING, shows
 
 RUNNING_L_H = 20.0

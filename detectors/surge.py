@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import QUARTER_S, Bools, Floats, Rows
+from detectors.bins import HOUR_S, QUARTER_S, Bools, Floats, Rows
 from detectors.findings import Evidence
 from detectors.flow import Flow
-from detectors.habit import HOUR_S
 from detectors.peaks import RUN, WINDOWS_S, Peaks
 from detectors.running import Running, leaked_l_h
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from detectors import quiet
 from detectors.alarms import ALIVE, AMBER, NO_LIFE, RED, SAID, TRIP, USED, Outcome
-from detectors.bins import Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Floats, Rows
 from detectors.clock import Moment
 from detectors.daybook import Days
-from detectors.habit import DAY_S, HOUR_S, TRIP_S
+from detectors.habit import TRIP_S
 from detectors.quiet import QuietSettings
 from detectors.quiet_past import hour_of
 from detectors.quiet_spells import MONTH_S, MOST_OWN, Ended

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, LEAST_USE_L, Bools, Floats, Rows
 from detectors.clock import Clock, Moment
 from detectors.findings import Evidence, Severity
 from detectors.flow import Flow, steps
-from detectors.habit import DAY_S, HOUR_S
 from detectors.leak import Leak, LeakSettings, Verdict
 from detectors.peaks import Peaks
 from detectors.running import Interval, Look, Running

@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alarms import MOST_A_MONTH, MOST_EMPTY
-from detectors.bins import LEAST_USE_L, News
-from detectors.habit import HOUR_S, TRIP_S
+from detectors.bins import DAY_S, HOUR_S, LEAST_USE_L, News
+from detectors.habit import TRIP_S
 from detectors.partition import Partition, Settings
 from detectors.quiet_index import hours_to
+from detectors.quiet_judge import stepped
 from detectors.quiet_spells import Ended
 from shuian.backtest_input import Record
 from shuian.backtest_summary import MONTH_S
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-DAY_S = 86_400.0
 MOST_HISTORY_S, LEAST_HISTORY_S = 112 * DAY_S, 14 * DAY_S
 """History comes first: half of a record, but no more and no less than this."""
 LEAST_TESTED_S = 7 * DAY_S
@@ -68,6 +68,8 @@ class Measured:
     """(H,) how often the rule was broken for nothing."""
     empty_p: Floats
     """(H,) share of days on which hardly anything was drawn."""
+    stepped: bool = False
+    """Levels jump at full hours (`detectors.quiet_judge.stepped`)."""
 
     def of(self, homes: Sequence[int]) -> "Measured":
         """Return the same of some homes; the others keep their places, with nothing in them."""
@@ -101,7 +103,7 @@ class Measured:
     def delay(self, level: float) -> Floats:
         """Return (C,) hours from the incident to the report that shows it."""
         period_h = np.array([period for period, _ in self.kinds])[self.copy_home] / HOUR_S
-        due = np.maximum(hours_to(self.curve, np.full(len(self.curve), level)), LEAST_H)
+        due = np.maximum(hours_to(self.curve, np.full(len(self.curve), level), self.stepped), LEAST_H)
         reports = np.ceil(np.maximum(due - self.before_h, 0.0) / period_h - 1e-3)
         return np.maximum(reports - self.jitter, 0.0) * period_h
 
@@ -123,11 +125,13 @@ LEAST_LEVEL = 1.0
 class _Tape(Partition):
     """Detectors that keep the quiets that are over."""
 
+    def __init__(self, settings: Settings, period_s: Floats, resolution_l: Floats) -> None:
+        super().__init__(settings, period_s, resolution_l)
+        self.ended: list[Ended] = []
+
     def quiets_over(self, ended: Ended) -> None:
         """Keep them."""
-        if not hasattr(self, "tape"):
-            self.tape: list[Ended] = []
-        self.tape.append(ended)
+        self.ended.append(ended)
 
 
 def measure(records: Sequence[Record], settings: Settings, progress: Progress = lambda _: None) -> Measured:
@@ -152,8 +156,7 @@ def measure(records: Sequence[Record], settings: Settings, progress: Progress = 
     rng, many = np.random.default_rng(7), int(np.clip(COPIES // max(len(records), 1), LEAST_COPIES, MOST_COPIES))
     stops = [_moments(r, start, many, rng) for r, start in zip(records, starts, strict=True)]
     copies = _run(tape, records, stops, starts, progress)
-    ended = getattr(tape, "tape", [])
-    rows, begin, end, level = (np.concatenate([np.empty(0), *(getattr(one, name) for one in ended)]) for name in ("rows", "begin", "end", "level"))  # fmt: skip
+    rows, begin, end, level = (np.concatenate([np.empty(0), *(getattr(one, name) for one in tape.ended)]) for name in ("rows", "begin", "end", "level"))  # fmt: skip
     home = rows.astype(np.int64)
     tested = begin >= starts[home]
     months = np.array([_months(r, start) for r, start in zip(records, starts, strict=True)])
@@ -171,6 +174,7 @@ def measure(records: Sequence[Record], settings: Settings, progress: Progress = 
         copies.rule_h,
         copies.rule_false,
         tape.empty_share(),
+        stepped(quiet),
     )
 
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from alerts.texts import Texts
+from detectors.bins import MONTH_DAYS
 from shuian import backtest_report
 from shuian.backtest_summary import Summary
 from shuian.calibration import RULE, Measured
@@ -30,7 +31,6 @@ ASK, GO = 1.0, 0.3
 LEFT, TOP, WIDTH, HEIGHT = 40.0, 10.0, 350.0, 210.0
 """The curve's room on its paper of 400 by 260."""
 TICKS = (0.1, 0.3, 1.0, 3.0, 10.0)
-MONTH_DAYS = 30.4
 SHOWN = 12
 """Homes of a list that are seen at once."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from alerts.web.ports import Budget, Served
 from detectors.alarms import LOOK_DAYS
-from detectors.habit import DAY_S
+from detectors.bins import DAY_S
 from detectors.partition import Partition
 from shuian.rows import Rows
 
