@@ -273,7 +273,7 @@ def used_by_people(homes: Homes) -> Bools:
         end = homes.begin_s + (n + 1) * homes.step_s
         litres, offset = homes.litres[:, n].astype(np.float64), homes.offset_s[:, n].astype(np.float64)
         news, hole = clock.timely(News(rows, end - homes.step_s, end, litres, offset, end))
-        used[:, n] = water.hear(Interval(rows, news.start, news.end, news.litres), hole, clock)
+        used[:, n], _ = water.hear(Interval(rows, news.start, news.end, news.litres), hole, clock)
         water.step(clock.step(news, hole, used[:, n]), clock)
         water.floors(LEAK, rows, clock)
     return used

@@ -150,6 +150,7 @@ def report(name: str, homes: Sequence[Record], each: int) -> None:
     )
     for flow, share in in_time(hours, homes[0].period_s).items():
         print(f"  {flow} found in time: {share:.1%}")
+    print(f"  false surges a month, amber and red: {(false['surge', 'amber'] + false['surge', 'red']) / months:.3f}")
     print(f"  {'':<22}{'FA/month':>9}" + "".join(f"{flow:>24}" for flow in FLOWS_L_S))
     for kind, severity in _asked():
         cells = [_cell(hours[flow, kind, severity]) for flow in FLOWS_L_S]
@@ -202,6 +203,9 @@ def main() -> None:
         "simulated seniors, 15 minutes": seniors(asked.homes, asked.days, 900.0),
         "simulated seniors, hourly": seniors(asked.homes, asked.days, 3600.0),
     }
+    sets["of them with one or two residents"] = [
+        home for home in sets["recorded homes, hourly"] if home.occupants in (1, 2)
+    ]
     for name, homes in sets.items():
         if asked.cohort:
             print(name)

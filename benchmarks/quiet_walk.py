@@ -112,8 +112,10 @@ class _Walker:
     def step(self, news: News) -> None:
         """Take in one interval of each of some rows."""
         timely, hole = self.clock.timely(news)
-        used = self.water.hear(Interval(timely.row, timely.start, timely.end, timely.litres), hole, self.clock)
-        self.moment = m = self.clock.step(timely, hole, used)
+        used, person_l = self.water.hear(
+            Interval(timely.row, timely.start, timely.end, timely.litres), hole, self.clock
+        )
+        self.moment = m = self.clock.step(timely, hole, used, person_l)
         self.quiet.learn(m, self.cohort)
         self.quiet.refit(self.habit.step(m), self.habit, self.cohort)
         self.past.step(m)

@@ -28,6 +28,8 @@ class Moment(NamedTuple):
     """Start of the part that is new."""
     end: Floats
     litres: Floats
+    person_l: Floats
+    """Those of them that no leak explains."""
     offset_s: Floats
     used: Bools
     """Somebody drew water in a known interval."""
@@ -156,7 +158,7 @@ class Clock:
         hole = np.logical_not(news.start <= known + JITTER_S)  # True as well where nothing was known yet
         return replace(news, start=np.where(hole, news.start, known)), hole
 
-    def step(self, news: News, hole: Bools, used: Bools) -> Moment:
+    def step(self, news: News, hole: Bools, used: Bools, person_l: Floats | None = None) -> Moment:
         """Move the clocks on by at most one timely interval a row.
 
         Parameters
@@ -166,6 +168,8 @@ class Clock:
             As `timely` returned them.
         used : (N,) bool
             Somebody drew water in the interval, which is known.
+        person_l : (N,) float, optional
+            Litres without those of a leak; all, if not given.
         """
         rows, start, end = news.row, news.start, news.end
         unknown = np.isnan(news.litres)
@@ -186,7 +190,7 @@ class Clock:
         gone_s = np.where(unknown | away, end - start, 0.0) + np.where(hole, start - self.known_until[rows], 0.0)
         self.known_until[rows], self.offset_s[rows] = end, news.offset_s
         return Moment(
-            rows, start, end, news.litres, news.offset_s,
+            rows, start, end, news.litres, news.litres if person_l is None else person_l, news.offset_s,
             used, drew, unknown, moved, hole, origin, by_use, away, before, gone_s, quiet_until, middle,
         )  # fmt: skip
 

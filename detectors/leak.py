@@ -38,6 +38,10 @@ STEADY_WINDOWS = 12
 """So many windows must show hardly more than the least: a leak does at night, a busy home has one such moment."""
 SWING = 1.25
 """The pressure of the mains, and so the flow, swings by a tenth over a day; a quarter is on the safe side."""
+SPREAD_HOURS = 48
+"""Hours of the day before, one from each quarter on, that must be known to say how steady a flow is."""
+UNSTEADY = 5.0
+"""The least third of the hours of a day spreads by a fourth of what a flow that swings once a day does in all."""
 STILL = 1.5
 """A register that stands still for t shows a flow of at most this times its step over t, as its flow swings."""
 NEARLY = 0.9
@@ -75,10 +79,14 @@ class Verdict(NamedTuple):
     rate_l_h: Floats
 
 
-def shows(floor_l_h: Floats, step_l: Floats, seconds: Floats) -> Floats:
-    """Return the most litres that a flow of `floor_l_h` alone makes a register of `step_l` show in `seconds`; 0: none."""
-    most = SWING * (floor_l_h + step_l / WINDOW_H) * seconds / HOUR_S
-    return np.where(floor_l_h > 0, step_l * np.ceil(most / step_l), 0.0)
+def shows(floor_l_h: Floats, swing_l_h: Floats, step_l: Floats, seconds: Floats) -> Floats:
+    """Return the most litres that a flow of `floor_l_h` alone makes a register of `step_l` show in `seconds`; 0: none.
+
+    `swing_l_h` is how much more than its least the flow may be, as far as that is known (inf: it is not).
+    """
+    least = floor_l_h + step_l / WINDOW_H
+    most = (least + np.minimum((SWING - 1.0) * least, swing_l_h)) * seconds / HOUR_S
+    return np.where(floor_l_h > 0, step_l * np.ceil(np.round(most / step_l, 6)), 0.0)
 
 
 @dataclass
@@ -87,6 +95,8 @@ class Leak:
 
     floor_l_h: Floats
     """The least flow of a day; 0: it stopped within the day, or too little is known."""
+    swing_l_h: Floats
+    """How much more than its least that flow may be, by how alike the least hours of the day were; inf: not known."""
     still_from: Floats
     still_until: Floats
     """The latest stretch, over by now, in which the register stood still for longer than `STOOD_STILL_S`."""
@@ -100,7 +110,8 @@ class Leak:
     def fresh(cls, rows: int) -> "Leak":
         """Return rows that were never heard."""
         nan = np.full((3, rows), np.nan)
-        return cls(np.zeros(rows), nan[0], nan[1], nan[2], np.zeros(rows), np.full(rows, -np.inf))
+        inf = np.full(rows, np.inf)
+        return cls(np.zeros(rows), inf, nan[0], nan[1], nan[2], np.zeros(rows), np.full(rows, -np.inf))
 
     def note(self, flow: Flow, rows: Rows, start: Floats, ran: Floats) -> None:
         """Take note that the registers of `rows` stand still no longer; called before `flow` takes in what came.
@@ -130,6 +141,8 @@ class Leak:
         most = STILL * flow.step_l[rows] / np.maximum(flow.until[rows] - ran[rows], 1.0) * HOUR_S
         known = ~np.isnan(least)
         self.floor_l_h[rows[known]] = np.where(flat, np.minimum(least, most), 0.0)[known]
+        leaking = rows[known & flat]
+        self.swing_l_h[leaking] = _swing_l_h(flow, leaking)
         blind_s = DAY_S - flow.window(rows, np.full(len(rows), DAY_S))[1]
         over = flow.until[rows] - onset >= settings.after_s + blind_s - JITTER_S
         blue = over & flat & (rate >= settings.blue_l_h)
@@ -204,6 +217,21 @@ def _dry_until(times: Floats, litres: Floats, placed: Floats, most_s: Floats) ->
     long = dry & ((place - begun) * QUARTER_S > most_s[:, None])
     ends: Floats = np.where(long, times[:, 1:], -np.inf).max(axis=1)
     return ends
+
+
+def _swing_l_h(flow: Flow, rows: Rows) -> Floats:
+    """Return (M,) how much more than its least [L/h] each flow may be, by the least third of the hours of the day.
+
+    Somebody who sleeps or is out leaves as many hours to the leak alone, and if it is steady they are alike.
+    """
+    _, litres, placed = flow.quarters(rows)
+    known = placed[:, PER_HOUR:] - placed[:, :-PER_HOUR] >= HOUR_S - 2.0
+    held = np.sort(np.where(known, litres[:, PER_HOUR:] - litres[:, :-PER_HOUR], np.inf), axis=1)
+    count = known.sum(axis=1)
+    enough = count >= SPREAD_HOURS
+    spread = held[np.arange(len(rows)), count // 3] - np.where(enough, held[:, 0], 0.0)
+    swing = np.maximum(UNSTEADY * (spread - flow.step_l[rows]), spread)  # a register's steps are no swing
+    return np.where(enough, swing, np.inf)
 
 
 def _least(held: Floats, known: Bools) -> Floats:

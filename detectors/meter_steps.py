@@ -5,6 +5,9 @@ other, not all at the same rate and with a rest between them (a constant flow ha
 shows only tens now, or counts ten times as much.  From then on the home is learnt anew behind such a register, and it is
 told once, as a trouble of the device.  From `SOME` on a quiet has to be more unusual: it may be the register that rests.
 
+A volume at the rate of the interval right before says nothing new: a leak of sixty litres an hour shows whole
+tens all night, and somebody who then draws ten has not changed the register.
+
 A volume of whole thousands is no person's: new firmware that states litres where cubic metres were agreed makes each
 litre a thousand.  Such a volume is not believed (somebody drew water, nobody knows how much), and told at once.
 """
@@ -46,7 +49,7 @@ class Steps:
     """State of all rows, each array (H,)."""
 
     tens: NDArray[np.int16]
-    """Volumes of whole tens one after the other, up to the newest."""
+    """Volumes of whole tens one after the other, up to the newest; those that go on at the rate before them left out."""
     first_l_h: Floats
     """The flow of the first of them. [L/h]"""
     mixed: Bools
@@ -55,6 +58,8 @@ class Steps:
     """The register stood still between two of them: no leak makes them whole."""
     still: Bools
     """It stood still in the newest interval."""
+    last_l_h: Floats
+    """The flow of the newest volume, of whatever size. [L/h]"""
     step_l: Floats
     """The agreed step that they were held against. [L]"""
 
@@ -62,7 +67,8 @@ class Steps:
     def fresh(cls, resolution_l: Floats) -> "Steps":
         """Return registers of these steps that have said nothing yet."""
         rows = len(resolution_l)
-        return cls(np.zeros(rows, np.int16), np.zeros(rows), *np.zeros((3, rows), np.bool_), resolution_l.copy())
+        zero, no = np.zeros((2, rows)), np.zeros((3, rows), np.bool_)
+        return cls(np.zeros(rows, np.int16), zero[0], no[0], no[1], no[2], zero[1], resolution_l.copy())
 
     def coarse(self, rows: Rows) -> Bools:
         """Return (M,) whether each register shows only tens of its agreed step."""
@@ -82,8 +88,11 @@ class Steps:
         self.tens[rows[other]], self.step_l[rows] = 0, step
         before = self.coarse(rows)
         absurd = _whole(litres, THOUSANDS * step)
-        hours = np.maximum(news.end[n] - news.start[n], 1.0) / HOUR_S
-        self._count(rows[~absurd], litres[~absurd], step[~absurd], (litres / hours)[~absurd])
+        flow = litres / np.maximum(news.end[n] - news.start[n], 1.0) * HOUR_S
+        goes_on = _alike(flow, self.last_l_h[rows]) & ~self.still[rows]
+        said = ~(absurd | goes_on)
+        self._count(rows[said], litres[said], step[said], flow[said])
+        self.last_l_h[rows] = flow
         self.still[news.row[~np.isnan(news.litres)]] = False
         self.still[news.row[news.litres < LEAST_USE_L]] = True  # False for NaN
         new, over = self.coarse(rows) & ~before, before & ~self.coarse(rows)
@@ -99,8 +108,7 @@ class Steps:
         whole = _whole(litres, TENS * step_l)
         begun = self.tens[rows] == 0
         self.first_l_h[rows] = np.where(begun, flow_l_h, self.first_l_h[rows])
-        other = np.abs(flow_l_h - self.first_l_h[rows]) > ALIKE * self.first_l_h[rows]
-        self.mixed[rows] = whole & ~begun & (self.mixed[rows] | other)
+        self.mixed[rows] = whole & ~begun & (self.mixed[rows] | ~_alike(flow_l_h, self.first_l_h[rows]))
         self.rested[rows] = whole & ~begun & (self.rested[rows] | self.still[rows])
         self.tens[rows] = np.where(whole, np.minimum(self.tens[rows] + 1, MOST_COUNTED), 0)
 
@@ -124,6 +132,12 @@ def _whole(litres: Floats, step_l: Floats) -> Bools:
     """Return which volumes are one or several whole steps."""
     steps = np.rint(litres / step_l)
     return (steps >= 1) & (np.abs(litres - steps * step_l) < LEAST_USE_L / 2)
+
+
+def _alike(flow_l_h: Floats, other_l_h: Floats) -> Bools:
+    """Return which flows are the same as others."""
+    alike: Bools = np.abs(flow_l_h - other_l_h) <= ALIKE * other_l_h
+    return alike
 
 
 def _without(news: News, places: Rows) -> News:

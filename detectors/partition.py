@@ -150,10 +150,9 @@ class Partition(Present):
             timely, hole = self._state.clock.timely(part)
             timely = self._mind_steps(timely, changes)
             judged = last if len(timely) == len(part) else last[np.isin(part.row, timely.row)]
-            used = self._state.water.hear(
-                Interval(timely.row, timely.start, timely.end, timely.litres), hole, self._state.clock
-            )
-            moment = self._state.clock.step(timely, hole, used)
+            i = Interval(timely.row, timely.start, timely.end, timely.litres)
+            used, person_l = self._state.water.hear(i, hole, self._state.clock)
+            moment = self._state.clock.step(timely, hole, used, person_l)
             moment = moment._replace(struck=self._state.alarms.struck(moment.rows, moment.origin))
             self._state.quiet.learn(moment, self._cohort)
             self.quiets_over(taught.learn(self.settings.quiet, self._state, moment))

@@ -115,7 +115,7 @@ class QuietPast:
         self._enter(m.rows, np.floor((m.start + m.offset_s) / HOUR_S).astype(np.int64))
         rows, local, until = m.rows[told], (m.start + m.offset_s)[told], (m.end + m.offset_s)[told]
         used, middle = m.used[told], np.floor(m.middle[told] / HOUR_S).astype(np.int64)
-        litres = np.where(used, m.litres[told], 0.0)
+        litres = np.where(used, m.person_l[told], 0.0)
         while len(rows):
             hour = np.floor(local / HOUR_S).astype(np.int64)
             self._enter(rows, hour)

@@ -18,7 +18,7 @@ import numpy as np
 from detectors.bins import HOUR_S, LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
 from detectors.clock import JITTER_S
 from detectors.flow import COARSE_S, Flow
-from detectors.leak import STILL, SWING, shows
+from detectors.leak import STILL, SWING, Leak, shows
 
 RUNNING_L_H = 20.0
 """Less than this is a leak's affair, not an open tap's. [L/h]"""
@@ -87,21 +87,30 @@ class Running:
         inf = np.full((2, rows), np.inf)
         return cls(nan[0], zero[0], zero[1], inf[0], zero[2], nan[1], zero[3], zero[4], inf[1])
 
-    def used(self, flow: Flow, leak_l_h: Floats, i: Interval) -> Bools:
-        """Return (M,) whether a person used water in each interval: more came than leaks and long runs explain.
+    def used(self, flow: Flow, leak: Leak, i: Interval) -> tuple[Bools, Floats]:
+        """Return (M,) whether a person used water in each interval, and how many litres.
 
-        `flow` has taken in the intervals already, this state has not.  `leak_l_h` is (H,).
+        A person did where more came than leaks and long runs explain; the litres are what came beyond these flows, NaN
+        where nothing is known.  `flow` has taken in the intervals already, `leak` and this state have not.
         """
         used: Bools = i.litres >= LEAST_USE_L  # False for NaN
+        person_l = i.litres.copy()
         n = np.flatnonzero(used)
-        floor = np.maximum(leak_l_h[i.rows[n]], self.steady_l_h(i.rows[n]))
-        n, floor = n[floor > 0], floor[floor > 0]
+        floor, swing = self._floor(leak, i.rows[n])
+        n, floor, swing = n[floor > 0], floor[floor > 0], swing[floor > 0]
         if len(n):
             rows, length_s, volume = i.rows[n], (i.end - i.start)[n], i.litres[n]
             short = length_s < QUARTER_S
             volume[short] = flow.window(rows[short], np.full(int(short.sum()), QUARTER_S))[0]
-            used[n] = volume > shows(floor, flow.step_l[rows], np.maximum(length_s, QUARTER_S))
-        return used
+            used[n] = volume > shows(floor, swing, flow.step_l[rows], np.maximum(length_s, QUARTER_S))
+            person_l[n] = np.maximum(i.litres[n] - floor * length_s / HOUR_S, 0.0)
+        return used, person_l
+
+    def _floor(self, leak: Leak, rows: Rows) -> tuple[Floats, Floats]:
+        """Return (M,) the flow that is no sign of life, and how much more it may be: a leak's, or that of a longer run."""
+        floor, steady = leak.floor_l_h[rows], self.steady_l_h(rows)
+        by_run = steady > SWING * floor
+        return np.where(by_run, steady, floor), np.where(by_run, np.inf, leak.swing_l_h[rows])
 
     def steady_l_h(self, rows: Rows) -> Floats:
         """Return (M,) the least flow of runs that are too long to be a sign of life; 0: there is none."""
@@ -123,39 +132,39 @@ class Running:
         owned: Bools = self.strong_s[rows] >= SURE_S
         return owned
 
-    def even(self, flow: Flow, rows: Rows, length_s: Floats) -> Bools:
+    def even(self, flow: Flow, leak: Leak, rows: Rows, length_s: Floats) -> Bools:
         """Return (M,) whether a strong run is one flow rather than many uses, given the length of the latest interval.
 
-        Uses run into each other in long intervals, but the hours of somebody busy differ: an open tap's do not.
+        Uses run into each other in long intervals, but the hours of somebody busy differ: an open tap's do not.  What a
+        leak brings is alike in all of them and says nothing.
         """
         mean_l_h = (flow.litres - self.begun_l)[rows] / np.maximum(self.strong_s[rows], 1.0) * HOUR_S
-        even: Bools = self.strong_least_l_h[rows] >= EVEN * mean_l_h
+        _, leaks_l_h = _by_leak(leak.floor_l_h[rows], leak.swing_l_h[rows], flow.step_l[rows], length_s)
+        even: Bools = self.strong_least_l_h[rows] - leaks_l_h >= EVEN * (mean_l_h - leaks_l_h)
         return (length_s <= FINE_S) | (even & (self.strong_s[rows] >= SURE_LOOKS * length_s))
 
     def began(self, rows: Rows) -> Floats:
         """Return (M,) since when water runs, the strong run if there is one; NaN: none runs."""
         return np.where(np.isnan(self.strong_since[rows]), self.since[rows], self.strong_since[rows])
 
-    def step(self, flow: Flow, leak_l_h: Floats, i: Interval) -> Look:
-        """Take in one interval of each of some rows, after `flow` did; `leak_l_h` is (H,)."""
+    def step(self, flow: Flow, leak: Leak, i: Interval) -> Look:
+        """Take in one interval of each of some rows, after `flow` did."""
         n = np.flatnonzero((i.litres > 0) | ~np.isnan(self.since[i.rows]) | (self.strong_s[i.rows] > 0))
-        part = self._step(flow, leak_l_h, Interval(i.rows[n], i.start[n], i.end[n], i.litres[n]))
+        part = self._step(flow, leak, Interval(i.rows[n], i.start[n], i.end[n], i.litres[n]))
         look = Look(np.zeros(len(i.rows), np.bool_), ~np.isnan(i.litres), np.zeros(len(i.rows)))
         for whole, some in zip(look, part, strict=True):
             whole[n] = some
         return look
 
-    def _step(self, flow: Flow, leak_l_h: Floats, i: Interval) -> Look:
+    def _step(self, flow: Flow, leak: Leak, i: Interval) -> Look:
         look_s, volume, seen = self._look(flow, i)
-        step_l, leak = flow.step_l[i.rows], leak_l_h[i.rows]
+        step_l, floor, swing = flow.step_l[i.rows], leak.floor_l_h[i.rows], leak.swing_l_h[i.rows]
         # A long run stands in for the floor until that is there.
-        leak = np.where(self.steady_l_h(i.rows) > SWING * leak, 0.0, leak)
+        floor = np.where(self.steady_l_h(i.rows) > SWING * floor, 0.0, floor)
         placed = i.end - i.start <= COARSE_S
-        more = placed & (volume > np.maximum(shows(leak, step_l, look_s), LEAST_USE_L))  # False for NaN
-        # What a leak of a day shows is no tap's; unless so much that a flush would not be seen on top of it.
-        alone = shows(leaked_l_h(leak), step_l, look_s)
-        alone = np.where(alone - leak * look_s / HOUR_S <= HIDDEN_L + ROUNDED_L, alone, 0.0)
-        much = (volume + step_l > RUNNING_L_H * look_s / HOUR_S) & (volume > alone)
+        more = placed & (volume > np.maximum(shows(floor, swing, step_l, look_s), LEAST_USE_L))  # False for NaN
+        alone, leaks_l_h = _by_leak(floor, swing, step_l, look_s)
+        much = (volume + step_l > (RUNNING_L_H + leaks_l_h) * look_s / HOUR_S) & (volume > alone)
         strong = placed & much
         came = i.litres >= LEAST_USE_L
         self._forget(i.rows[came & (i.start - self.known_until[i.rows] > BLIND_S)])
@@ -214,6 +223,17 @@ class Running:
 def leaked_l_h(leak_l_h: Floats) -> Floats:
     """Return the part of floors (`detectors.leak`) that is a leak's: a stronger flow is an open tap's, however long it runs."""
     return np.where(leak_l_h <= TAP_L_H, leak_l_h, 0.0)
+
+
+def _by_leak(floor_l_h: Floats, swing_l_h: Floats, step_l: Floats, look_s: Floats) -> tuple[Floats, Floats]:
+    """Return (M,) litres of a look that a leak of a day explains, and its flow: what it shows is no tap's.
+
+    Both are 0 where it may hide so much that a flush would not be seen on top of it.
+    """
+    leaks_l_h = leaked_l_h(floor_l_h)
+    alone = shows(leaks_l_h, swing_l_h, step_l, look_s)
+    seen = alone - floor_l_h * look_s / HOUR_S <= HIDDEN_L + ROUNDED_L
+    return np.where(seen, alone, 0.0), np.where(seen, leaks_l_h, 0.0)
 
 
 def _least_look_s(step_l: Floats) -> Floats:

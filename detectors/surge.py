@@ -19,6 +19,7 @@ import numpy as np
 from detectors.bins import HOUR_S, QUARTER_S, Bools, Floats, Rows
 from detectors.findings import Evidence
 from detectors.flow import Flow
+from detectors.leak import Leak
 from detectors.peaks import RUN, WINDOWS_S, Peaks
 from detectors.running import Running, leaked_l_h
 
@@ -130,11 +131,11 @@ class Surge:
         return last.take(much | burst | (running.strong_s[last.rows] >= settings.run_s))
 
     def judge(
-        self, settings: SurgeSettings, flow: Flow, running: Running, leak_l_h: Floats, peaks: Peaks, last: Last
+        self, settings: SurgeSettings, flow: Flow, running: Running, leak: Leak, peaks: Peaks, last: Last
     ) -> Verdict:
         """Return what is to be said of rows in which water runs, after everything took in their `last` intervals.
 
-        `leak_l_h` is (H,).  Limits are about all water but a leak's; what is unusual is what a person draws: a leak has a
+        Limits are about all water but a leak's; what is unusual is what a person draws: a leak has a
         finding of its own.
         """
         rows = last.rows
@@ -143,13 +144,13 @@ class Surge:
         )
         burst = settings.flow_l_s * np.maximum(last.length_s, QUARTER_S)
         new = peaks.days[rows] < settings.learning_days
-        leaked = leaked_l_h(leak_l_h[rows])[:, None] * WINDOWS_S / HOUR_S
+        leaked = leaked_l_h(leak.floor_l_h[rows])[:, None] * WINDOWS_S / HOUR_S
         limit = np.column_stack([self._limits(settings, peaks, rows, new) + leaked, burst])
-        drawn = counted[:, :RUN] - running.trickled_l(leak_l_h, rows, WINDOWS_S)
+        drawn = counted[:, :RUN] - running.trickled_l(leak.floor_l_h, rows, WINDOWS_S)
         enough = (drawn >= settings.least_l) & ~new[:, None]
         score = np.where(enough, peaks.score(rows, drawn), 0.0)
         usual_s = settings.run_times * peaks.run_s[rows]
-        ran_s = np.where(running.even(flow, rows, last.length_s), running.strong_s[rows], 0.0)
+        ran_s = np.where(running.even(flow, leak, rows, last.length_s), running.strong_s[rows], 0.0)
         long: Bools = ran_s >= np.maximum(settings.run_s, usual_s)
         very_long: Bools = ran_s >= np.maximum(settings.run_red_s, usual_s)
         return Verdict(rows, counted, limit, score, long, very_long, last.flow_l_h)

@@ -46,15 +46,15 @@ class Water(NamedTuple):
         """Take new resolutions of some rows' registers."""
         self.flow.step_l[rows] = steps(resolution_l)
 
-    def hear(self, i: Interval, hole: Bools, clock: Clock) -> Bools:
-        """Add up one timely interval of each of some rows; return (M,) in which of them a person used water.
+    def hear(self, i: Interval, hole: Bools, clock: Clock) -> tuple[Bools, Floats]:
+        """Add up one timely interval of each of some rows; return (M,) in which a person used water, and how many litres.
 
         `hole` is where nothing is known up to its start; `clock` has not been moved on yet.
         """
         ends = hole | ~(i.litres < LEAST_USE_L)  # True for NaN
         self.leak.note(self.flow, i.rows[ends], i.start[ends], clock.ran)
         self.flow.add(i.rows, i.start, i.end, i.litres, hole)
-        return self.running.used(self.flow, self.leak.floor_l_h, i)
+        return self.running.used(self.flow, self.leak, i)
 
     def step(self, m: Moment, clock: Clock) -> tuple[Look, Last]:
         """Take in what was heard; return what it says of runs, and the sums of the rows in which water runs.
@@ -64,7 +64,7 @@ class Water(NamedTuple):
         """
         i = Interval(m.rows, m.start, m.end, m.litres)
         owned = self.running.owned(i.rows)
-        look = self.running.step(self.flow, self.leak.floor_l_h, i)
+        look = self.running.step(self.flow, self.leak, i)
         ended = i.rows[owned & ~self.running.owned(i.rows)]
         clock.since[ended] = np.fmax(clock.since[ended], self.running.known_until[ended])
         length_s, drew = i.end - i.start, np.flatnonzero(m.drew)
@@ -89,7 +89,7 @@ class Water(NamedTuple):
             made += [one for one in sooner if one.row not in {other.row for other in made}]
         if not len(last.rows):
             return made
-        said = self.surge.judge(surge, flow, running, self.leak.floor_l_h, self.peaks, last)
+        said = self.surge.judge(surge, flow, running, self.leak, self.peaks, last)
         red, amber = said.red(surge), said.amber(surge)
         for n in np.flatnonzero(red | amber).tolist():
             reason, evidence = claim(surge, said, n, flow, running, self.peaks, bool(red[n]))

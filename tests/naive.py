@@ -58,6 +58,8 @@ class NaiveHome:
     tens: list = field(default_factory=list)
     """(flow, did the register stand still before it?) of whole tens one after the other"""
     still: bool = False
+    drawn: float = math.nan
+    """Flow of the newest volume."""
     while_away: dict = field(default_factory=dict)
     """start of an absence -> [since, litres]"""
     log: list = field(default_factory=list)
@@ -92,8 +94,10 @@ class NaiveHome:
             litres, moved = math.nan, True
         unknown, drew = math.isnan(litres), litres >= 0.05
         if drew:
-            one = litres / max(end - start, 1.0), self.still
-            self.tens = [*self.tens, one] if litres % 10 == 0 else []
+            flow = litres / max(end - start, 1.0)
+            if self.still or not abs(flow - self.drawn) <= 0.1 * self.drawn:
+                self.tens = [*self.tens, (flow, self.still)] if litres % 10 == 0 else []
+            self.drawn = flow
             if not self.tens and ("meter_steps", "blue") in self.open:
                 self.clear("meter_steps", "blue", self.heard)
         self.still = self.still if unknown else not drew

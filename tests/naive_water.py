@@ -23,6 +23,8 @@ class NaiveWater:
     still: tuple = (math.nan, math.nan)
     over_at: float = -math.inf
     floor: float = 0.0
+    swing: float = math.inf
+    """How much more than its least the leak may be. [L/h]"""
     run: dict | None = None
     strong: dict | None = None
     seen_until: float = 0.0
@@ -78,14 +80,18 @@ class NaiveWater:
         self.known += 0.0 if math.isnan(litres) or (coarse and litres > 0) else end - start
         if not litres >= 0.05:
             return False
-        floor = max(self.floor, self.steady())
+        floor, swing = self.floor, self.swing
+        if self.steady() > 1.25 * floor:
+            floor, swing = self.steady(), math.inf
         volume = self.held(QUARTER)[0] if end - start < QUARTER else litres
-        return volume > self.shows(floor, max(end - start, QUARTER))
+        return volume > self.shows(floor, swing, max(end - start, QUARTER))
 
-    def shows(self, floor, seconds):
+    def shows(self, floor, swing, seconds):
+        """A leak shows a quarter more than its least at most, or less if it is known to be steady."""
         if not floor:
             return 0.0
-        return self.step_l * math.ceil(1.25 * (floor + self.step_l / 3) * seconds / HOUR / self.step_l)
+        least = floor + self.step_l / 3
+        return self.step_l * math.ceil(round(min(1.25 * least, least + swing) * seconds / HOUR / self.step_l, 6))
 
     def steady(self):
         if self.run is None or self.run["s"] < 2 * HOUR or self.run["looks"] < 6 or math.isinf(self.run["least"]):
@@ -117,10 +123,9 @@ class NaiveWater:
             seen = placed >= look - 2
         fine, came = length <= 1.5 * HOUR, litres >= 0.05
         floor = 0.0 if self.steady() > 1.25 * self.floor else self.floor
-        more = fine and volume > max(self.shows(floor, look), 0.05)
-        alone = self.shows(floor if floor <= 150 else 0.0, look)
-        alone = alone if alone - floor * look / HOUR <= 8.1 else 0.0
-        much = volume + self.step_l > 20 * look / HOUR and volume > alone
+        more = fine and volume > max(self.shows(floor, self.swing, look), 0.05)
+        alone, leaks = self.by_leak(floor, look)
+        much = volume - leaks * look / HOUR + self.step_l > 20 * look / HOUR and volume > alone
         if came and start - self.seen_until > HOUR:
             self.run = self.strong = None
         flow = volume / look * HOUR
@@ -144,6 +149,11 @@ class NaiveWater:
         self.run = None if known and not more else self.run
         self.strong = None if known and not (fine and much) else self.strong
         return came and (more or not fine), known and not more and not much
+
+    def by_leak(self, floor, look):
+        """Litres of a look that a leak explains, and its flow; nothing where a flush could hide in it."""
+        alone = self.shows(floor, self.swing, look) if floor <= 150 else 0.0
+        return (alone, floor) if alone and alone - floor * look / HOUR <= 8.1 else (0.0, 0.0)
 
     # --- what is usual ---
 
@@ -202,7 +212,8 @@ class NaiveWater:
         ran = self.strong["s"] if self.strong else 0.0
         if self.strong and length > 0.5 * HOUR:
             mean = (self.total - self.strong["begun"]) / ran * HOUR
-            ran = ran if self.strong["least"] >= 0.6 * mean and ran >= 6 * length else 0.0
+            _, leaks = self.by_leak(self.floor, length)
+            ran = ran if self.strong["least"] - leaks >= 0.6 * (mean - leaks) and ran >= 6 * length else 0.0
         if red or score >= 2.7 or ran >= max(6 * HOUR, 1.5 * self.longest):
             return "red"
         return "amber" if score >= 2.5 or ran >= max(2.5 * HOUR, 1.5 * self.longest) else None
@@ -239,12 +250,22 @@ class NaiveWater:
         near = sum(v <= 3.75 * least + self.step_l for _, v in windows)
         if not math.isnan(least):
             self.floor = min(least, 1.5 * self.step_l / max(still, 1.0) * HOUR) if near >= 12 else 0.0
+            if near >= 12:
+                self.swing = self.swings(sums)
         rate, onset = self.flowing(end, still, edges, sums)
         if rate is None or math.isnan(least):
             return
         blind = DAY - self.held(DAY)[1]
         if near >= 12 and end - onset >= DAY + blind - 1 and rate >= 1:
             self.leak = ("amber" if 3 * least + self.step_l > 60 else "blue", onset)
+
+    def swings(self, sums):
+        """The least third of the day's hours are alike in a steady leak, but for the register's step."""
+        hours = sorted(b[0] - a[0] for a, b in zip(sums, sums[4:], strict=False) if b[1] - a[1] >= HOUR - 2)
+        if len(hours) < 48:
+            return math.inf
+        spread = hours[len(hours) // 3] - hours[0]
+        return max(spread, 5 * (spread - self.step_l))
 
     def flowing(self, end, still, edges, sums):
         """Return (least rate of the newer half day, since when it flows); None: not known, or none."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from detectors.leak import shows
 from detectors.partition import Settings
 from tests.detectors.plain_home import DAY, HOUR, lived
 
@@ -181,9 +182,10 @@ def test_a_busy_day_is_no_strong_leak():
     assert home.told("leak") == []
 
 
-def test_a_fall_is_found_beside_a_leak_as_strong_as_a_tap_a_little_open():
-    home = lived(20, settings=Settings())
-    home.flow(60)
+@pytest.mark.parametrize(("period_s", "l_h"), [(900.0, 60), (3600.0, 60), (3600.0, 33.3)])
+def test_a_fall_is_found_beside_a_leak_as_strong_as_a_tap_a_little_open(period_s, l_h):
+    home = lived(20, period_s=period_s, settings=Settings())
+    home.flow(l_h)
     home.live(72)
     last = home.at
     home.live(24, quiet=True)
@@ -191,6 +193,26 @@ def test_a_fall_is_found_beside_a_leak_as_strong_as_a_tap_a_little_open():
     assert last - 4 * HOUR <= red.onset <= last
     assert red.raised_at - last <= 16 * HOUR
     assert home.told("leak") == [("amber", "leak")]
+
+
+def test_what_a_leak_explains_is_no_more_than_its_hours_were_unlike():
+    shown = [
+        float(shows(np.array([60.0]), np.array([swing]), np.ones(1), np.array([HOUR]))[0]) for swing in (0, 5, np.inf)
+    ]
+    assert shown == [61.0, 66.0, 76.0]
+
+
+def test_a_use_of_three_litres_is_seen_beside_sixty_an_hour_on_an_hourly_meter():
+    home = lived(20, period_s=HOUR, settings=Settings())
+    home.flow(60)
+    home.live(48)
+    home.live(2, quiet=True)
+    assert home.part.last_use()[0] <= home.at - 2 * HOUR
+    home.true_l += 3.0
+    home.live(1, quiet=True)
+    assert home.part.last_use()[0] == home.at
+    home.live(1, quiet=True)
+    assert home.part.last_use()[0] == home.at - HOUR
 
 
 def test_water_that_runs_faster_than_any_leak_stays_a_surge_for_days():

@@ -41,6 +41,7 @@ def test_from_the_third_on_a_quiet_is_doubted():
 @pytest.mark.parametrize(("litres", "resolution_l"), [
     pytest.param([10.0] * 30, 1.0, id="a leak of ten litres an hour"),
     pytest.param([10, 10, 30, 10, 20, 10, 10, 40, 10], 1.0, id="uses of tens on top of such a leak"),
+    pytest.param([60.0] * 9 + [70, 60, 60, 60, 80] + [60.0] * 9, 1.0, id="a leak of sixty and somebody who draws tens"),
     pytest.param([10, 20, 10, 20, 10, 3, 10, 20, 10, 20, 10], 1.0, id="one volume between"),
     pytest.param([10, 20, 30, 10, 20, 10, 40], 10.0, id="a register that always showed tens"),
     pytest.param([1, 2, 1, 1, 3, 1, 2], 0.1, id="tenths that nobody misses"),
