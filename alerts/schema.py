@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     false,
+    text,
 )
 
 
@@ -101,21 +102,33 @@ consents = Table(
     Column("given_by", Text, nullable=False),
     Column("evidence", Text),
     Column("withdrawn_at", Utc),
+    Column("withdrawn_by", String(80)),  # None: the sheets say so
+    Column("paused_until", Utc),  # until then it counts as withdrawn
+    Column("paused_by", String(80)),
+    Column("key", String(64), unique=True),  # under which a program wrote it (`alerts.api`)
+)  # fmt: skip
+consent_texts = Table(
+    "consent_texts", metadata,
+    Column("purpose", String(16), primary_key=True),
+    Column("version", String(32), primary_key=True),
+    Column("from_at", Utc, nullable=False),  # from then on a consent to another version is parked
+    Column("zh_CN", Text, nullable=False),
+    Column("en", Text, nullable=False),
 )  # fmt: skip
 contacts = Table(
     "contacts", metadata, _id(),
     Column("resident", ForeignKey("residents.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("position", Integer, nullable=False),  # the sheet's column "order"
-    Column("channel", String(16), nullable=False),
+    Column("channel", String(120), nullable=False),  # one, or several in order, separated by ";"; so is the address
     Column("address", Text, nullable=False),
 )  # fmt: skip
 workers = Table(
     "workers", metadata, _id(),
     Column("name", Text, nullable=False),
-    Column("role", String(16), nullable=False),  # worker, lead, operator
+    Column("role", String(16), nullable=False),  # worker, lead, duty (a telephone), operator
     Column("area", ForeignKey("areas.id"), nullable=False),
-    Column("channel", String(16), nullable=False),
+    Column("channel", String(120), nullable=False),  # as for contacts
     Column("address", Text, nullable=False),
 )  # fmt: skip
 shifts = Table(
@@ -127,6 +140,7 @@ shifts = Table(
     Column("owner", ForeignKey("workers.id"), nullable=False),
     Column("backup", ForeignKey("workers.id")),
     Column("lead", ForeignKey("workers.id")),
+    Column("key", String(64), unique=True),  # under which a program wrote it (`alerts.api`)
 )  # fmt: skip
 devices = Table(
     "devices", metadata,
@@ -143,6 +157,7 @@ devices = Table(
     Column("period_s", Integer, nullable=False),
     Column("zone", String(64), nullable=False),
     Column("gateway", Text),  # through which its messages come
+    Column("key", String(64), unique=True),  # under which a program wrote it (`alerts.api`)
 )  # fmt: skip
 absences = Table(
     "absences", metadata,
@@ -153,7 +168,23 @@ absences = Table(
     Column("by", Text, nullable=False),
     Column("asked_until", Utc),  # what a relative asked for beyond `end`; None: nothing waits for a confirmation
     Column("declared_at", Utc),  # None: it stands in the sheets, or an outcome made it
+    Column("key", String(64), unique=True),  # under which a program wrote it (`alerts.api`)
 )  # fmt: skip
+applications = Table(
+    "applications", metadata, _id(),
+    Column("created_at", Utc, nullable=False),
+    Column("state", String(12), nullable=False),  # applied, declined, consented, fitted, verified, covered
+    Column("by", String(12), nullable=False),  # who filled it in: resident, relative, worker
+    Column("said", JSON, nullable=False),  # what was filled in; emptied when it is declined or forgotten
+    Column("reason", String(24)),  # why it was declined
+    Column("household", String(64)),
+    Column("resident", String(64)),
+    Column("test_at", Utc),  # since when a tap is to be opened
+    Column("changed_at", Utc, nullable=False),
+    Column("changed_by", String(80)),
+)  # fmt: skip
+Index("ix_applications_state", applications.c.state)
+Index("ix_applications_household", applications.c.household)
 registry_version = Table(
     "registry_version", metadata,
     Column("one", Integer, primary_key=True),
@@ -192,6 +223,12 @@ Index("ix_area_members_household", area_members.c.household)
 
 # --- cases ---------------------------------------------------------------------------------------------------------
 
+policies = Table(
+    "policies", metadata, _id(),  # made from the settings themselves
+    Column("first_used_at", Utc, nullable=False),
+    Column("settings", JSON, nullable=False),
+)  # fmt: skip
+
 cases = Table(
     "cases", metadata, _realm(), _id(),
     Column("household", ForeignKey("households.id"), nullable=False),
@@ -209,8 +246,13 @@ cases = Table(
     Column("outcome_reason", String(32)),
     Column("undo", JSON),  # what the last tap changed, while it can be undone
     Column("area_event", String(64)),  # the event it is folded into, or that its owner was told of
+    Column("emergency", Boolean, nullable=False, server_default=false()),  # a human called 120
+    Column("recurs", String(64)),  # the case that ended a short while before it
+    Column("policy", ForeignKey("policies.id")),  # the settings under which it was opened
     _of_area_event("area_event"),
+    ForeignKeyConstraint(["realm", "recurs"], ["cases.realm", "cases.id"]),
 )  # fmt: skip
+Index("ix_cases_owner", cases.c.owner, cases.c.closed_at)
 Index(
     "one_open_case", cases.c.realm, cases.c.household, cases.c.stream, unique=True,
     sqlite_where=cases.c.closed_at.is_(None), postgresql_where=cases.c.closed_at.is_(None),
@@ -259,6 +301,7 @@ offers = Table(
     _of_case(),
 )  # fmt: skip
 Index("ix_offers_case", offers.c.realm, offers.c.case_id)
+Index("ix_offers_worker", offers.c.worker, offers.c.offered_at)
 timers = Table(
     "timers", metadata, _realm(), Column("case_id", String(64), primary_key=True),
     Column("kind", String(24), primary_key=True),
@@ -271,6 +314,16 @@ taps = Table(
     Column("at", Utc, nullable=False),
     _of_case(),
 )  # fmt: skip
+
+call_backs = Table(
+    "call_backs", metadata, _realm(), Column("case_id", String(64), primary_key=True),
+    Column("due_at", Utc, nullable=False),
+    Column("done_at", Utc),
+    Column("by", String(80)),
+    Column("answer", String(16)),  # well, wrong, unreached
+    _of_case(),
+)  # fmt: skip
+Index("ix_call_backs_open", call_backs.c.realm, call_backs.c.done_at)
 
 # --- the outbox ----------------------------------------------------------------------------------------------------
 
@@ -289,12 +342,20 @@ notices = Table(
     Column("due_at", Utc, nullable=False),
     Column("expires_at", Utc),
     Column("state", String(16), nullable=False),
-    # pending, leased, accepted (by the provider), delivered, failed, expired, cancelled
+    # pending, leased, unknown (may have been sent), accepted (by the provider), delivered, seen, failed, expired,
+    # cancelled
     Column("attempts", Integer, nullable=False, default=0),
     Column("lease_until", Utc),
     Column("done_at", Utc),
     Column("last_error", Text),
     Column("tap", String(64)),  # cancelled when this tap is undone
+    Column("root", String(64), nullable=False, server_default=text("''")),  # the first notice with this content to this person: itself, or the
+    # one that this goes on from by another channel; people know them all by the root's short number
+    Column("way", Integer, nullable=False, server_default="0"),  # place of its channel in the person's list
+    Column("next_at", Utc),  # when the person's next channel is tried unless this one is proved to have arrived
+    Column("poll_at", Utc),  # when the provider is asked again what became of it
+    Column("delivered_at", Utc),
+    Column("seen_at", Utc),
     _of_case(),
     _of_area_event("area_event"),
     CheckConstraint("(case_id IS NULL) <> (area_event IS NULL)", name="about_one_thing"),
@@ -302,6 +363,15 @@ notices = Table(
 Index("ix_notices_area", notices.c.realm, notices.c.area_event)
 Index("ix_notices_due", notices.c.state, notices.c.due_at)
 Index("ix_notices_case", notices.c.realm, notices.c.case_id)
+Index("ix_notices_root", notices.c.realm, notices.c.root)
+Index(
+    "ix_notices_next", notices.c.next_at,
+    sqlite_where=notices.c.next_at.is_not(None), postgresql_where=notices.c.next_at.is_not(None),
+)  # fmt: skip
+Index(
+    "ix_notices_poll", notices.c.poll_at,
+    sqlite_where=notices.c.poll_at.is_not(None), postgresql_where=notices.c.poll_at.is_not(None),
+)  # fmt: skip
 attempts = Table(
     "attempts", metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
@@ -311,9 +381,39 @@ attempts = Table(
     Column("finished_at", Utc),
     Column("result", String(16)),  # None: started and never heard of again
     Column("detail", Text),
+    Column("provider_id", Text),  # under which the provider knows it, if it said so
     ForeignKeyConstraint(["realm", "notice"], ["notices.realm", "notices.id"]),
 )  # fmt: skip
 Index("ix_attempts_notice", attempts.c.realm, attempts.c.notice)
+contact_points = Table(
+    "contact_points", metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("bad_at", Utc),  # since when the provider says that nobody is reached there; None: nothing is wrong
+    Column("bad_why", Text),
+    Column("proved_at", Utc),  # when a message was last proved to have arrived there
+)  # fmt: skip
+reply_codes = Table(
+    "reply_codes", metadata,
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False),
+    Column("code", String(2), nullable=False),
+    Column("realm", String(8), nullable=False),
+    Column("offer", String(64), nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("used_at", Utc),
+    ForeignKeyConstraint(["realm", "offer"], ["offers.realm", "offers.id"]),
+)  # fmt: skip
+Index("ix_reply_codes_address", reply_codes.c.address, reply_codes.c.expires_at)
+replies = Table(
+    "replies", metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("id", String(64), primary_key=True),  # of the provider's message: brought twice, acts once
+    Column("address", Text, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("result", String(12), nullable=False),
+)  # fmt: skip
+Index("ix_replies_address", replies.c.address, replies.c.at)
 
 # --- who may look --------------------------------------------------------------------------------------------------
 
@@ -325,6 +425,9 @@ links = Table(
     Column("goto", Text, nullable=False),
     Column("expires_at", Utc, nullable=False),
     Column("used_at", Utc),
+    Column("ended_at", Utc),  # sharing with this person ended
+    Column("realm", String(8)),
+    Column("notice", String(64)),  # in which it was sent: opening it proves that this was seen
 )  # fmt: skip
 sessions = Table(
     "sessions", metadata,
@@ -332,6 +435,16 @@ sessions = Table(
     Column("role", String(12), nullable=False),
     Column("person", String(64), nullable=False),
     Column("expires_at", Utc, nullable=False),
+    Column("ended_at", Utc),  # sharing with this person ended: the page says so, and nothing else
+)  # fmt: skip
+api_tokens = Table(
+    "api_tokens", metadata, _id(),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("area", String(64)),  # with all below it; None: everything
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False),
+    Column("revoked_at", Utc),
 )  # fmt: skip
 users = Table(
     "users", metadata,
@@ -347,3 +460,17 @@ view_log = Table(
     Column("household", String(64), nullable=False),
     Column("what", String(32), nullable=False),
 )  # fmt: skip
+
+# --- what happened, so that nobody can change it unseen ------------------------------------------------------------
+
+audit = Table(
+    "audit", metadata,
+    Column("n", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("about", String(96), nullable=False),  # household:ID, case:ID, resident:ID …; empty: nobody in particular
+    Column("data", Text, nullable=False),  # canonical JSON: ids, codes and numbers, never names
+    Column("hash", String(64), nullable=False),  # of the entry before and of this one (`alerts.audit`)
+)  # fmt: skip
+Index("ix_audit_about", audit.c.about)

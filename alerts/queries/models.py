@@ -93,6 +93,12 @@ class CaseCard:
     """How often everybody was asked in vain."""
     area_event: str | None = None
     """The area event that explains it, or that its owner was told of."""
+    emergency: bool = False
+    """A human called 120."""
+    recurs: str | None = None
+    """The case that ended a short while before it in the same home."""
+    policy: str | None = None
+    """The settings under which it was opened (`alerts.frozen`)."""
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:
@@ -126,6 +132,8 @@ class Told:
     attempts: int
     error: str | None
     """What the channel said when it last failed."""
+    number: str
+    """Under which its reader knows it; the same by every channel."""
 
 
 @dataclass(frozen=True, slots=True)

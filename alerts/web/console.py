@@ -90,7 +90,7 @@ def act(
     card = _view(visit, case_id).card
     if absences.is_about_absence(do):
         done = absences.carry_out(visit, session, card.home.id, do, tap, start, until)
-    elif do.startswith("outcome:") or do == "undo":
+    elif do.startswith("outcome:") or do in ("undo", "close_consent"):
         done = tapped(visit, session, card, do, tap)
     else:
         raise Refused(400, "cannot")

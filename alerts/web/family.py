@@ -73,6 +73,8 @@ def _outage(view: queries.FamilyView) -> State | None:
 
 
 def _in_case(card: queries.CaseCard, cut: bool) -> State:
+    if card.emergency:
+        return State("emergency", "busy")
     match card.state:
         case "FOLDED":  # for a while still when the water is back
             return State("outage" if cut else "refilling", "blind")
@@ -80,7 +82,9 @@ def _in_case(card: queries.CaseCard, cut: bool) -> State:
             return State("asking", "busy")
         case "UNATTENDED":
             return State("unattended", "busy")
-        case "EN_ROUTE" | "ON_SITE" | "ACCEPTED" if card.owner is not None:
+        case "CONSENT_REVIEW":
+            return State("review", "busy")
+        case "EN_ROUTE" | "ON_SITE" | "NEEDS_ACCESS" | "ACCEPTED" if card.owner is not None:
             return State(card.state.lower(), "busy", {"name": card.owner.name})
         case _:
             return State("sos" if _pressed(card) else "awaiting", "busy")

@@ -82,7 +82,7 @@ def _view(visit: Visit, household: str) -> queries.HouseholdView:
 
 def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) -> Response:
     words, zone, water = visit.words, view.home.zone, visit.water(view.home.id)
-    days = visit.days(view.home.id, DAYS)
+    days = visit.days(view.home.id, DAYS) if "monitor" in view.consents else []
 
     def name(day: Day) -> str:
         return words.short_day(day.date, zone)

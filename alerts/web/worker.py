@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.sql import ColumnElement
 from starlette.responses import Response
 
-from alerts import access, queries
+from alerts import access, queries, receipts
 from alerts.schema import cases
 from alerts.web import actions, charts, signs
 from alerts.web.absences import carry_out, is_about_absence
@@ -149,6 +149,7 @@ def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> 
     if not visit.wants_part:
         with visit.site.engine.begin() as conn:
             queries.view_seen(conn, session.actor, view.card.home.id, "case", visit.now)
+            receipts.looked(conn, view.card.realm, view.card.id, session.actor, visit.now)
     return case_page(visit, session, view)
 
 

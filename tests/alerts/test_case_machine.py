@@ -24,7 +24,18 @@ from sqlalchemy import func, select
 
 from alerts import database, schema
 from alerts.casefile import ENDED, OWNED, State
-from alerts.cases import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, Timer, Undone
+from alerts.cases import (
+    Accepted,
+    Arrived,
+    Declined,
+    EmergencyCalled,
+    Entered,
+    NoAnswer,
+    OutcomeRecorded,
+    SetOff,
+    Timer,
+    Undone,
+)
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy
 from alerts.store import Store
@@ -118,14 +129,17 @@ class Cases(RuleBasedStateMachine):
     @precondition(lambda self: self.cases())
     @rule(
         data=st.data(), who=PEOPLE,
-        what=st.sampled_from(["accept", "decline", "set off", "arrive", "undo", "outcome", "outcome"]),
+        what=st.sampled_from(
+            ["accept", "decline", "set off", "arrive", "no answer", "entered", "emergency", "undo", "outcome", "outcome"]
+        ),
         code=st.sampled_from(sorted(OUTCOMES)),
     )  # fmt: skip
     def somebody_taps(self, data, who, what, code):
         case = data.draw(st.sampled_from(sorted(c.id for c in self.cases())))
         event = {
             "accept": Accepted(who), "decline": Declined(who, "busy"), "set off": SetOff(who), "arrive": Arrived(who),
-            "undo": Undone(who), "outcome": OutcomeRecorded(who, code),
+            "no answer": NoAnswer(who), "entered": Entered(who), "emergency": EmergencyCalled(who), "undo": Undone(who),
+            "outcome": OutcomeRecorded(who, code),
         }[what]  # fmt: skip
         tap = f"tap-{len(self.tapped)}"
         self.tapped.append((case, event, tap))
