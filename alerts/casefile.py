@@ -95,6 +95,8 @@ class Case:
     """The area event it is folded into, or that its owner was told of."""
     emergency: bool = False
     """A human called 120 (or 110): nothing that follows takes that back but the one who tapped, within seconds."""
+    ask_only: bool = False
+    """It rests on nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
     recurs: str | None = None
     """The case that ended a short while before it in the same home."""
     policy: str | None = None

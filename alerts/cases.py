@@ -1,7 +1,7 @@
 """The case of a household: who has it, who is asked next, and why it may end.
 
 `step` is the whole machine: case, event, now → case, effects.  No I/O, no clock; effects are data, carried out by
-`alerts.store` in the transaction that saves the case.  What a row does is in `alerts.moves` and `alerts.folding`.
+`alerts.store` in the transaction that saves the case.  What a row does is in `alerts.moves`, `alerts.doors` and `alerts.folding`.
 
 ::
 
@@ -39,16 +39,18 @@ Many homes at once, because their water or their gateway is off::
 
 A red case ends by a human fact only: water that runs again proves that someone used it, not that someone is well; only
 while it is folded, when nothing but the missing water spoke against the person, water is enough.  A closed case is never
-opened again; only the tap that closed it can be taken back, for a few seconds, by who made it.  An emergency call (120,
-110) is a mark on a case, not a state: whatever goes on goes on.  The call-back after an outcome is no state either, or it
-would hold the home's one open case against whatever happens next (`alerts.call_backs`).
+opened again; only the tap that closed it can be taken back, for a few seconds, by who made it.  The quiet of a home whose
+use is too irregular is only asked about: SUSPECTED until somebody answers, and the operator is told, again and again; who
+goes all the same and gives it back leaves it there.  An emergency call (120, 110) is a mark on a case, not a state: whatever
+goes on goes on.  The call-back after an outcome is no state either, or it would hold the home's one open case against
+whatever happens next (`alerts.call_backs`).
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from alerts import folding, moves, reviews
-from alerts.casefile import Case, State
+from alerts import doors, folding, moves, reviews
+from alerts.casefile import ENDED, Case, State
 from alerts.effects import FAMILY, STAFF, Notify, TellTold
 from alerts.events import (
     Accepted,
@@ -91,13 +93,15 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
         The event is an outcome that is not in the table of `alerts.outcomes`.
     """
     at = Tonight(now, policy, roster)
+    if isinstance(event, FindingRaised) and case.state not in ENDED:
+        case = moves.weighed(case, event)
     match case.state, event:
         # the first finding
         case State.NEW, FindingRaised(severity="blue"):
             return moves.noted(case, at)
         case State.NEW, FindingRaised(area=str()):
             return folding.opened(case, event, at)
-        case State.NEW, FindingRaised(last_owner=str(owner)):
+        case State.NEW, FindingRaised(last_owner=str(owner), ask_only=False):
             return moves.recurred(case, owner, at)
         case State.NEW, FindingRaised(kind="sos"):
             return moves.called_out(case, at)
@@ -176,18 +180,18 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
             there = moves.tapped(case, by, State.ON_SITE, {Timer.OUTCOME: policy.outcome_s}, at)
             return there, (TellTold("family_arrived", FAMILY, held=True),)
         case State.ON_SITE, NoAnswer(by) if moves.has_it(case, by):
-            return moves.locked_out(case, by, at)
+            return doors.locked_out(case, by, at)
         case State.NEEDS_ACCESS, Entered(by) if moves.has_it(case, by):
             return moves.tapped(case, by, State.ON_SITE, {Timer.OUTCOME: policy.outcome_s}, at), ()
-        case _, EmergencyCalled(by) if not case.emergency and moves.may_call_emergency(case, by, roster):
-            return moves.emergency(case, by, at)
+        case _, EmergencyCalled(by) if not case.emergency and doors.may_call_emergency(case, by, roster):
+            return doors.emergency(case, by, at)
         case _, OutcomeRecorded(by) if moves.may_record(case, by, roster):
             return moves.closed_with(case, event, at)
         case _, TimerDue(kind):
             return _rung(case, kind, at)
         # messages that cannot arrive
         case State.SUSPECTED, Undeliverable(alone=True):
-            return moves.called_out(case, at)
+            return moves.unanswered(case, at)
         case State.AWAITING | State.UNATTENDED, Undeliverable(recipient):
             return moves.refused(case, recipient, "lapsed", at)
         case _:
@@ -201,7 +205,7 @@ def _rung(case: Case, kind: Timer, at: Tonight) -> Step:
         return case, ()
     match case.state, kind:
         case State.SUSPECTED, Timer.ASK:
-            return moves.called_out(case, at)
+            return moves.unanswered(case, at)
         case State.AWAITING, Timer.NEXT_RUNG:
             return moves.climbed(case, case.rung + 1, at)
         case State.UNATTENDED, Timer.REPEAT:
@@ -218,7 +222,7 @@ def _rung(case: Case, kind: Timer, at: Tonight) -> Step:
             told = Notify(f"worker:{case.owner}", "ask_outcome")
             return again, (told, *moves.to_operators(at.roster, "operator_overdue"))
         case State.NEEDS_ACCESS, Timer.ACCESS:
-            return moves.asked_about_access(case, at)
+            return doors.asked_about_access(case, at)
         case _:  # a clock this state has no use for: put it away, or it would ring for ever
             return moves.clocked(case, {}, at, kind), ()
 
@@ -240,8 +244,8 @@ def _folded(case: Case, event: Event, at: Tonight) -> Step:
             return folding.event_over(case, event, at)
         case OutcomeRecorded(by) if moves.may_record(case, by, at.roster):
             return moves.closed_with(case, event, at)
-        case EmergencyCalled(by) if not case.emergency and moves.may_call_emergency(case, by, at.roster):
-            return moves.emergency(case, by, at)
+        case EmergencyCalled(by) if not case.emergency and doors.may_call_emergency(case, by, at.roster):
+            return doors.emergency(case, by, at)
         case TimerDue(kind) if kind not in case.timers or at.now < case.timers[kind]:
             return case, ()
         case TimerDue(Timer.RELEASE):

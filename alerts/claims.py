@@ -12,12 +12,14 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 
 from alerts import case_rows, explained, metrics, registry
 from alerts.casefile import Case
-from alerts.events import FindingCleared, FindingRaised
+from alerts.events import ASK_ONLY, FindingCleared, FindingRaised
 from alerts.policy import Policy
 from alerts.schema import cases, findings
 from alerts.steps import advance
 from detectors.findings import Severity
 
+AWAY_USE = "away_use"
+"""Water is used although away is declared."""
 AGAIN = "+"
 """Between a finding's id and when it had ended before: the same finding, raised once more."""
 
@@ -63,6 +65,8 @@ def _suppressed(conn: Connection, finding: NewFinding, now: datetime, policy: Po
         return "listed"
     if policy.explained_by_absence(finding.kind) and registry.absent(conn, finding.household, finding.raised_at):
         return "away"
+    if finding.kind == AWAY_USE and not registry.absent(conn, finding.household, finding.onset, declared=True):
+        return "away"  # somebody found that nobody is in; when they come back nobody said
     if finding.kind == "meter_silent" and _explaining(conn, finding, now, policy):
         return "outage"
     return None
@@ -80,7 +84,7 @@ def into_case(conn: Connection, finding: NewFinding, now: datetime, policy: Poli
     area, until = _explaining(conn, finding, now, policy) or (None, None)
     event = FindingRaised(
         finding.kind, finding.severity, finding.onset, finding.kind not in kinds, area=area, release_at=until,
-        last_owner=_last_owner(conn, case, now) if case.recurs else None,
+        last_owner=_last_owner(conn, case, now) if case.recurs else None, ask_only=bool(finding.evidence.get(ASK_ONLY)),
     )  # fmt: skip
     said = {"finding": finding.id, "kind": finding.kind}
     return advance(conn, policy, case, event, now, "system", said).id

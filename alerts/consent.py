@@ -14,10 +14,11 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
-from alerts import area_notices, audit, case_rows, registry
+from alerts import audit, case_rows, registry
 from alerts.casefile import State
 from alerts.errors import BadConsent
 from alerts.events import ConsentGiven, ConsentWithdrawn
+from alerts.notices import STAND_DOWNS
 from alerts.policy import Policy
 from alerts.registry.agreed import PURPOSES, Purpose, holds, parked
 from alerts.registry.changes import bump
@@ -26,11 +27,6 @@ from alerts.steps import advance
 
 UNVERSIONED = "1"
 """The version of a purpose for which no text has been published."""
-STAND_DOWNS = frozenset({
-    "stand_down", "folded", "family_stand_down", "family_declared_away", "family_ended", area_notices.OVER,
-    area_notices.FAMILY_OVER,
-})  # fmt: skip
-"""Messages that end what somebody was asked for: they are sent whatever was withdrawn."""
 How = Literal["given", "paused", "parked", "withdrawn", "never"]
 
 
@@ -295,8 +291,7 @@ def _stop(conn: Connection, asked: _Asked, now: datetime, policy: Policy, by: st
         return
     for case in case_rows.load_open(conn, *_of_home(asked.household), cases.c.state != State.CONSENT_REVIEW.value):
         n = notices.c
-        offered = n.realm == case.realm, n.case_id == case.id, n.template == "offer", n.state == "pending"
-        _unsend(conn, *offered)
+        _unsend(conn, n.realm == case.realm, n.case_id == case.id, n.template == "offer")
         advance(conn, policy, case, ConsentWithdrawn(asked.purpose), now, by, {"purpose": asked.purpose})
 
 
@@ -322,20 +317,24 @@ def _no_longer_told(conn: Connection, asked: _Asked, now: datetime, missing: Col
 
 
 def unsend(conn: Connection, told: Iterable[str], but: Collection[str] = STAND_DOWNS) -> int:
-    """Delete what is queued to these contacts, except what stands them down; return how many.
+    """Delete what is queued to these contacts, or may be tried again, except what stands them down; return how many.
 
-    What was tried before is a fact and stays, as cancelled and without its address.
+    What was tried before is a fact and stays, as cancelled and without its address; so does what may have been sent:
+    nobody asks the provider about it, and no other channel goes on from it.  Who waits for an outcome, because of having
+    been told of the case, hears that it is over and not what it was.
     """
     n = notices.c
     to_them = n.recipient_kind == "contact", n.recipient.in_(list(told))
-    return _unsend(conn, *to_them, n.state == "pending", n.template.not_in(but))
+    outcome = (*to_them, n.state == "pending", n.attempts == 0, n.template.startswith("family_outcome."))
+    conn.execute(update(notices).where(*outcome).values(template="family_ended", next_at=None))
+    return _unsend(conn, *to_them, n.template.not_in(but))
 
 
-def _unsend(conn: Connection, *queued: ColumnElement[bool]) -> int:
+def _unsend(conn: Connection, *which: ColumnElement[bool]) -> int:
     n = notices.c
-    kept = conn.execute(
-        update(notices).where(*queued, n.attempts > 0).values(state="cancelled", address="", last_error="consent ended")
-    ).rowcount
+    queued = (*which, n.state.in_(("pending", "unknown")))
+    ended = {"state": "cancelled", "address": "", "last_error": "consent ended", "next_at": None, "poll_at": None}
+    kept = conn.execute(update(notices).where(*queued, n.attempts > 0).values(**ended)).rowcount
     return kept + conn.execute(delete(notices).where(*queued, n.attempts == 0)).rowcount
 
 

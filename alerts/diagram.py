@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from alerts.casefile import ENDED, Case, State
 from alerts.cases import step
@@ -48,7 +49,7 @@ def events(case: Case) -> Iterator[tuple[str, Event]]:
         yield from _first(case)
         return
     for severity in ("red", "amber") if case.stream == "care" else ("blue",):
-        yield f"{severity} finding", FindingRaised("quiet", severity, T0)  # type: ignore[arg-type]
+        yield f"{severity} finding", FindingRaised("quiet", severity, T0)
     if case.stream == "care":
         yield "press for help", FindingRaised("sos", "red", T0)
     yield "nothing holds any more", FindingCleared("quiet", 0)
@@ -76,11 +77,14 @@ def events(case: Case) -> Iterator[tuple[str, Event]]:
 def _first(case: Case) -> Iterator[tuple[str, Event]]:
     kind = "quiet" if case.stream == "care" else "meter_silent"
     yield f"{case.severity}", FindingRaised(kind, case.severity, T0)
+    if case.severity == "amber":
+        yield "amber that is only asked about", FindingRaised(kind, "amber", T0, ask_only=True)
     if case.stream == "care":
         yield f"{case.severity}, many homes at once", FindingRaised(kind, case.severity, T0, area="event")
         yield f"{case.severity}, soon after the last", FindingRaised(kind, case.severity, T0, last_owner="owner")
 
 
+@cache
 def arrows() -> Arrows:
     """Return what leads from state to state in any life of a case."""
     found: Arrows = defaultdict(set)
@@ -115,7 +119,7 @@ def _alike(case: Case) -> tuple[object, ...]:
     """Return what tells cases apart, up to how long ago things were and how often they were said."""
     undo = case.undo and (case.undo.by, case.undo.state)
     asked = frozenset(offer.worker for offer in case.offers if offer.state == "offered")
-    return case.state, case.severity, case.owner, frozenset(case.timers), asked, undo, case.area_event
+    return case.state, case.severity, case.owner, frozenset(case.timers), asked, undo, case.area_event, case.ask_only
 
 
 def mermaid(found: Arrows) -> str:

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from detectors.findings import Severity
 
+ASK_ONLY = "ask_only"
+"""In a finding's evidence: the use of this home is too irregular for more than a question (`detectors.alarms`)."""
+
 
 class Timer(StrEnum):
     """The clocks of a case; each is a row with a due time."""
@@ -52,6 +55,8 @@ class FindingRaised:
     """That event has ended: until when it still explains; None: it holds."""
     last_owner: str | None = None
     """The worker who had this home's last case, if that ended a short while ago; for the first finding of a case."""
+    ask_only: bool = False
+    """It is nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,18 @@ class Undeliverable:
     alone: bool
 
 
-Tap = Accepted | Declined | SetOff | Arrived | NoAnswer | Entered | EmergencyCalled | OutcomeRecorded | ReviewClosed | Undone
+Tap = (
+    Accepted
+    | Declined
+    | SetOff
+    | Arrived
+    | NoAnswer
+    | Entered
+    | EmergencyCalled
+    | OutcomeRecorded
+    | ReviewClosed
+    | Undone
+)
 """What people do."""
 
 Event = (

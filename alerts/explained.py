@@ -31,11 +31,16 @@ def explains(event: RowMapping, kind: str, onset: datetime, evidence: Mapping[st
     if event["kind"] == WATER:
         due = max(onset, _time(evidence.get("usual_return_at")) or onset)
         in_it = event["ended_at"] is None or onset < event["ended_at"]
-        slack_s = policy.fold_before_s
-        return policy.explained_by_absence(kind) and in_it and due >= event["onset"] - timedelta(seconds=slack_s)
+        # The last use that a meter tells of may lie one report period before the end of its interval.
+        slack = _slack(policy, event["evidence"])
+        return policy.explained_by_absence(kind) and in_it and due >= event["onset"] - slack
     # The meters of a gateway were last heard up to one report period apart.
-    slack_s = max(policy.fold_before_s, (evidence.get("period_s") or 0.0) + 60.0)
-    return kind == "meter_silent" and onset >= event["onset"] - timedelta(seconds=slack_s)
+    return kind == "meter_silent" and onset >= event["onset"] - _slack(policy, evidence)
+
+
+def _slack(policy: Policy, evidence: Mapping[str, Any]) -> timedelta:
+    """Return by how much the beginning of an event may be told too late."""
+    return timedelta(seconds=max(policy.fold_before_s, (evidence.get("period_s") or 0.0) + 60.0))
 
 
 def of_finding(

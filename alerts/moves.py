@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from alerts.casefile import OWNED, UNOWNED, Case, Offer, State, Undo
 from alerts.effects import FAMILY, STAFF, CallBack, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
-from alerts.events import FindingCleared, OutcomeRecorded, Timer
+from alerts.events import FindingCleared, FindingRaised, OutcomeRecorded, Timer
 from alerts.ladders import Ladder
 from alerts.outcomes import outcome
 from alerts.policy import FOR_GOOD_S, Load, Policy, Roster
@@ -59,6 +59,12 @@ def newer(case: Case) -> Case:
     return replace(case, version=case.version + 1)
 
 
+def weighed(case: Case, event: FindingRaised) -> Case:
+    """Return the case with what a further finding, or its first one, says about whether it is only to be asked about."""
+    only = event.ask_only and (case.ask_only or case.state == State.NEW)
+    return case if only == case.ask_only else replace(case, ask_only=only)
+
+
 def clocked(case: Case, waits_s: Mapping[Timer, float], at: Tonight, *stopped: Timer) -> Case:
     """Return the case with some clocks (re)started and some stopped."""
     timers = {kind: due for kind, due in case.timers.items() if kind not in stopped}
@@ -97,7 +103,7 @@ def over(case: Case, event: FindingCleared, now: datetime) -> Step:
 def asked_first(case: Case, at: Tonight) -> Step:
     """Amber: the family are asked before anybody is sent; nobody to ask: on at once."""
     if not at.roster.family:
-        return called_out(case, at)
+        return unanswered(case, at)
     asked = replace(clocked(case, {Timer.ASK: at.policy.ask_first_s}, at), state=State.SUSPECTED)
     return asked, _family(at.roster, "family_ask")
 
@@ -123,6 +129,18 @@ def recurred(case: Case, owner: str, at: Tonight) -> Step:
                 (*effects, Notify(f"worker:{who}", "offer", offer=len(offers) - 1)),
             )
     return called, effects
+
+
+def unanswered(case: Case, at: Tonight) -> Step:
+    """The family did not answer, or there is none: somebody must go, unless this home is only asked."""
+    return asked_on(case, at) if case.ask_only else called_out(case, at)
+
+
+def asked_on(case: Case, at: Tonight) -> Step:
+    """Nobody answered, and for this alone no worker is sent: the operators call, and hear of it again while it lasts."""
+    waits = {Timer.ASK: at.policy.ask_again_s}
+    asked = replace(clocked(case, waits, at), state=State.SUSPECTED, loop=case.loop + 1)
+    return asked, to_operators(at.roster, "operator_ask")
 
 
 def called_out(case: Case, at: Tonight) -> Step:
@@ -232,10 +250,10 @@ def explained(case: Case, away: bool, now: datetime) -> Step:
 
 def tapped(case: Case, by: str, state: State, waits_s: Mapping[Timer, float], at: Tonight) -> Case:
     """Return the case in `state` with new clocks only, remembering how it was."""
-    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=_remembered(case, by, at))
+    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=remembered(case, by, at))
 
 
-def _remembered(case: Case, by: str, at: Tonight) -> Undo:
+def remembered(case: Case, by: str, at: Tonight) -> Undo:
     """Return how the case was before somebody tapped."""
     return Undo(
         version=case.version + 1, by=by, until=at.after(at.policy.undo_s), state=case.state, severity=case.severity,
@@ -279,48 +297,15 @@ def refused(case: Case, by: str, state: str, at: Tonight) -> Step:
 
 
 def handed_back(case: Case, state: str, at: Tonight) -> Step:
-    """The owner gave it back: on to the next rung; or made no progress: on to the lead."""
+    """The owner gave it back: on to the next rung; or made no progress: on to the lead.  Only asked about: nobody is next."""
     rung = next((o.rung for o in case.offers if o.state == "accepted"), case.rung)
     offers = tuple(replace(o, state=state, ended_at=at.now) if o.state == "accepted" else o for o in case.offers)
     unowned = replace(case, owner=None, offers=offers, undo=None, area_event=None)
-    back, effects = climbed(unowned, at.lead if state == "lapsed" else rung + 1, at)
+    if case.ask_only:
+        back, effects = asked_on(replace(unowned, timers={}), at)
+    else:
+        back, effects = climbed(unowned, at.lead if state == "lapsed" else rung + 1, at)
     return back, (*effects, Notify(f"worker:{case.owner}", "handed_back"))
-
-
-def locked_out(case: Case, by: str, at: Tonight) -> Step:
-    """Nobody opens: the lead and the operators hear of it, because nobody goes in alone or without saying who allowed it."""
-    there = tapped(case, by, State.NEEDS_ACCESS, {Timer.ACCESS: at.policy.access_s}, at)
-    lead = at.roster.lead
-    told: tuple[Effect, ...] = (
-        () if lead in (None, case.owner) else (Notify(f"worker:{lead}", "needs_access", held=True),)
-    )
-    operators = (replace(one, held=True) for one in to_operators(at.roster, "needs_access") if isinstance(one, Notify))
-    return there, (*told, *operators)
-
-
-def asked_about_access(case: Case, at: Tonight) -> Step:
-    """Still nobody inside: the owner is asked how it goes, and the lead and the operators hear that it lasts."""
-    again = clocked(case, {Timer.ACCESS: at.policy.access_s}, at)
-    lead = at.roster.lead
-    told: tuple[Effect, ...] = () if lead in (None, case.owner) else (Notify(f"worker:{lead}", "needs_access"),)
-    return again, (Notify(f"worker:{case.owner}", "ask_access"), *told, *to_operators(at.roster, "needs_access"))
-
-
-def emergency(case: Case, by: str, at: Tonight) -> Step:
-    """Somebody called 120: the family and everybody who was asked hear of it at once; the case stays open."""
-    called = replace(newer(case), emergency=True, undo=_remembered(case, by, at))
-    return called, (
-        TellTold("emergency", STAFF, but=by, held=True),
-        *(Notify(f"contact:{who}", "family_emergency", held=True) for who in at.roster.family),
-    )
-
-
-def may_call_emergency(case: Case, by: str, roster: Roster) -> bool:
-    """Whether `by` may say that 120 was called: whoever has the case or was asked, the lead, the operator; no relative."""
-    kind, _, name = by.partition(":")
-    if kind == "operator":
-        return True
-    return kind == "worker" and (name in (case.owner, roster.lead) or any(o.worker == name for o in case.offers))
 
 
 def closed_with(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:

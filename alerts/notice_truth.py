@@ -6,7 +6,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from alerts import case_rows, registry
 from alerts.casefile import Case
-from alerts.notices import TEMPLATES
+from alerts.notices import STAND_DOWNS, TEMPLATES
 from alerts.schema import area_events, offers
 
 _OFFER = select(offers.c.state).where(offers.c.realm == bindparam("realm"), offers.c.id == bindparam("offer"))
@@ -28,8 +28,9 @@ def holds(conn: Connection, notice: RowMapping, of: Case | RowMapping, now: date
     """
     if not _true_of(conn, notice, of):
         return False
-    ended = isinstance(of, Case) and of.closed_at is not None
-    return ended or notice["recipient_kind"] != "contact" or registry.still_agreed(conn, notice["recipient"], now)
+    if notice["recipient_kind"] != "contact" or notice["template"] in STAND_DOWNS:
+        return True
+    return registry.still_agreed(conn, notice["recipient"], now)
 
 
 def _true_of(conn: Connection, notice: RowMapping, of: Case | RowMapping) -> bool:

@@ -78,6 +78,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("finished", CONSOLE),
         # to operators
         Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED}), urgent=True),
+        Template("operator_ask", CONSOLE, frozenset({State.SUSPECTED})),
         Template("operator_overdue", CONSOLE, frozenset({State.ON_SITE})),
         Template("operator_technical", CONSOLE, frozenset({State.NOTED})),
         Template("operator_consent", CONSOLE, frozenset({State.CONSENT_REVIEW})),
@@ -102,6 +103,12 @@ TEMPLATES: Mapping[str, Template] = {
         Template(area_notices.FAMILY_OVER, FAMILY_PAGE, area="over"),
     )
 }
+
+STAND_DOWNS = frozenset({
+    "stand_down", "folded", "family_stand_down", "family_declared_away", "family_ended", area_notices.OVER,
+    area_notices.FAMILY_OVER,
+})  # fmt: skip
+"""Messages that end what somebody was asked for: they are sent whatever was withdrawn."""
 
 
 def life(template: Template, case: Case, policy: Policy) -> timedelta:

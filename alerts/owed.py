@@ -11,7 +11,8 @@ from alerts.casefile import Case
 from alerts.effects import CallBack, CallRound, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
 from alerts.notices import TEMPLATES, life, next_after
 from alerts.policy import Policy
-from alerts.registry.changes import OUTCOME, bump
+from alerts.registry.changes import bump
+from alerts.registry.lookups import OUTCOME
 from alerts.schema import absences, findings, notices
 
 

@@ -68,6 +68,8 @@ class Policy:
 
     ask_first_s: float = 600.0
     """Amber only: how long family are asked before a worker is (pilots in Jing'an phone the family first)."""
+    ask_again_s: float = 3600.0
+    """A home that is only asked: how often the operators are told that nobody has answered."""
     rung_wait_s: tuple[float, ...] = (600.0, 600.0, 600.0)
     """Red: patience at owner, backup and lead: +10 min, +20 min, +30 min."""
     amber_rung_wait_s: tuple[float, ...] = (1800.0, 1800.0, 1800.0)

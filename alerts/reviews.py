@@ -15,6 +15,7 @@ Nobody new is asked to go.  Whoever had been asked is stood down: that message i
 from dataclasses import replace
 
 from alerts.casefile import OWNED, Case, State
+from alerts.doors import emergency, may_call_emergency
 from alerts.effects import Notify, SetLabel, TellTold
 from alerts.events import (
     ConsentGiven,
@@ -30,12 +31,11 @@ from alerts.events import (
 from alerts.moves import (
     Step,
     Tonight,
+    asked_first,
     called_out,
     clocked,
     closed_with,
-    emergency,
     ended,
-    may_call_emergency,
     newer,
     to_operators,
 )
@@ -66,7 +66,8 @@ def step(case: Case, event: Event, at: Tonight) -> Step:
         case EmergencyCalled(by) if not case.emergency and may_call_emergency(case, by, at.roster):
             return emergency(case, by, at)
         case ConsentGiven():
-            return called_out(replace(case, timers={}, undo=None), at)
+            again = replace(case, timers={}, undo=None)
+            return asked_first(again, at) if case.ask_only else called_out(again, at)
         case FindingRaised(kind=kind, severity=severity):
             louder = replace(newer(case), severity="red" if severity == "red" else case.severity)
             return louder, to_operators(at.roster, "operator_consent") if kind == "sos" else ()

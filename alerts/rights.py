@@ -10,7 +10,7 @@ only and stays whole.  While another resident of the household remains, what bel
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -19,14 +19,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, delete, false, or_, select, update
 
 from alerts import audit, consent, schema
+from alerts.channels import sms
 from alerts.errors import BadConsent
 from alerts.policy import Policy
 from alerts.registry.agreed import PURPOSES
 from alerts.registry.changes import bump
+from alerts.registry.ways import ways
 from alerts.schema import metadata
 
 DELETED = (
-    "sessions", "links", "contact_points", "applications", "absences", "view_log", "devices", "consents", "contacts", "residents",
+    "sessions", "links", "contact_points", "replies", "reply_codes", "applications", "absences", "view_log", "devices", "consents", "contacts", "residents",
 )  # fmt: skip
 """Tables whose rows about somebody go, children first."""
 EMPTIED: Mapping[str, Mapping[str, Any]] = {
@@ -50,6 +52,8 @@ class Somebody:
     alone: bool
     """Nobody else lives in that household."""
     addresses: tuple[str, ...]
+    """Telephone numbers and other addresses that lead to nobody but the resident and the contacts: what is known of one
+    that a worker or somebody else's relative has too is about them as well, and stays."""
 
 
 def somebody(conn: Connection, resident: str) -> Somebody:
@@ -61,13 +65,30 @@ def somebody(conn: Connection, resident: str) -> Somebody:
         There is no such resident.
     """
     r, c = schema.residents.c, schema.contacts.c
-    household = conn.scalar(select(r.household).where(r.id == resident))
-    if household is None:
+    found = conn.execute(select(r.household, r.phone).where(r.id == resident)).first()
+    if found is None:
         raise BadConsent(f"want the id of a resident, got {resident!r}")
-    listed = conn.execute(select(c.id, c.address).where(c.resident == resident).order_by(c.id)).all()
+    household = found.household
+    listed = conn.execute(select(c.id, c.channel, c.address).where(c.resident == resident).order_by(c.id)).all()
     alone = conn.execute(select(r.id).where(r.household == household, r.id != resident)).first() is None
-    addresses = tuple(part.strip() for row in listed for part in row.address.split(";"))
+    own = _reached_at(listed) | ({found.phone, sms.number(found.phone)} if found.phone else set())
+    addresses = tuple(sorted(own - _others_addresses(conn, resident)))
     return Somebody(resident, household, tuple(row.id for row in listed), alone, addresses)
+
+
+def _others_addresses(conn: Connection, resident: str) -> set[str]:
+    """Return the addresses of everybody but a resident and the resident's contacts."""
+    r, c, w = schema.residents.c, schema.contacts.c, schema.workers.c
+    rows = conn.execute(select(c.channel, c.address).where(c.resident != resident)).all()
+    phones = conn.scalars(select(r.phone).where(r.id != resident, r.phone.is_not(None))).all()
+    staff = conn.execute(select(w.channel, w.address)).all()
+    return _reached_at([*rows, *staff]) | {form for phone in phones for form in (phone, sms.number(phone))}
+
+
+def _reached_at(rows: Iterable[Any]) -> set[str]:
+    """Return every address in some rows' cells, as it is written and as providers' calls are read."""
+    listed = [way.address for row in rows for way in ways(row.channel, row.address)]
+    return {form for address in listed for form in (address, sms.number(address))}
 
 
 # --- a copy --------------------------------------------------------------------------------------------------------
@@ -106,7 +127,7 @@ def _about(table: Table, who: Somebody, *, whole: bool) -> ColumnElement[bool] |
         case "links" | "sessions":
             family = (c.role == "family") & c.person.in_(who.contacts)
             return or_(family, (c.role == "resident") & (c.person == who.resident))
-        case "contact_points":
+        case "contact_points" | "replies" | "reply_codes":
             return c.address.in_(who.addresses)
         case "notices":
             own = (c.recipient_kind == "contact") & c.recipient.in_(who.contacts)

@@ -194,7 +194,9 @@ class Store:
     def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> list[str]:
         """Let one clock ring; return the household whose case moved, if it did."""
         case = case_rows.load(conn, realm, name)
-        if case is None or advance(conn, self.policy, case, TimerDue(kind), now, "system", {"timer": kind}) is case:
+        if case is None:
+            return []
+        if advance(conn, self.policy, case, TimerDue(kind), now, "system", {"timer": kind}) is case:
             return []
         return [case.household]
 

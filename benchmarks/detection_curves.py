@@ -180,6 +180,15 @@ def at(scored: Scored, target: float) -> Point:
     return point(scored, scored.level(target))
 
 
+def whole_hours(scored: Scored, target: float) -> Point:
+    """Return a rule whose score is in hours at the shortest limit in whole hours that stays within a budget.
+
+    This is what a programme can set; `at` mixes two such limits to spend the budget exactly.
+    """
+    limits = range(1, HORIZON_H + 1)
+    return point(scored, float(next((n for n in limits if scored.false_alarms(float(n)) <= target), HORIZON_H)))
+
+
 def during(hour: Floats, span: tuple[int, int]) -> Bools:
     """Return (M,) which local hours lie in a span of the clock that may go over midnight."""
     begin, end = span

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quiet import DATA, LONGEST_NATURAL_S, lived_in, masked
+from benchmarks.quiet import LONGEST_NATURAL_S, recorded
 from detectors.bins import HOLE_PERIODS, LEAST_USE_L, News
 from detectors.clock import Clock
 from detectors.habit import TRIP_S
+from detectors.leak import LeakSettings
 from detectors.running import Interval
 from detectors.water import Water
-from shuian.backtest_input import Record, load, offsets
+from shuian.backtest_input import Record, offsets
 from shuian.backtest_summary import MONTH_S
 from simulators.cohorts import Cohort
 from simulators.meters import registers, volumes
@@ -203,8 +204,7 @@ def senior_homes(cohort: Cohort, some: range, step_s: float, declared: bool = Tr
 
 def recorded_homes() -> Homes:
     """Return the lived-in recorded homes (DAIAD) by the hour; quiets beyond 36 h are taken for declared absences."""
-    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
-    return by_the_hour([masked(record) for record in records if lived_in(record)])
+    return by_the_hour(recorded())
 
 
 def by_the_hour(records: Sequence[Record]) -> Homes:
@@ -261,6 +261,9 @@ def _fill(record: Record, first: int, litres: Singles, offset_s: Singles) -> Non
     offset_s[:] = record.offset_s[at]
 
 
+LEAK = LeakSettings()
+
+
 def used_by_people(homes: Homes) -> Bools:
     """Return (H, N) in which intervals more ran than leaks explain, as the service judges it."""
     rows = np.arange(len(homes))
@@ -272,4 +275,5 @@ def used_by_people(homes: Homes) -> Bools:
         news, hole = clock.timely(News(rows, end - homes.step_s, end, litres, offset, end))
         used[:, n] = water.hear(Interval(rows, news.start, news.end, news.litres), hole, clock)
         water.step(clock.step(news, hole, used[:, n]), clock)
+        water.floors(LEAK, rows, clock)
     return used

@@ -4,7 +4,7 @@ Weights and priors for recorded homes always come from other homes: the homes ar
 what the other three taught.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,26 @@ from numpy.typing import NDArray
 from benchmarks.detection_homes import DAY_S, HOUR_S, LEAST_H, Floats, Homes, Places, Quiets, Singles, resets
 from benchmarks.detection_run import columns as grid
 from benchmarks.detection_service import absences
-from benchmarks.hazard import FOLDS, bent, folds
+from benchmarks.hazard_fit import FOLDS, bent, folds
 from benchmarks.quiet_walk import TAUGHT_AFTER_S, prior_of
 from detectors.bins import News
 from detectors.clock import Clock
 from detectors.habit import TRIP_S
 from detectors.quiet_columns import COLUMNS, HOURS, Prior, columns, shipped_priors
-from detectors.quiet_hazard import BANDS, Weights, chances, log_odds, offsets, residuals, shipped, survival
+from detectors.quiet_hazard import (
+    BANDS,
+    MOST_LIKE,
+    POPULATIONS,
+    Weights,
+    chances,
+    likeness,
+    mixed,
+    offsets,
+    population_odds,
+    residuals,
+    shipped,
+    survival,
+)
 from detectors.quiet_index import level_at, levels, night_costs
 from detectors.quiet_past import QuietPast, hour_of
 
@@ -114,14 +127,15 @@ def taught(homes: Homes, prior: Prior) -> Taught:
 class Model:
     """What homes are judged by: weights and priors, of which each home has one line."""
 
-    weights: tuple[Weights, ...]
+    weights: tuple[Sequence[Weights], ...]
+    """Those of each population."""
     prior: Prior
     """(K, ...)"""
     line: Places
     """(H,)"""
 
 
-def everywhere(weights: Weights, prior: Prior, homes: int) -> Model:
+def everywhere(weights: Sequence[Weights], prior: Prior, homes: int) -> Model:
     """Return one model for all homes; `prior` (1, ...)."""
     return Model((weights,), prior, np.zeros(homes, np.intp))
 
@@ -148,55 +162,85 @@ def from_others(homes: Homes) -> tuple[Model, Model]:
     past = walked(homes, nobody, flat)  # what homes were like in the end does not depend on a prior
     prior = lines(past, [*(np.flatnonzero(part != n) for n in range(FOLDS)), np.arange(count)])
     teaching = taught(homes, prior.take(part))
-    weights = [bent(teaching.x[pick], teaching.y[pick]) for pick in (part[teaching.row] != n for n in range(FOLDS))]
+    seniors = shipped_model().weights[0][1:]
+    weights = [
+        (bent(teaching.x[pick], teaching.y[pick]), *seniors) for pick in (part[teaching.row] != n for n in range(FOLDS))
+    ]
     overall = Prior(*(line[FOLDS:] for line in prior))
-    return Model(tuple(weights), prior, part), everywhere(bent(teaching.x, teaching.y), overall, 1)
+    return Model(tuple(weights), prior, part), everywhere((bent(teaching.x, teaching.y), *seniors), overall, 1)
 
 
-def scorer(model: Model, night: float = 1.0) -> Callable[[Homes, Quiets], Singles]:
-    """Return the detector: `night` is what a false alarm at night costs, in alarms by day."""
-
-    def scores(homes: Homes, quiets: Quiets) -> Singles:
-        line = model.line if len(model.line) == len(homes) else np.zeros(len(homes), np.intp)
-        before, width = history(homes, LEAST_H), homes.litres.shape[1]
-        keys = [one.row * width + one.last for one in (quiets, before.quiets)]
-        every, place = np.unique(np.concatenate(keys), return_inverse=True)
-        both = Quiets(every // width, every % width)
-        odds = np.empty((len(both), HOURS), np.float32)
-
-        def see(begun: Places, shown: Singles) -> None:
-            for n, weights in enumerate(model.weights):
-                mine = line[both.row[begun]] == n
-                if mine.any():
-                    odds[begun[mine]] = log_odds(weights, shown[mine])
-
-        walked(homes, both, model.prior.take(line), see)
-        own = _offsets(homes, quiets, before, odds[place[len(quiets) :]])
-        return _scores(homes, quiets, odds[place[: len(quiets)]], own, night)
-
-    return scores
+Scorer = Callable[[Homes, Quiets], Singles]
 
 
-def _offsets(homes: Homes, quiets: Quiets, before: History, odds: Singles) -> Floats:
+def scorers(model: Model, *nights: float) -> list[Scorer]:
+    """Return detectors that share one walk through the homes: each night is what a false alarm at night costs, in day alarms."""
+    held: list[tuple[Homes, Quiets, Floats, Floats]] = []
+
+    def scorer_of(night: float) -> Scorer:
+        def scores(homes: Homes, quiets: Quiets) -> Singles:
+            if not held or held[0][0] is not homes or held[0][1] is not quiets:
+                held[:] = [(homes, quiets, *_judged(model, homes, quiets))]
+            return _scores(homes, quiets, *held[0][2:], night)
+
+        return scores
+
+    return [scorer_of(night) for night in nights]
+
+
+def scorer(model: Model, night: float = 1.0) -> Scorer:
+    """Return one such detector."""
+    return scorers(model, night)[0]
+
+
+def _judged(model: Model, homes: Homes, quiets: Quiets) -> tuple[Floats, Floats]:
+    """Return (Q, HOURS) log odds of quiets, and (Q, BANDS) the own offsets of their homes by then."""
+    line = model.line if len(model.line) == len(homes) else np.zeros(len(homes), np.intp)
+    before, width = history(homes, LEAST_H), homes.litres.shape[1]
+    keys = [one.row * width + one.last for one in (quiets, before.quiets)]
+    every, place = np.unique(np.concatenate(keys), return_inverse=True)
+    both = Quiets(every // width, every % width)
+    odds = np.empty((len(both), POPULATIONS, HOURS), np.float32)
+
+    def see(begun: Places, shown: Singles) -> None:
+        for n, weights in enumerate(model.weights):
+            mine = line[both.row[begun]] == n
+            if mine.any():
+                odds[begun[mine]] = population_odds(weights, shown[mine])
+
+    walked(homes, both, model.prior.take(line), see)
+    now, earlier = place[: len(quiets)], place[len(quiets) :]
+    told = likeness(odds[earlier].astype(np.float64), before.hours(homes), before.ended)
+    like = np.clip(_so_far(homes, both, before, told), -MOST_LIKE, MOST_LIKE)
+    one = mixed(odds, like)
+    return one[now], _offsets(homes, quiets, before, one[earlier])
+
+
+def _offsets(homes: Homes, quiets: Quiets, before: History, odds: Floats) -> Floats:
     """Return (Q, BANDS) what each home's earlier quiets say of the shared weights."""
+    chance = chances(odds, np.zeros((len(odds), BANDS)))
+    return offsets(_so_far(homes, quiets, before, residuals(chance, before.hours(homes), before.ended)))
+
+
+def _so_far(homes: Homes, quiets: Quiets, before: History, added: Floats) -> Floats:
+    """Return (Q, ...) the sums of what (N, ...) earlier quiets added that were over when each quiet began."""
     width = homes.litres.shape[1]
-    chance = chances(odds.astype(np.float64), np.zeros((len(odds), BANDS)))
-    added = residuals(chance, before.hours(homes), before.ended)
     key = before.quiets.row * width + before.quiets.last + before.lasted + 1  # the interval that ends it
     order = np.argsort(key)
-    sums = np.concatenate([np.zeros((1, BANDS, 2)), np.cumsum(added[order], axis=0)])
+    sums = np.concatenate([np.zeros((1, *added.shape[1:])), np.cumsum(added[order], axis=0)])
     until = np.searchsorted(key[order], quiets.row * width + quiets.last, side="right")
     since = np.searchsorted(key[order], quiets.row * width, side="left")
-    return offsets(sums[until] - sums[since])
+    found: Floats = sums[until] - sums[since]
+    return found
 
 
-def _scores(homes: Homes, quiets: Quiets, odds: Singles, own: Floats, night: float) -> Singles:
+def _scores(homes: Homes, quiets: Quiets, odds: Floats, own: Floats, night: float) -> Singles:
     hour = np.floor(homes.end_s(quiets.row, quiets.last) % DAY_S / HOUR_S).astype(np.int64)
     made = np.full((len(quiets), grid(homes)), -np.inf, np.float32)
     for first in range(0, len(quiets), 4096):
         some = slice(first, first + 4096)
-        stays = survival(chances(odds[some].astype(np.float64), own[some]))
-        costs = None if night == 1.0 else night_costs(hour[some], HOURS, night)
+        stays = survival(chances(odds[some], own[some]))
+        costs = None if night == 1.0 else night_costs(hour[some].astype(np.float64), HOURS, night)
         curve = levels(stays, costs)
         for n in range(1, made.shape[1]):
             made[some, n] = level_at(curve, np.full(len(curve), n / homes.in_hour))

@@ -96,5 +96,5 @@ def onsets(scored: Mapping[str, Scored]) -> str:
         one = scored[source.name]
         delays, hour = one.delays(one.level(1.0)), np.floor(one.onset_h)
         lines.append(np.array([quantile(delays[hour == h], 0.5) for h in range(24)]))
-    title = "Median delay (h) by the hour of the incident, 1 false alarm a month"
+    title = "Median delay (h) by the hour of the incident"
     return over_the_day(title, sources, [Lines(title, lines, 15.0, 3.0)])

@@ -119,15 +119,13 @@ def half_space_trees(homes: Homes, quiets: Quiets) -> Singles:
 def seasonal(homes: Homes, quiets: Quiets) -> Singles:
     """Return how far the hours without use are over what is usual at that hour, in ADTK's interquartile ranges."""
     pandas, transformer = import_module("pandas"), import_module("adtk.transformer")
-    seen, future = history(homes), ahead(homes, quiets)
+    future = ahead(homes, quiets)
+    last, _ = resets(homes.reset())
     made = np.zeros(future.shape[:2])
     hour = np.rint(np.arctan2(future[:, :, 1], future[:, :, 2]) / (2 * np.pi) * 24).astype(np.intp) % 24
     for row in range(len(homes)):
         mine = quiets.row == row
-        features = seen.features[seen.row == row]
-        clock = np.rint(np.arctan2(features[:, 1], features[:, 2]) / (2 * np.pi) * 24).astype(np.intp) % 24
-        first = int(np.argmax(clock == 0))
-        waited = features[first:, 0][: (len(features) - first) // 24 * 24]
+        waited = _every_hour(homes, row, last[row])
         index = pandas.date_range("2025-01-01", periods=len(waited), freq="h")
         model = transformer.ClassicSeasonalDecomposition(freq=24, trend=False)
         rest = np.asarray(model.fit_transform(pandas.Series(waited, index=index)).dropna())
@@ -135,6 +133,18 @@ def seasonal(homes: Homes, quiets: Quiets) -> Singles:
         usual = np.asarray(model.seasonal_)[:24]
         made[mine] = (future[mine, :, 0] - usual[hour[mine]] - q75) / max(q75 - q25, 0.1)
     return spread_out(made, homes)
+
+
+def _every_hour(homes: Homes, row: int, last: Places) -> Floats:
+    """Return (N,) hours without use at each hour of the whole days of a home's history; unknown ones lie between their neighbours."""
+    at = np.arange(homes.tested_from)
+    clock = np.rint(homes.end_s(np.full(len(at), row), at) % DAY_S / HOUR_S).astype(np.intp) % 24
+    first = int(np.argmax(clock == 0))
+    at = at[first : first + (len(at) - first) // (24 * homes.in_hour) * 24 * homes.in_hour]
+    known = ~np.isnan(homes.litres[row, at]) & ~homes.away[row, at] & (last[at] >= 0)
+    waited = (at - last[at]) / homes.in_hour
+    hours: Floats = np.interp(at, at[known], waited[known])
+    return hours
 
 
 def proportional_hazards(homes: Homes, quiets: Quiets) -> Singles:

@@ -39,12 +39,18 @@ def little_windows(homes: Homes) -> NDArray[np.int32]:
     barred = np.isnan(homes.litres) | homes.away
     last_barred, _ = resets(barred)
     windows = np.zeros(homes.litres.shape, np.int32)
-    places = np.arange(1, count + 1)
+    places, litres = np.arange(1, count + 1), drawn_l(homes)
     for row in range(len(homes)):
-        total = np.append(0.0, np.cumsum(np.nan_to_num(homes.litres[row].astype(np.float64))))
+        total = np.append(0.0, np.cumsum(litres[row]))
         first = np.searchsorted(total, total[1:] - LITTLE_L + 1e-6, side="right")
         windows[row] = places - np.maximum(np.minimum(first, places), last_barred[row] + 1)
     return np.minimum(windows, limit)
+
+
+def drawn_l(homes: Homes) -> Floats:
+    """Return (H, N) litres of the intervals in which a person drew water; a leak alone is none, and unknown counts as none."""
+    litres: Floats = np.where(homes.used, np.nan_to_num(homes.litres.astype(np.float64)), 0.0)
+    return litres
 
 
 def little(homes: Homes, seen: Scene) -> Scored:
@@ -94,7 +100,7 @@ def anchored(homes: Homes, seen: Scene) -> Anchored:
     """Return what the anchored rule makes of a block of homes."""
     width = (ANCHOR_H[1] - ANCHOR_H[0]) * homes.in_hour
     known = ~np.isnan(homes.litres) & ~homes.away
-    litres, seconds = _added_up(np.where(known, homes.litres, 0.0)), _added_up(known)
+    litres, seconds = _added_up(np.where(known, drawn_l(homes), 0.0)), _added_up(known)
     of_day = homes.end_s(*np.indices(homes.litres.shape)) % DAY_S / HOUR_S
     looks = (of_day == ANCHOR_H[1]) & homes.counted()
     false = np.zeros(len(homes))

@@ -12,7 +12,7 @@ from benchmarks import detection_public as public
 from benchmarks import detection_rules as rules
 from benchmarks.detection_curves import Point, Scored, joined, point
 from benchmarks.detection_homes import HOUR_S, Homes, Places, recorded_homes, senior_homes
-from benchmarks.detection_index import Model, from_others, scorer
+from benchmarks.detection_index import Model, from_others, scorer, scorers
 from benchmarks.detection_run import Detector, Scene, scene, scored
 from benchmarks.detection_service import QUANTILE, SURVIVAL
 from simulators.cohorts import SENIORS_1, Cohort, Kind
@@ -20,7 +20,7 @@ from simulators.memory import keep_freed
 from simulators.profiles import profile_of
 
 QUARTER_S = 900.0
-AT_A_TIME = 200
+AT_A_TIME = 400
 """Simulated homes that one process takes at a time: enough to keep numpy busy, few enough for both to end together."""
 SEED = 5
 GAP, LITTLE, USUAL, INDEX = "fixed gap", "less than 10 L", QUANTILE.name, "index"
@@ -34,13 +34,14 @@ Progress = Callable[[str], None]
 class Size:
     """How much is measured."""
 
-    seniors: int = 2000
-    quarters: int = 400
+    seniors: int = 800
+    """The first of the cohort."""
+    quarters: int = 200
     """Of them behind a meter that reports every quarter of an hour."""
     dutch: int = 200
     copies: int = 10
     """Of each simulated home."""
-    recorded_copies: int = 200
+    recorded_copies: int = 100
     public_copies: int = 40
     again: int = 200
     """Times that homes are drawn again for an interval."""
@@ -188,7 +189,8 @@ def study(size: Size, shipped: Model, progress: Progress) -> Study:
 
 def _with_own_weights(homes: Homes, each: int) -> Measured:
     model, _ = from_others(homes)
-    judges = [*detectors(homes.step_s, model), Detector(NIGHTLY, scorer(model, night=2.0))]
+    by_day, dear_nights = scorers(model, 1.0, 2.0)
+    judges = [*detectors(homes.step_s, model)[:-1], Detector(INDEX, by_day), Detector(NIGHTLY, dear_nights)]
     return _recorded(homes, each, judges)
 
 

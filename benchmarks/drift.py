@@ -16,8 +16,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow import PROFILES, recorded
-from benchmarks.quiet import ZONE
+from benchmarks.flow import PROFILES
+from benchmarks.quiet import ZONE, recorded
 from detectors.bins import LEAST_USE_L, Bools, Floats, News, rounds
 from detectors.clock import Clock
 from detectors.daybook import KEPT, LITRES, NIGHT, Daybook
@@ -114,7 +114,8 @@ class Played:
         """Return the household-years in which something could have been told."""
         known = ~np.isnan(self.values[:, :, LITRES])
         armed = np.cumsum(known, axis=1)[:, :-LAG] >= NEEDED
-        return float((known[:, LAG:] & armed).sum()) / YEAR_DAYS
+        free = self.told[:, LAG:] == NONE  # nothing further is told while one change is
+        return float((known[:, LAG:] & armed & free).sum()) / YEAR_DAYS
 
 
 def played(records: Sequence[Record], settings: DriftSettings) -> Played:
@@ -213,8 +214,9 @@ def families(settings: DriftSettings) -> None:
         ("recorded homes", range(len(homes))),
         ("of those with one or two residents", [n for n, home in enumerate(homes) if home.occupants in {1, 2}]),
     ):
-        years = sum(_years(homes[n]) for n in some)
         mine = [f for f in said if f.row in some]
+        held_s = sum(min(f.cleared_at or homes[f.row].end[-1], homes[f.row].end[-1]) - f.raised_at for f in mine)
+        years = sum(_years(homes[n]) for n in some) - held_s / DAY_S / YEAR_DAYS
         count = {change.reason: sum(f.reason == change.reason for f in mine) / years for change in CHANGES}
         parts = ", ".join(f"{reason} {rate:.2f}" for reason, rate in count.items())
         print(f"{name}: {len(mine) / years:.2f} a household-year in {years:.0f} ({parts})")

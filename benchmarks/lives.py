@@ -58,12 +58,16 @@ class Life:
 
 def roster(rng: random.Random) -> Roster:
     """Return who may be asked at some moment: often somebody is missing, or busy."""
-    people = [who if rng.random() < 0.8 else None for who in ("wang", "li", "zhao")]
+    owner, backup, lead = (who if rng.random() < 0.8 else None for who in ("wang", "li", "zhao"))
     busy = {
-        who: Load(rng.randrange(3), rng.randrange(6), rng.randrange(8)) for who in people if who and rng.random() < 0.3
+        who: Load(rng.randrange(3), rng.randrange(6), rng.randrange(8))
+        for who in (owner, backup, lead)
+        if who and rng.random() < 0.3
     }
     return Roster(
-        *people,
+        owner,
+        backup,
+        lead,
         family=tuple(f for f in ("f1", "f2") if rng.random() < 0.7),
         operators=("ops",) if rng.random() < 0.95 else (),
         duty=tuple(d for d in ("d1", "d2") if rng.random() < 0.5),
@@ -81,7 +85,8 @@ def born(rng: random.Random) -> tuple[Life, e.FindingRaised]:
     area = "cut-1" if rng.random() < 0.15 else None
     last = "chen" if rng.random() < 0.15 and area is None else None
     kind = "meter_silent" if severity == "blue" else rng.choice(("quiet", "surge", "sos"))
-    first = e.FindingRaised(kind, severity, T0, area=area, last_owner=last)  # type: ignore[arg-type]
+    only = (kind, severity) == ("quiet", "amber") and rng.random() < 0.3
+    first = e.FindingRaised(kind, severity, T0, area=area, last_owner=last, ask_only=only)  # type: ignore[arg-type]
     return Life(case, T0, rng.choice(POLICIES)), first
 
 
@@ -90,9 +95,11 @@ def happening(life: Life, rng: random.Random) -> e.Event:
     by = f"worker:{life.case.owner}" if life.case.owner and rng.random() < 0.6 else rng.choice(PEOPLE)
     outage = rng.choice(("cut-1", "cut-2"))
     timers = list(life.case.timers)
-    severity = rng.choice(("red", "amber")) if life.case.stream == "care" else "blue"
+    care = life.case.stream == "care"
+    severity = rng.choice(("red", "amber")) if care else "blue"
     choices: tuple[Callable[[], e.Event], ...] = (
         lambda: e.FindingRaised(rng.choice(("quiet", "surge", "sos")), severity, life.now, rng.random() < 0.5),  # type: ignore[arg-type]
+        lambda: e.FindingRaised("quiet", "amber" if care else "blue", life.now, False, ask_only=care),
         lambda: e.FindingCleared("quiet", rng.choice((0, 0, 1)), rng.random() < 0.2, rng.random() < 0.7),
         lambda: e.AreaBegan(outage, rng.random() < 0.6),
         lambda: e.AreaEnded(outage, rng.choice((None, None, "cut-2"))),
@@ -147,6 +154,8 @@ def laws(life: Life, before: Case, event: e.Event, after: Case, effects: tuple[E
             yield "a case waits for an answer that nobody was asked for"
     if after.state == State.UNATTENDED and e.Timer.REPEAT not in after.timers:
         yield "a case that nobody accepted has stopped calling"
+    if after.ask_only and any(isinstance(one, Notify) and one.template == "offer" for one in effects):
+        yield "somebody is sent to a home that is only asked"
     if before.emergency and not after.emergency and not isinstance(event, e.Undone):
         yield "an emergency was forgotten"
 
@@ -190,7 +199,8 @@ def main() -> int:
         "--first", type=int, default=0, help="number of the first life: a printed number lives it again"
     )
     asked = parser.parse_args()
-    began, states, broken, done = time.perf_counter(), Counter[str](), [], 0
+    began, states, done = time.perf_counter(), Counter[str](), 0
+    broken: list[str] = []
     chunk = 2_000
     parts = [
         range(n, min(n + chunk, asked.first + asked.lives))
@@ -205,8 +215,8 @@ def main() -> int:
     print(f"{asked.lives:,} lives of {STEPS} steps in {took:.0f} s; laws broken: {len(broken)}")
     for state, count in states.most_common():
         print(f"  {state:13} entered {count:,} times")
-    for wrong in broken[:3]:
-        print(wrong)
+    for one in broken[:3]:
+        print(one)
     return 1 if broken else 0
 
 

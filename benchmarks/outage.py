@@ -24,11 +24,11 @@ from detectors.groups import AreaFinding, Group
 from detectors.outage import Outages
 from detectors.partition import Partition, Settings
 from shuian.backtest_input import Record, load, offsets
+from shuian.backtest_summary import MONTH_S
 from simulators.households import life
 from simulators.meters import register
 
 Floats = NDArray[np.float64]
-MONTH_S = 30.4 * 86_400.0
 SHORTEST_H, LONGEST_H = 2.0, 12.0
 AFTER_H = 12.0
 """A copy is followed for so long after its water is back."""

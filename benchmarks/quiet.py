@@ -57,6 +57,12 @@ def lived_in(record: Record) -> bool:
     return bool((litres < EMPTY_DAY_L).mean() < 0.10 and tested >= 120 * 86_400.0)
 
 
+def recorded() -> list[Record]:
+    """Return the recorded homes that are lived in, their nights away taken for declared."""
+    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
+    return [masked(record) for record in records if lived_in(record)]
+
+
 def seniors(count: int, days: int) -> list[Record]:
     """Return simulated one-person homes, hourly, 1 L, their nights away declared."""
     start = datetime(2025, 3, 3, tzinfo=ZONE)
@@ -167,6 +173,7 @@ def _tested(record: Record, at: float) -> bool:
 
 
 def months(record: Record) -> float:
+    """Return the household-months of a record that are judged: known, after the history, not away."""
     known = ~np.isnan(record.litres) & (record.start >= record.end[0] + HISTORY_S)
     for begin, end in record.absences:
         known &= ~((record.start < end) & (record.end > begin))
@@ -250,8 +257,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=40, help="what-if copies of each home")
     parser.add_argument("--seniors", type=int, default=60, help="simulated homes")
     asked = parser.parse_args()
-    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
-    homes = [masked(record) for record in records if lived_in(record)]
+    homes = recorded()
     groups = {
         "lived-in": list(range(len(homes))),
         "1-2 residents": [n for n, home in enumerate(homes) if home.occupants in {1, 2}],

@@ -8,7 +8,7 @@ import numpy as np
 from detectors.bins import LEAST_USE_L, News
 from detectors.clock import Clock
 from detectors.quiet_columns import HOURS, columns, shipped_priors
-from detectors.quiet_hazard import BANDS, chances, log_odds, shipped, survival
+from detectors.quiet_hazard import BANDS, chances, mixed, offsets, population_odds, shipped, survival
 from detectors.quiet_index import levels
 from detectors.quiet_past import QuietPast, hour_of
 from detectors.quiet_spells import Spells
@@ -48,7 +48,8 @@ def main() -> None:
         at = [time.process_time()]
         made = columns(past, rows, last, np.ones(asked.homes, np.bool_), prior)
         at.append(time.process_time())
-        lasting = survival(chances(log_odds(shipped()[0], made), np.zeros((asked.homes, BANDS))))
+        odds = mixed(population_odds(shipped()[0], made), np.zeros(asked.homes))
+        lasting = survival(chances(odds, offsets(np.zeros((asked.homes, BANDS, 2)))))
         at.append(time.process_time())
         levels(lasting)
         at.append(time.process_time())

@@ -6,6 +6,8 @@ three quarters of the homes; "transferred" levels come from one half of the home
 
 Ask, then go: at the ask level a call goes out; somebody who is well answers four times in five, somebody who is not never;
 unanswered for half an hour, or at the go level, a visit starts.  A visit to a home that uses water later was for nothing.
+With a second channel somebody else (a neighbour, a relative) is called after that half hour; of those who are well every
+second is accounted for by them, and a visit starts half an hour later still.
 """
 
 import argparse
@@ -15,15 +17,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks import hazard
+from benchmarks.hazard_fit import FOLDS, bent, folds
 from benchmarks.quiet import HISTORY_S, seniors
+from benchmarks.quiet import recorded as recorded_homes
 from benchmarks.quiet_walk import Walk, prior_of, priors, walk
-from detectors.bins import Bools, Floats, Rows
-from detectors.habit import HOUR_S, TRIP_S
+from detectors.bins import HOUR_S, Bools, Floats, Rows
+from detectors.habit import TRIP_S
 from detectors.quiet import MODEL_LEVELS, QuietSettings
 from detectors.quiet_columns import HOURS, Prior, shipped_priors
-from detectors.quiet_hazard import BANDS, Weights, chances, log_odds, offsets, residuals, shipped, survival
+from detectors.quiet_hazard import (
+    BANDS,
+    MOST_LIKE,
+    POPULATIONS,
+    Weights,
+    chances,
+    likeness,
+    mixed,
+    offsets,
+    population_odds,
+    residuals,
+    shipped,
+    survival,
+)
 from detectors.quiet_index import NIGHT_H, hours_to, level_at, levels, night_costs
 from detectors.quiet_past import SLACK_H
 from detectors.quiet_spells import MONTH_S, MOST_OWN, Pace
@@ -32,7 +50,11 @@ LEAST_H = 3.0
 TARGETS = (3.0, 1.0, 0.3)
 SPLITS, RESAMPLES = 12, 400
 ANSWERED, WAIT_H = 0.8, 0.5
+SECOND = 0.5
+"""Share of the unanswered who are well of whom a second channel knows: an assumption."""
 Groups = Mapping[str, Sequence[int]]
+SLACK = 2e-3
+"""More than the thousandth of an hour by which readings may be late: a rule in whole hours is one hour or the next."""
 
 
 class Curves(NamedTuple):
@@ -66,7 +88,7 @@ class Judged:
         """Return the level that gives so many."""
         own = np.sort(self.peak[np.isin(self.walk.long.row, homes)])[::-1]
         nth = round(target * self.walk.months[list(homes)].sum())
-        return float(own[min(nth, len(own) - 1)]) + 1e-9
+        return float(own[min(nth, len(own) - 1)]) + SLACK
 
     def due(self, level: float, homes: Sequence[int]) -> tuple[Floats, Floats, Bools]:
         """Return (C',) hours of quiet at which the copies of homes reach a level, at least three, and at the copy."""
@@ -99,30 +121,49 @@ def fixed_gap(seen: Walk) -> Judged:
 
 
 def own_offsets(seen: Walk, odds: Floats) -> tuple[Floats, Floats]:
-    """Return (Q, BANDS) and (C, BANDS) offsets that each home's earlier quiets give."""
-    long, copied = np.zeros((len(seen.long.row), BANDS)), np.zeros((len(seen.copies.row), BANDS))
-    lasted = np.floor(seen.long.hours + SLACK_H).astype(np.int64)
-    added = residuals(chances(odds, long), lasted, seen.long.ended)
+    """Return (Q, BANDS) and (C, BANDS) offsets that each home's earlier quiets give, by (Q, HOURS) log odds."""
+    expected = chances(odds, np.zeros((len(odds), BANDS)))
+    long, copied = so_far(seen, residuals(expected, full_hours(seen), seen.long.ended))
+    return offsets(long), offsets(copied)
+
+
+def full_hours(seen: Walk) -> NDArray[np.int64]:
+    """Return (Q,) how many full hours natural quiets lasted."""
+    return np.floor(seen.long.hours + SLACK_H).astype(np.int64)
+
+
+def so_far(seen: Walk, added: Floats) -> tuple[Floats, Floats]:
+    """Return (Q, ...) and (C, ...) sums of what each home's earlier natural quiets (Q, ...) added."""
+    long = np.zeros(added.shape)
+    copied = np.zeros((len(seen.copies.row), *added.shape[1:]))
     for home in range(len(seen.months)):
         own, its = np.flatnonzero(seen.long.row == home), np.flatnonzero(seen.copies.row == home)
-        sums = np.concatenate([np.zeros((1, BANDS, 2)), np.cumsum(added[own], axis=0)])
-        long[own] = offsets(sums[:-1])
-        copied[its] = offsets(sums[np.searchsorted(seen.long.begin[own], seen.copies.begin[its])])
+        sums = np.concatenate([np.zeros((1, *added.shape[1:])), np.cumsum(added[own], axis=0)])
+        long[own] = sums[:-1]
+        copied[its] = sums[np.searchsorted(seen.long.begin[own], seen.copies.begin[its])]
     return long, copied
 
 
-def index(seen: Walk, weights: Sequence[Weights], of: Rows, night: float = 1.0) -> Judged:
-    """Return the index; home h is judged by ``weights[of[h]]``, an alarm at night costs `night` day alarms."""
-    odds = [np.empty((len(q.row), HOURS)) for q in (seen.long, seen.copies)]
+def index(seen: Walk, weights: Sequence[Sequence[Weights]], of: Rows, night: float = 1.0) -> Judged:
+    """Return the index; home h is judged by the populations ``weights[of[h]]``, an alarm at night costs `night` day alarms."""
+    odds = population_mix(seen, weights, of)
+    curves = []
+    for made, own, quiets in zip(odds, own_offsets(seen, odds[0]), (seen.long, seen.copies), strict=True):
+        costs = night_costs(quiets.hour + np.ones(1), HOURS, night) if night != 1.0 else None
+        curves.append(levels(survival(chances(made, own)), costs))
+    return judged(seen, Curves(*curves))
+
+
+def population_mix(seen: Walk, weights: Sequence[Sequence[Weights]], of: Rows) -> tuple[Floats, Floats]:
+    """Return (Q, HOURS) and (C, HOURS) log odds, mixed by what each home's earlier quiets say of its population."""
+    odds = [np.empty((len(q.row), POPULATIONS, HOURS)) for q in (seen.long, seen.copies)]
     for made, quiets in zip(odds, (seen.long, seen.copies), strict=True):
         for n, one in enumerate(weights):
             mine = of[quiets.row] == n
-            made[mine] = log_odds(one, quiets.columns[mine])
-    curves = []
-    for made, own, quiets in zip(odds, own_offsets(seen, odds[0]), (seen.long, seen.copies), strict=True):
-        costs = night_costs(quiets.hour + 1, HOURS, night) if night != 1.0 else None
-        curves.append(levels(survival(chances(made, own)), costs))
-    return judged(seen, Curves(*curves))
+            made[mine] = population_odds(one, quiets.columns[mine])
+    likes = so_far(seen, likeness(odds[0], full_hours(seen), seen.long.ended))
+    long, copied = (mixed(made, np.clip(like, -MOST_LIKE, MOST_LIKE)) for made, like in zip(odds, likes, strict=True))
+    return long, copied
 
 
 def transferred(one: Judged, target: float, homes: Sequence[int], group: Sequence[int]) -> tuple[float, Floats, float]:
@@ -142,21 +183,23 @@ def transferred(one: Judged, target: float, homes: Sequence[int], group: Sequenc
     return false / months, np.concatenate(delays), false / months / target
 
 
-def asked(one: Judged, asks: float, go: float, homes: Sequence[int]) -> tuple[float, Floats]:
+def asked(one: Judged, asks: float, go: float, homes: Sequence[int], second: float = 0.0) -> tuple[float, Floats]:
     """Return (false visits a month, hours to the start of a visit) when one asks so often and goes at `go` at the latest.
 
-    `go` is how far the go level lies above the ask level.
+    `go` is how far the go level lies above the ask level; `second` is what a second channel knows of (0: there is none).
     """
+    wait_h = WAIT_H * (2 if second else 1)
     level = one.level(asks, homes)
     quiets = one.walk.long
     mine = np.isin(quiets.row, homes) & np.isfinite(one.peak) & (one.peak >= level)
     ask = np.maximum(hours_to(one.curves.long[mine], np.full(int(mine.sum()), level)), LEAST_H)
     told = np.ceil(ask - 1e-3)
-    still = quiets.hours[mine] >= told + WAIT_H
-    visits = (1.0 - ANSWERED) * still.sum()
+    still = quiets.hours[mine] >= told + wait_h
+    unknown = (1.0 - ANSWERED) * (1.0 - second)
+    visits = unknown * still.sum()
     answered = one.peak[mine] >= level + go
-    visits += ANSWERED * answered.sum()
-    delay = np.minimum(one.delay(level, homes) + WAIT_H, one.delay(level + go, homes))
+    visits += (1.0 - unknown) * answered.sum()
+    delay = np.minimum(one.delay(level, homes) + wait_h, one.delay(level + go, homes))
     return float(visits / one.walk.months[list(homes)].sum()), delay
 
 
@@ -231,12 +274,14 @@ def _two(delay: Floats) -> str:
 
 def recorded(copies: int) -> tuple[Walk, dict[str, Judged], Groups]:
     """Return the recorded homes with every detector, each home judged by what the others taught."""
-    homes = hazard.homes()
-    past, part = priors(homes), hazard.folds(len(homes))
-    others = [prior_of(past, np.flatnonzero(part != n)) for n in range(hazard.FOLDS)]
+    homes = recorded_homes()
+    past, part = priors(homes), folds(len(homes))
+    others = [prior_of(past, np.flatnonzero(part != n)) for n in range(FOLDS)]
     seen = walk(homes, hazard.lines(others, part), copies)
-    taught = [part[seen.x_row] != n for n in range(hazard.FOLDS)]
-    bent = [hazard.bent(seen.x[pick], seen.y[pick]) for pick in taught]
+    taught = [part[seen.x_row] != n for n in range(FOLDS)]
+    seniors = shipped()[0][1:]
+    curved = [bent(seen.x[pick], seen.y[pick]) for pick in taught]
+    populations = [(one, *seniors) for one in curved]
     groups = {
         "lived-in": list(range(len(homes))),
         "1-2 residents": [n for n, home in enumerate(homes) if home.occupants in {1, 2}],
@@ -245,9 +290,9 @@ def recorded(copies: int) -> tuple[Walk, dict[str, Judged], Groups]:
     found = {
         "no draw for n hours": fixed_gap(seen),
         "survival": survival_score(seen),
-        "index, straight": index(seen, [hazard.fit(seen.x[pick], seen.y[pick]) for pick in taught], part),
-        "index": index(seen, bent, part),
-        "index, night x 2": index(seen, bent, part, night=2.0),
+        "recorded only": index(seen, [(one, one) for one in curved], part),
+        "index": index(seen, populations, part),
+        "index, night x 2": index(seen, populations, part, night=2.0),
     }
     return seen, found, groups
 
@@ -272,11 +317,7 @@ def main() -> None:
             print(
                 f"{group}: {name}: {at_night(one, one.level(1.0, homes), homes):.0%} of alarms at 1 a month are at night"
             )
-            for asks in (1.0, 1.5, 2.0, 3.0):
-                visits, delay = asked(one, asks, 3.0, homes)
-                print(
-                    f"  ask {asks:g} a month, then go: {visits:.2f} false visits, {_two(delay)} h to the start of a visit"
-                )
+            _asking(one, homes)
     if asked_for.save:
         np.savez_compressed(asked_for.save, **found["index"].curves._asdict())
     if asked_for.seniors:
@@ -292,6 +333,15 @@ def main() -> None:
         }
         report("simulated seniors", detectors, {"all": everybody}, everybody)
         _in_service("simulated seniors", detectors["index"], everybody)
+
+
+def _asking(one: Judged, homes: Sequence[int]) -> None:
+    """Print what asking first gives."""
+    for second in (0.0, SECOND):
+        for asks in (1.0, 1.5, 2.0, 3.0):
+            visits, delay = asked(one, asks, 3.0, homes, second)
+            how = "ask, ask others, then go" if second else "ask, then go"
+            print(f"  {asks:g} a month: {how}: {visits:.2f} false visits, {_two(delay)} h to the start of a visit")
 
 
 def _three(points: Floats) -> str:

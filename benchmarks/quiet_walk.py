@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quiet import HISTORY_S, HORIZON_H, moments, months
-from detectors.bins import Bools, Floats, News, Rows
+from detectors.bins import HOUR_S, Bools, Floats, News, Rows
 from detectors.clock import Clock, Moment
 from detectors.cohort import shipped
-from detectors.habit import HOUR_S, TRIP_S, Habit
+from detectors.habit import TRIP_S, Habit
+from detectors.leak import LeakSettings
 from detectors.quiet import Quiet
 from detectors.quiet_columns import COLUMNS, HOURS, Prior, Singles, columns
 from detectors.quiet_past import SLACK_H, QuietPast, hour_of
@@ -93,6 +94,9 @@ class _Heap:
         )
 
 
+LEAK = LeakSettings()
+
+
 class _Walker:
     """The parts of a partition that quiet rests on, without findings."""
 
@@ -114,6 +118,7 @@ class _Walker:
         self.quiet.refit(self.habit.step(m), self.habit, self.cohort)
         self.past.step(m)
         self.water.step(m, self.clock)
+        self.water.floors(LEAK, m.rows, self.clock)
 
     def began(self, rows: Rows) -> tuple[Floats, Bools]:
         """Return (M,) when the present quiets began (NaN: away), and whether by a use."""
@@ -198,7 +203,8 @@ class _Taker:
         """Take note of the quiets that an interval ended, unless they were trips."""
         over = (m.used | m.unknown | m.hole | m.away) & (self.begun[m.rows] == m.origin)
         for n in np.flatnonzero(over).tolist():
-            row, gap_h, used = int(m.rows[n]), float(m.start[n] - m.origin[n]) / HOUR_S, bool(m.used[n])
+            row, used = int(m.rows[n]), bool(m.used[n] and not m.hole[n])
+            gap_h = float(m.quiet_until[n] - m.origin[n]) / HOUR_S
             if gap_h * HOUR_S <= TRIP_S:
                 if gap_h + 1e-3 >= LEAST_H:
                     self._note(self.long, row, gap_h, used)

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quiet import DATA, lived_in, masked
+from benchmarks.quiet import DATA, masked, recorded
 from detectors.bins import LEAST_USE_L
-from shuian.backtest_input import Record, load, offsets
+from shuian.backtest_input import Record, offsets
 from simulators.households import Draws, home_seeds, lives
 from simulators.meters import register
 
@@ -85,8 +85,7 @@ def homes_of(profile: str, zone: ZoneInfo, seeds: NDArray[np.uint64], days: int)
 
 def recorded_hours() -> list[Record]:
     """Return the lived-in homes of DAIAD trial A, intervals that are no hour turned unknown."""
-    records, _ = load(DATA / "pulses_daiad_dev.csv.gz", DATA / "households_dev.csv", None, None)
-    return [hourly(masked(record)) for record in records if lived_in(record)]
+    return [hourly(record) for record in recorded()]
 
 
 def hourly(record: Record) -> Record:

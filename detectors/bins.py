@@ -26,7 +26,12 @@ FLOW_LIMIT_L_S = 1.1
 """More than a household's DN15/DN20 connection can carry: Q4 of a Q3 = 2.5 m3/h meter is 0.87 L/s (ISO 4064-1). [L/s]"""
 LEAST_USE_L = 0.05
 """Less than this in one interval is no use: the drip and the noise of registers finer than a litre. [L]"""
+HOUR_S, DAY_S = 3600.0, 86_400.0
+MONTH_DAYS = 30.4
+"""A month of which false alarms are counted: a twelfth of a year. [days]"""
 QUARTER_S = 900.0
+AT_ONCE = 16_384
+"""Rows that are judged at a time, so that what they need in between stays in the processor's cache."""
 
 
 def between(
@@ -112,7 +117,7 @@ class News:
 
 
 def rounds(news: News, late: Bools) -> Iterator[tuple[News, Bools]]:
-    """Yield (one interval a row, is it to be judged?), in each row's order.
+    """Yield (at most one interval a row, is it to be judged?), in each row's order; rows do not know each other.
 
     What arrived together (same `received`) is judged together, at its last interval that is not `late`: a quiet that
     began and ended inside one batch is history, and nobody is told of it.
@@ -129,8 +134,9 @@ def rounds(news: News, late: Bools) -> Iterator[tuple[News, Bools]]:
     by_round = np.argsort(nth, kind="stable")
     edges = np.flatnonzero(np.diff(nth[by_round], prepend=-1, append=-1))
     for begin_at, end_at in pairwise(edges):
-        pick = by_round[begin_at:end_at]
-        yield news.take(order[pick]), judged[pick]
+        for first_at in range(begin_at, end_at, AT_ONCE):
+            pick = by_round[first_at : min(first_at + AT_ONCE, end_at)]
+            yield news.take(order[pick]), judged[pick]
 
 
 @dataclass
@@ -152,7 +158,6 @@ class Trail:
     """(H,) place of the newest point in the ring."""
 
     POINTS = 388
-    BLOCK = 8192
 
     @classmethod
     def fresh(cls, rows: int) -> "Trail":
@@ -200,9 +205,10 @@ class Trail:
         return litres, unknown_s + np.where(never, end - since, 0.0)
 
     def _points_from(self, rows: Rows, since: Floats) -> Rows:
-        """Return (M,) how many points lie at `since` or later; in blocks, so that a million rows fit into memory."""
-        counts = [np.empty(0, np.intp)]
-        for first in range(0, len(rows), self.BLOCK):
-            block = slice(first, first + self.BLOCK)
-            counts.append(np.count_nonzero(self.at[rows[block]] >= since[block, None], axis=1))
-        return np.concatenate(counts)
+        """Return (M,) how many points lie at `since` or later: back from the newest they only grow older."""
+        head, sure, beyond = self.head[rows], np.zeros(len(rows), np.intp), np.full(len(rows), self.POINTS + 1, np.intp)
+        for _ in range(self.POINTS.bit_length()):
+            some = (sure + beyond) // 2
+            inside = (some == 0) | (self.at[rows, (head + 1 - some) % self.POINTS] >= since)
+            sure, beyond = np.where(inside, some, sure), np.where(inside, beyond, some)
+        return sure

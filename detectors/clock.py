@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.bins import LEAST_USE_L, Bools, Floats, News, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, Bools, Floats, News, Rows
 
 JITTER_S = 1.0
 """Registers are stamped in whole seconds: a step of one second between two intervals is no hole. [s]"""
 START, END = 0, 1
+STEADY_S, NEAR_S = 0.1 * HOUR_S, 0.15 * HOUR_S
+"""An interval so close to an hour continues an hourly meter's row; that far its middle may stray over a full hour. [s]"""
 
 
 class Moment(NamedTuple):
@@ -46,6 +49,12 @@ class Moment(NamedTuple):
     """End of the last stretch that was not known, as the clock stood before this interval."""
     gone_s: Floats
     """Seconds, up to the end of this interval, that are not known or not the life of this home: holes, absences. [s]"""
+    quiet_until: Floats
+    """Until when the quiet since `origin` is known to have lasted: `start`, or the beginning of a hole before it."""
+    middle: Floats
+    """Local time that stands for the interval: its hour and its day are those of its middle. [s]"""
+    struck: Bools = np.zeros(1, np.bool_)
+    """The quiet since `origin` is known to be no usual life (`detectors.alarms`); (1,) False: nobody said so."""
 
 
 @dataclass
@@ -64,6 +73,10 @@ class Clock:
     """End of the last stretch that is not known."""
     offset_s: Floats
     """Local time minus UTC at `known_until`. [s]"""
+    since_offset_s: Floats
+    """The same at `since`: a quiet keeps the clock under which it began. [s]"""
+    hour: NDArray[np.int64]
+    """Local hour of the last interval's middle; -1: never."""
     absences: Floats = field(default_factory=lambda: np.empty((0, 0, 2)))
     """(H, K, 2) start and end of declared absences; NaN: none."""
 
@@ -79,6 +92,8 @@ class Clock:
             nan[3],
             nan[4],
             np.zeros(rows),
+            np.zeros(rows),
+            np.full(rows, -1, np.int64),
             np.full((rows, absences, 2), np.nan),
         )
 
@@ -161,6 +176,9 @@ class Clock:
         away = self.touches_absence(rows, start, end)
         for clock, seen in ((self.since, used), (self.ran, drew)):
             clock[rows] = np.where(seen | unknown, end, np.where(hole, start, clock[rows]))
+        self.since_offset_s[rows] = np.where(used | unknown | hole, news.offset_s, self.since_offset_s[rows])
+        quiet_until = np.where(hole, self.known_until[rows], start)
+        middle = self._middle(rows, start, end, news.offset_s, hole)
         self.by_use[rows] = used | (self.by_use[rows] & ~unknown & ~hole)
         before = self.blind_until[rows]
         blind = np.where(unknown, end, np.where(hole, start, np.nan))
@@ -169,5 +187,19 @@ class Clock:
         self.known_until[rows], self.offset_s[rows] = end, news.offset_s
         return Moment(
             rows, start, end, news.litres, news.offset_s,
-            used, drew, unknown, moved, hole, origin, by_use, away, before, gone_s,
+            used, drew, unknown, moved, hole, origin, by_use, away, before, gone_s, quiet_until, middle,
         )  # fmt: skip
+
+    def _middle(self, rows: Rows, start: Floats, end: Floats, offset_s: Floats, hole: Bools) -> Floats:
+        """Return (M,) the local time that stands for each interval.
+
+        An hourly meter that reports near the half hour, now a little before it and now a little after, gives one hour a
+        report all the same: the hour after that of the report before.
+        """
+        middle = (start + end) / 2 + offset_s
+        first = (self.hour[rows] + 1) * HOUR_S
+        steady = ~hole & (np.abs(end - start - HOUR_S) <= STEADY_S)
+        near = steady & (middle > first - NEAR_S) & (middle < first + HOUR_S + NEAR_S)
+        middle = np.where(near, np.clip(middle, first + 1.0, first + HOUR_S - 1.0), middle)
+        self.hour[rows] = np.floor(middle / HOUR_S).astype(np.int64)
+        return middle

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
-from detectors.habit import DAY_S, HOUR_S, LONGEST_TAUGHT_S, VALID_DAY_L
+from detectors.habit import LONGEST_TAUGHT_S, VALID_DAY_L
 
 KEPT = 99
 """Days kept: today's, and those on which `detectors.drift` rests."""
@@ -24,6 +24,7 @@ WINDOWS_S = np.array([NIGHT_H * HOUR_S, DAY_S])
 """Ends of the two windows of a day, both from local midnight: the night, the whole day. [s]"""
 LOST_S = np.array([900.0, HOUR_S])
 """More than this not known, and the window is not. [s]"""
+LOOKED_BACK = 90.0
 UNKNOWN_H, UNKNOWN_L = 255, 65_535
 MOST_L = 65_534
 NIGHT, LITRES = 0, 1
@@ -46,6 +47,9 @@ class Daybook:
     """(H,) its litres so far."""
     lost_s: Floats
     """(H, 2) how much of its night and of the whole day is not known, or not this home's life. [s]"""
+    whole: NDArray[np.float32]
+    empty: NDArray[np.float32]
+    """(H,) days known in full, and those of them on which hardly anything was drawn; about `LOOKED_BACK` count. [days]"""
     lost_until: Floats
     """(H, 2) local end of the latest such stretch; it may reach into the day to come. [s]"""
 
@@ -59,6 +63,8 @@ class Daybook:
             np.zeros(rows, np.uint8),
             np.zeros(rows),
             np.zeros((rows, 2)),
+            np.zeros(rows, np.float32),
+            np.zeros(rows, np.float32),
             np.full((rows, 2), -np.inf),
         )
 
@@ -67,8 +73,7 @@ class Daybook:
 
         An interval belongs to the day and hour of its middle.
         """
-        local = (m.start + m.end) / 2 + m.offset_s
-        day = np.floor(local / DAY_S).astype(np.int64)
+        day = np.floor(m.middle / DAY_S).astype(np.int64)
         begin, end = self._lost(m)
         self._lose(m.rows, begin, end)
         other = day != self.day[m.rows]
@@ -78,7 +83,7 @@ class Daybook:
         self._open(m.rows[other], day[other], begin[other], end[other])
         self.lost_until[m.rows] = np.fmax(self.lost_until[m.rows], end)
         self.day_l[m.rows] += np.nan_to_num(m.litres)
-        hour = ((local - day * DAY_S) // HOUR_S).astype(np.int64)
+        hour = ((m.middle - day * DAY_S) // HOUR_S).astype(np.int64)
         at_night = m.used & (hour < NIGHT_H)
         self.hours[m.rows[at_night]] |= np.left_shift(1, hour[at_night]).astype(np.uint8)
         return over, ended
@@ -109,6 +114,26 @@ class Daybook:
         night = np.where(known[:, NIGHT], np.bitwise_count(self.hours[rows]), UNKNOWN_H)
         litres = np.where(known[:, LITRES], np.minimum(np.rint(self.day_l[rows]), MOST_L), UNKNOWN_L)
         self.write(rows, self.day[rows], night, litres)
+        lost_s = self.lost_s[rows, LITRES]
+        whole = rows[(lost_s <= LOST_S[LITRES]) | np.isinf(lost_s)]  # a day with an incident was known all the same
+        fade = np.minimum(1.0, LOOKED_BACK / (self.whole[whole] + 1.0)).astype(np.float32)
+        self.empty[whole] = (self.empty[whole] + (self.day_l[whole] < VALID_DAY_L)) * fade
+        self.whole[whole] = (self.whole[whole] + 1.0) * fade
+
+    def empty_share(self, rows: Rows) -> Floats:
+        """Return (M,) the share of the known days on which hardly anything was drawn; NaN: no day is known."""
+        none = self.whole[rows] == 0
+        share: Floats = np.where(none, np.nan, self.empty[rows] / np.where(none, 1.0, self.whole[rows]))
+        return share
+
+    def strike(self, row: int, first: int, last: int) -> None:
+        """Leave the local days from `first` to `last` of a row out of what is usual."""
+        one, today = np.array([row]), int(self.day[row])
+        if last >= today:
+            self.spoil(one, night=True)
+        begin, end = max(first, today - KEPT + 1), min(last, today - 1)
+        if begin <= end:
+            self.forget(one, np.array([begin]), np.array([end]))
 
     def write(self, rows: Rows, day: Days, night_h: ArrayLike, litres: ArrayLike) -> None:
         """Write one day of each of some rows: `day` (M,), and its two numbers (M,) or one for all."""

@@ -23,15 +23,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, Bools, Floats, Rows
 from detectors.daybook import KEPT, LITRES, NIGHT, Daybook, Days
 from detectors.findings import Evidence
-from detectors.habit import DAY_S
 from detectors.water import Claim
 
 LAG = 15
-USUAL_DAYS = KEPT - LAG
-"""What is usual: so many days, the newest of them `LAG` days ago."""
+"""What is usual: `KEPT` - `LAG` days, the newest of them `LAG` days ago."""
 NEEDED = 28
 """With fewer of them known, nothing is said."""
 CLIP = 1.5
@@ -208,7 +206,7 @@ class Drift:
             "now_times": _rounded(now[NIGHT], 1),
             "before_l": _rounded(before[LITRES], 0),
             "now_l": _rounded(now[LITRES], 0),
-            "since_day": float(self.onset[row]),
+            "since_day": float(self.onset[row]) + DAY_S / 2,  # its noon: that day by any clock change since
             "days": int(self.told_on[row] - self.began[row]) + 1,
             "score": round(float(self.told_score[row]), 1),
         }

@@ -41,6 +41,11 @@ class Episodes:
         """Return the keys of a row's open episodes of a kind."""
         return [(row, kind, severity) for severity in SEVERITIES if (row, kind, severity) in self._open]
 
+    def rows(self, kind: str) -> Rows:
+        """Return the rows that have an open episode of this kind."""
+        held = self._held.get(kind)
+        return np.empty(0, np.intp) if held is None else np.flatnonzero(held)
+
     def places(self, kind: str, rows: Rows) -> list[int]:
         """Return the places in `rows` that have an open episode of this kind."""
         held = self._held.get(kind)

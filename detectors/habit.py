@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 
-HOUR_S, DAY_S = 3600.0, 86_400.0
 VALID_DAY_L = 5.0
 """A day on which less was drawn is no day of a person at home. [L]"""
 TRIP_S = 36 * HOUR_S
@@ -28,23 +27,24 @@ FIRST_USE_FROM_S = 4 * HOUR_S
 """A visit to the bathroom at two is not getting up. [s after local midnight]"""
 FIRST_USES_KEPT = 28
 FIRST_USES_NEEDED = 5
+Singles = NDArray[np.float32]
 
 
 @dataclass
 class Habit:
     """State of all rows.  Hours are local; `*_hits` are hours in which water was drawn, `*_known` hours known."""
 
-    hits: Floats
-    known: Floats
+    hits: Singles
+    known: Singles
     """(H, 24) what counts."""
     days: Floats
     """(H,) days in `hits` and `known`."""
-    held_hits: Floats
-    held_known: Floats
+    held_hits: Singles
+    held_known: Singles
     held_days: Floats
     """The same for whole days that wait for the next use."""
-    day_hits: Floats
-    day_known: Floats
+    day_hits: Singles
+    day_known: Singles
     day_l: Floats
     """The same for the current day, and its litres."""
     hour: NDArray[np.int64]
@@ -52,7 +52,7 @@ class Habit:
     seen_s: Floats
     hit: Floats
     """(H,) known seconds of it, and how much of a use fell into it (0 to 1 and more)."""
-    first_use_s: Floats
+    first_use_s: Singles
     """(H, 28) first uses after 04:00, a ring. [s after local midnight]"""
     first_uses: NDArray[np.int64]
     first_use_day: NDArray[np.int64]
@@ -61,10 +61,10 @@ class Habit:
     @classmethod
     def fresh(cls, rows: int) -> "Habit":
         """Return the habits of rows of which nothing is known."""
-        h = [np.zeros((rows, 24)) for _ in range(6)]
+        h = [np.zeros((rows, 24), np.float32) for _ in range(6)]
         z = [np.zeros(rows) for _ in range(5)]
         i = [np.full(rows, -1, np.int64), np.zeros(rows, np.int64), np.full(rows, -1, np.int64)]
-        ring = np.full((rows, FIRST_USES_KEPT), np.nan)
+        ring = np.full((rows, FIRST_USES_KEPT), np.nan, np.float32)
         return cls(h[0], h[1], z[0], h[2], h[3], z[1], h[4], h[5], z[2], i[0], z[3], z[4], ring, i[1], i[2])
 
     def step(self, m: Moment) -> Rows:
@@ -86,7 +86,7 @@ class Habit:
         """At a use, count the days that were held; drop them if the quiet before was a trip."""
         ends = m.used
         gap_s = m.start - m.origin
-        trip = m.rows[ends & (gap_s > TRIP_S)]
+        trip = m.rows[ends & ((gap_s > TRIP_S) | m.struck)]
         for array in (self.held_hits, self.held_known, self.day_hits, self.day_known):
             array[trip] = 0.0
         for vector in (self.held_days, self.day_l, self.seen_s, self.hit):
@@ -99,6 +99,23 @@ class Habit:
             self.days[rows] = (self.days[rows] + self.held_days[rows]) * fade
             self.held_hits[rows], self.held_known[rows], self.held_days[rows] = 0.0, 0.0, 0.0
         return rows
+
+    def strike(self, row: int, hours: NDArray[np.int64], until_local_s: float) -> None:
+        """Take back what known local hours (since 1970) of a row taught, up to a local time."""
+        today = int(self.hour[row]) // 24
+        held_from = today - round(float(self.held_days[row]))
+        if (hours // 24 >= held_from).any():  # as after a trip: what waits for the next use goes
+            for array in (self.held_hits, self.held_known, self.day_hits, self.day_known):
+                array[row] = 0.0
+            for vector in (self.held_days, self.day_l, self.seen_s, self.hit):
+                vector[row] = 0.0
+        settled = np.bincount(hours[hours // 24 < held_from] % 24, minlength=24)
+        self.known[row] = np.maximum(self.known[row] - settled, self.hits[row])
+        place = (int(self.first_uses[row]) - 1) % FIRST_USES_KEPT
+        noted = float(self.first_use_day[row]) * DAY_S + self.first_use_s[row, place]
+        if len(hours) and float(hours[0]) * HOUR_S <= noted <= until_local_s:  # False for NaN
+            self.first_use_s[row, place] = np.nan
+            self.first_uses[row] -= 1
 
     def _fill(self, m: Moment, pick: Bools) -> None:
         """Spread intervals over the local hours that they touch."""
@@ -145,9 +162,8 @@ class Habit:
         self.day_hits[rows], self.day_known[rows], self.day_l[rows] = 0.0, 0.0, 0.0
 
     def _note_first_use(self, m: Moment) -> None:
-        middle = (m.start + m.end) / 2 + m.offset_s
-        day = np.floor(middle / DAY_S).astype(np.int64)
-        of_day = middle - day * DAY_S
+        day = np.floor(m.middle / DAY_S).astype(np.int64)
+        of_day = m.middle - day * DAY_S
         new = m.used & (of_day >= FIRST_USE_FROM_S) & (day != self.first_use_day[m.rows])
         seen = new & ~m.hole & (m.blind_until + m.offset_s <= day * DAY_S + FIRST_USE_FROM_S)
         seen &= m.end - m.start <= LONGEST_TAUGHT_S

@@ -5,7 +5,8 @@ day in which the register was never seen standing still for three hours, and if 
 little but it; it falls at once.  What the floor alone can show in an interval is no use by a person: so a quiet is still
 seen in a home that leaks.
 
-A leak is told when there is a floor, a day after the flow began.  When that was follows from the present rate r, the
+A leak is told when there is a floor, a day after the flow began; a strong one sooner, when it ran through every single
+hour of `soon_s`: nobody draws so much in each of eighteen hours.  When that was follows from the present rate r, the
 floor of the last twelve hours: at the latest moment at which the register stood still for longer than r allows, or three
 hours brought less than half of it.  Time that is not known neither brings that day nearer nor ends it.
 
@@ -19,12 +20,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
 from detectors.clock import JITTER_S
 from detectors.findings import Severity
 from detectors.flow import PLACES, Flow
-from detectors.habit import DAY_S, HOUR_S
 
+PER_HOUR = 4
 WINDOW_H, STEPS = 3, 12
 """The moving window, in hours and in quarters of an hour."""
 RECENT = (PLACES - 1) // 2
@@ -39,6 +40,8 @@ SWING = 1.25
 """The pressure of the mains, and so the flow, swings by a tenth over a day; a quarter is on the safe side."""
 STILL = 1.5
 """A register that stands still for t shows a flow of at most this times its step over t, as its flow swings."""
+NEARLY = 0.9
+"""A flow that swings by a tenth shows no less than this share of what it is."""
 OVER = 0.75
 """A leak is over when less than this share of what is told ran in three hours: one near the limit is told once."""
 
@@ -52,6 +55,8 @@ class LeakSettings:
     amber_l_h: float = 20.0
     """Half a cubic metre a day: soon. [L/h]"""
     after_s: float = DAY_S
+    soon_s: float = 18 * HOUR_S
+    """An amber leak is told so long after it began, if no hour of them was without it."""
 
     @property
     def limits(self) -> Mapping[Severity, float]:
@@ -131,6 +136,18 @@ class Leak:
         amber = blue & (WINDOW_H * least + flow.step_l[rows] > WINDOW_H * settings.amber_l_h)
         return Verdict(rows, blue, amber, onset, rate)
 
+    def soon(self, settings: LeakSettings, flow: Flow, rows: Rows, ran: Floats) -> Verdict:
+        """Return which of `rows`, in which water runs for `soon_s`, are to be told already; `ran` as for `note`."""
+        _, litres, placed = flow.quarters(rows)
+        back = round(settings.soon_s / QUARTER_S) + 1
+        held, known_s = (x[:, -back + PER_HOUR :] - x[:, -back:-PER_HOUR] for x in (litres, placed))
+        known = (known_s >= HOUR_S - 2.0).all(axis=1)
+        every = known & (held.min(axis=1, initial=np.inf) + flow.step_l[rows] > NEARLY * settings.amber_l_h)
+        rows = rows[every]
+        onset, rate, *_ = self.began(flow, rows, ran)
+        told = rate > 0  # False for NaN
+        return Verdict(rows, told, told, onset, rate)
+
     def began(self, flow: Flow, rows: Rows, ran: Floats) -> tuple[Floats, Floats, Floats, Bools]:
         """Return (when the present flow began, its rate, the least of the day, was that steady), each (M,).
 
@@ -168,7 +185,8 @@ class Leak:
         rows = np.flatnonzero(flow.until - self.slack_at >= DAY_S / 2)
         onset, rate, *_ = self.began(flow, rows, ran)
         there = (rate >= settings.blue_l_h) & (flow.until[rows] - onset >= DAY_S / 2)
-        due[rows] = np.where(there, onset + settings.after_s, np.nan)
+        strong = rate > settings.amber_l_h
+        due[rows] = np.where(there, onset + np.where(strong, settings.soon_s, settings.after_s), np.nan)
         return due
 
     def stopped(self, flow: Flow, rows: Rows, limit_l_h: float) -> Bools:

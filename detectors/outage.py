@@ -197,6 +197,7 @@ def _without_water(cut: Cut, pipes: Members, partition: Partition, active: Bools
         "since_at": cut.onset,
         "chance_log10": round(cut.chance_log10, 1),
         "heard_at": float(partition.heard()[cut.silent].max()),
+        "period_s": float(partition.period_s()[cut.silent].max()),
     }
     rows, silent = tuple(group.rows[active[group.rows]].tolist()), tuple(cut.silent.tolist())
     return AreaFinding(group.name, "water_outage", cut.onset, now, rows, "water_outage", evidence, silent=silent)

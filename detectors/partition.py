@@ -10,27 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import quiet_judge, quiet_reasons, silence, states
-from detectors.bins import Bools, Floats, News, rounds
+from detectors import away_use, meter_steps, quiet_judge, quiet_reasons, rulebook, silence, states, taught
+from detectors.alarms import AMBER, RED, Alarms, Outcome
+from detectors.away_use import AwayUse
+from detectors.bins import Bools, Floats, News, Rows, rounds
 from detectors.clock import Clock, Moment
 from detectors.cohort import Cohort, shipped
 from detectors.daybook import Daybook
 from detectors.drift import NONE, Drift
 from detectors.episodes import Episodes, in_order
 from detectors.findings import Changes, Evidence, Finding, Severity
-from detectors.habit import HOUR_S, Habit
+from detectors.habit import Habit
+from detectors.meter_steps import Steps
 from detectors.present import Present
 from detectors.quiet import Quiet
 from detectors.quiet_past import QuietPast
-from detectors.quiet_spells import Spells
-from detectors.rulebook import Rulebook, Verdict
-from detectors.rules import Rule, parse
+from detectors.quiet_spells import Ended, Spells
+from detectors.rulebook import Rulebook
+from detectors.rules import parse
 from detectors.running import Interval
 from detectors.settings import Settings
 from detectors.signs import SignNews, Signs
 from detectors.water import Water
 
 __all__ = ["Partition", "Settings"]
+
+WORSE: Mapping[Severity, tuple[Severity, ...]] = {"blue": ("amber", "red"), "amber": ("red",), "red": ()}
+"""Running water that is told as one of these is not told once more as something milder."""
 
 
 class Partition(Present):
@@ -80,6 +86,9 @@ class Partition(Present):
             Drift.fresh(rows),
             QuietPast.fresh(rows),
             Spells.fresh(resolution_l),
+            Alarms.fresh(rows),
+            Steps.fresh(resolution_l),
+            AwayUse.fresh(rows),
         )
 
     def grow(self, period_s: Floats, resolution_l: Floats) -> None:
@@ -112,10 +121,14 @@ class Partition(Present):
         if not len(changed):
             return
         self._period_s, self._resolution_l = period.copy(), resolution.copy()
-        self._state.water.set_steps(changed, resolution[changed])
-        self._state.spells.set_steps(changed, resolution[changed])
-        self._state.quiet.kind[changed] = self._cohort.kind(period[changed], resolution[changed])
-        self._state.quiet.refit(changed, self._state.habit, self._cohort)
+        self._take_steps(changed)
+
+    def _take_steps(self, rows: Rows) -> None:
+        period, resolution = self._period_s[rows], self._resolution_l[rows]
+        self._state.water.set_steps(rows, resolution)
+        self._state.spells.set_steps(rows, resolution)
+        self._state.quiet.kind[rows] = self._cohort.kind(period, resolution)
+        self._state.quiet.refit(rows, self._state.habit, self._cohort)
 
     # --- news ----------------------------------------------------------------------------------------------------------
 
@@ -135,25 +148,45 @@ class Partition(Present):
         for part, last in rounds(news, late):
             self._hear(part, changes)
             timely, hole = self._state.clock.timely(part)
-            judged = last[np.isin(part.row, timely.row)]
+            timely = self._mind_steps(timely, changes)
+            judged = last if len(timely) == len(part) else last[np.isin(part.row, timely.row)]
             used = self._state.water.hear(
                 Interval(timely.row, timely.start, timely.end, timely.litres), hole, self._state.clock
             )
             moment = self._state.clock.step(timely, hole, used)
+            moment = moment._replace(struck=self._state.alarms.struck(moment.rows, moment.origin))
             self._state.quiet.learn(moment, self._cohort)
-            quiet_judge.learn(self.settings.quiet, self._state, moment)
+            self.quiets_over(taught.learn(self.settings.quiet, self._state, moment))
             self._state.past.step(moment)
             changed = self._state.habit.step(moment)
             self._state.quiet.refit(changed, self._state.habit, self._cohort)
             self._judge_water(moment, judged, changes)
             self._judge_quiet(moment, judged, changes)
-            self._judge_rules(moment, judged, changes)
+            rulebook.judge(self._state.rulebook, self._state.clock, self._episodes, moment, judged, changes)
             self._judge_drift(moment, judged, changes)
+            away_use.judge(self._state.away_use, self._state.clock, self._episodes, moment, judged, changes)
         return in_order(changes)
+
+    def _mind_steps(self, news: News, changes: Changes) -> News:
+        """Tell of registers that count in other steps than agreed; return the news without what is not believed."""
+        steps = self._state.steps
+        heard = steps.hear(news, self._resolution_l)
+        meter_steps.tell(steps, self._episodes, news, heard, changes)
+        if len(heard.coarse):
+            period, shown = self._period_s[heard.coarse], meter_steps.TENS * self._resolution_l[heard.coarse]
+            absences = self._state.clock.absences.shape[1]
+            states.learn_anew(self._state, heard.coarse, self._fresh(period, shown, absences))
+            self._state.water.set_steps(heard.coarse, shown)
+        if len(heard.usual):
+            self._take_steps(heard.usual)
+        return heard.news
 
     def _hear(self, news: News, changes: Changes) -> None:
         for n in self._episodes.places("meter_silent", news.row):
             self._episodes.end((int(news.row[n]), "meter_silent", "blue"), float(news.received[n]), changes)
+
+    def quiets_over(self, ended: Ended) -> None:
+        """Hear which quiets are over; for those who replay a history."""
 
     def _judge_water(self, m: Moment, judged: Bools, changes: Changes) -> None:
         water, heard = self._state.water, self._state.clock.heard
@@ -172,7 +205,7 @@ class Partition(Present):
         told = np.zeros(len(self), np.bool_)
         told[m.rows[judged]] = True
         for one in water.claims(self.settings.surge, self.settings.leak, last, m, self._state.clock):
-            worse = one.kind == "surge" and (one.row, "surge", "red") in self._episodes
+            worse = any((one.row, one.kind, severity) in self._episodes for severity in WORSE[one.severity])
             if told[one.row] and not worse and (one.row, one.kind, one.severity) not in self._episodes:
                 at = float(heard[one.row])
                 dated = {"heard_at": at, "known_until_at": float(water.flow.until[one.row])}
@@ -187,9 +220,13 @@ class Partition(Present):
             for key in self._episodes.keys(int(m.rows[n]), "quiet"):
                 if m.moved[n] or (back[n] > since[n] and back[n] > self._episodes[key].onset):
                     self._episodes.end(key, float(clock.heard[m.rows[n]]), changes)
-        origin = np.fmax(np.fmax(since, back), signs.motion_at[m.rows])
+        origin, moved = np.fmax(since, back), signs.motion_at[m.rows]
+        # A movement that was heard before its water ends no quiet of which water is known so far: that one still teaches.
+        lasting = np.fmax(origin, np.where(moved <= m.end, moved, np.nan))
+        looked = m.end - lasting >= self.settings.quiet.least_s
+        quiet_judge.keep(self.settings.quiet, self._state, m.rows[looked], lasting[looked])
+        origin = np.fmax(origin, moved)
         long = m.end - origin >= self.settings.quiet.least_s
-        quiet_judge.keep(self.settings.quiet, self._state, m.rows[long], origin[long])
         # Water that runs without a stop is no quiet; it is told as a surge.
         look = np.flatnonzero(judged & long & ~self._state.water.running.owned(m.rows))
         rows = m.rows[look]
@@ -211,41 +248,10 @@ class Partition(Present):
         found = quiet_reasons.evidence(settings, self._cohort, self._state, row, origin, until, score)
         return reason, {**found, **sign}
 
-    def _judge_rules(self, m: Moment, judged: Bools, changes: Changes) -> None:
-        clock = self._state.clock
-        origin = clock.origin(m.rows, m.end, ran=True)
-        for rule, verdict in self._state.rulebook.step(m, clock, origin):
-            kind = f"rule:{rule.name}"
-            for n in self._episodes.places(kind, m.rows):
-                if verdict.broken[n]:
-                    row = int(m.rows[n])
-                    self._episodes.end((row, kind, rule.severity), float(clock.heard[row]), changes)
-            for n in np.flatnonzero(verdict.holds & judged).tolist():
-                row = int(m.rows[n])
-                if (row, kind, rule.severity) not in self._episodes:
-                    evidence = self._rule_evidence(rule, row, verdict, n, float(m.end[n]))
-                    at, onset = float(clock.heard[row]), float(verdict.onset[n])
-                    reason = f"rule_{rule.kind}"
-                    self._episodes.start(Finding(row, kind, rule.severity, onset, at, reason, evidence), changes)
-
-    def _rule_evidence(self, rule: Rule, row: int, verdict: Verdict, n: int, until: float) -> Evidence:
-        clock = self._state.clock
-        litres = rule.kind in {"little", "much", "much_day"}
-        return {
-            "rule": rule.name,
-            "limit_s": rule.hours * HOUR_S,
-            "limit_l": rule.litres,
-            "measured_l": round(float(verdict.measured[n]), 1) if litres else None,
-            "measured_s": None if litres else round(float(verdict.measured[n])),
-            "last_use_at": float(clock.ran[row]),
-            "heard_at": float(clock.heard[row]),
-            "known_until_at": until,
-            "place": rule.place,
-        }
-
     def _judge_drift(self, m: Moment, judged: Bools, changes: Changes) -> None:
         book, drift, clock = self._state.daybook, self._state.drift, self._state.clock
         rows, days = book.step(m)
+        taught.look(self.settings.quiet, self._state, rows, days)
         drift.step(self.settings.drift, book, rows, days, clock.offset_s)
         self._spoil_days(m)
         for n in self._episodes.places("drift", rows):
@@ -275,8 +281,10 @@ class Partition(Present):
         NewsError
             Signs contradict themselves.
         """
-        changes, signs = Changes([], []), self._state.signs
-        heard = signs.hear(news.checked(len(self)))
+        changes, signs, checked = Changes([], []), self._state.signs, news.checked(len(self))
+        quiet_rows = taught.present(self._state, np.unique(checked.row[checked.kind == "motion"]))
+        heard = signs.hear(checked)
+        self.quiets_over(taught.moved(self.settings.quiet, self._state, quiet_rows))
         for finding in heard.raised:
             if finding.kind == "sos" or (finding.row, finding.kind, finding.severity) not in self._episodes:
                 self._episodes.start(finding, changes)
@@ -288,6 +296,17 @@ class Partition(Present):
                 if signs.motion_at[key[0]] > self._episodes[key].onset:
                     self._episodes.end(key, float(heard.received[n]), changes)
         return in_order(changes)
+
+    def label(
+        self, row: int, kind: str, severity: Severity, onset: float, until: float, outcome: Outcome | None
+    ) -> None:
+        """Learn what a finding turned out to be, at `until`; None: nobody says so any more.  Told twice, it counts once.
+
+        Only findings about missing use teach something: what moves and what is struck out, `detectors.taught` says.
+        """
+        if kind == "quiet" or kind.startswith("rule:"):
+            flags = (AMBER | (RED if severity == "red" else 0)) if kind == "quiet" else 0
+            taught.told(self.settings.quiet, self._state, row, onset, until, flags, outcome)
 
     # --- no news -------------------------------------------------------------------------------------------------------
 
@@ -301,18 +320,17 @@ class Partition(Present):
         at, since = (np.broadcast_to(np.asarray(a, np.float64), self._period_s.shape) for a in (now, listening_since))
         limit_s = silence.limit(self.settings.silence, self._period_s)
         due = silence.overdue_at(clock.heard, limit_s, since)
-        for row in np.flatnonzero(at >= due).tolist():
-            if (row, "meter_silent", "blue") not in self._episodes:
-                heard, most, period = (float(x[row]) for x in (clock.heard, limit_s, self._period_s))
-                self._episodes.start(
-                    silence.finding(row, heard, float(since[row]), float(at[row]), most, period), changes
-                )
-        for one in self._episodes.all():
-            row = one.row
-            if one.kind == "quiet" and at[row] > clock.known_until[row]:
-                back = float(clock.back_at(np.array([row]), at[row : row + 1])[0])
-                if back > max(one.onset, float(clock.since[row])):
-                    self._episodes.end((row, one.kind, one.severity), float(at[row]), changes)
+        silent = np.flatnonzero(at >= due)
+        for row in np.delete(silent, self._episodes.places("meter_silent", silent)).tolist():
+            heard, most, period = (float(x[row]) for x in (clock.heard, limit_s, self._period_s))
+            self._episodes.start(silence.finding(row, heard, float(since[row]), float(at[row]), most, period), changes)
+        quiet = self._episodes.rows("quiet")
+        back = clock.back_at(quiet, at[quiet])
+        gone = (at[quiet] > clock.known_until[quiet]) & (back > clock.since[quiet])
+        for row, end in zip(quiet[gone].tolist(), back[gone].tolist(), strict=True):
+            for key in self._episodes.keys(row, "quiet"):
+                if end > self._episodes[key].onset:
+                    self._episodes.end(key, float(at[row]), changes)
         return in_order(changes)
 
     def drop(self, rows: Collection[int]) -> list[Finding]:
@@ -369,6 +387,8 @@ class Partition(Present):
             "surge",
             "leak",
             "drift",
+            away_use.KIND,
+            meter_steps.KIND,
             *(f"rule:{rule.name}" for rule in partition._rules),
         }
         found: Iterable[Finding] = states.unpacked_findings(arrays)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 from detectors.flow import Flow
-from detectors.habit import DAY_S, HOUR_S, VALID_DAY_L
+from detectors.habit import VALID_DAY_L
 
 WINDOWS_S = np.array([0.5, 1.0, 3.0, 24.0]) * HOUR_S
 RUN = len(WINDOWS_S)
@@ -140,6 +140,12 @@ class Peaks:
         beyond = sums / self.usual_l[rows] - 1.0
         tail = np.log10(1.0 + XI * np.maximum(beyond, 0.0) / self.scale[rows]) / XI
         return np.where(beyond > 0, tail - np.log10(self.often[rows]), 0.0)
+
+    def litres_at(self, rows: Rows, score: float) -> Floats:
+        """Return (M, 4) litres in the windows at which `score` is reached; inf: what is usual is not known."""
+        tail = np.maximum(10.0 ** (XI * (score + np.log10(self.often[rows]))), 1.0) - 1.0
+        litres: Floats = self.usual_l[rows] * (1.0 + self.scale[rows] / XI * tail)
+        return litres
 
     def known(self, rows: Rows, least_days: float) -> Bools:
         """Return (M,) whether a row has at least so many ordinary days."""

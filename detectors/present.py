@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from detectors import quiet, quiet_judge, quiet_reasons
-from detectors.bins import Floats, Rows
+from detectors import promise, quiet, quiet_judge, quiet_reasons
+from detectors.alarms import Outcome
+from detectors.bins import Bools, Floats, Rows
 from detectors.cohort import Cohort
 from detectors.findings import Severity
+from detectors.promise import Kept, Promise
 from detectors.settings import Settings
 from detectors.states import State
 
@@ -36,6 +38,7 @@ class Present:
         level = quiet_reasons.levels(self.settings.quiet, self._state, pick, origin)[severity == "red"]
         begin = np.where(there, origin, 0.0)
         due = quiet_judge.deadline(self.settings.quiet, self._cohort, self._state, pick, begin, level)
+        there &= np.isfinite(level)  # a home that is only asked has no red
         return np.where(there, np.maximum(due, begin + self.settings.quiet.least_s), np.nan)
 
     def score(self) -> Floats:
@@ -113,6 +116,51 @@ class Present:
     def usual_first_use(self) -> Floats:
         """Return (H, 2) 10 % and 90 % points of the first use of a day after 04:00, seconds after local midnight."""
         return self._state.habit.usual_first_use()
+
+    # --- how well the rows are served ----------------------------------------------------------------------------------
+
+    def own_level(self) -> Floats:
+        """Return (H,) what each row's amber level lies above the common one."""
+        return self._state.spells.own.copy()
+
+    def outcomes(self, row: int, outcome: Outcome, since: float) -> int:
+        """Return how many alarms of a row that began after `since` turned out to be this."""
+        return self._state.alarms.count(row, outcome, since)
+
+    def irregular(self) -> Bools:
+        """Return (H,) which rows are only asked: their use is too irregular for more (`detectors.alarms`)."""
+        return self._state.alarms.irregular.copy()
+
+    def asked_a_month(self, rows: Rows | None = None) -> Floats:
+        """Return (M,) how often each row would be asked for nothing in a month, by its own past; NaN: not known yet."""
+        pick, of = np.arange(len(self)) if rows is None else rows, self._state
+        amber = quiet.levels(self.settings.quiet, of.habit, pick)[0] + of.spells.own[pick]
+        now = np.nan_to_num(of.clock.known_until[pick])
+        return of.alarms.a_month(pick, amber, now, of.daybook.whole[pick].astype(np.float64))
+
+    def empty_share(self, rows: Rows | None = None) -> Floats:
+        """Return (M,) the share of the last days on which each row drew hardly anything; NaN: no day is known."""
+        return self._state.daybook.empty_share(np.arange(len(self)) if rows is None else rows)
+
+    def promise(self, row: int) -> Promise | None:
+        """Return how soon a row would be asked if its water stopped for good; None: not known well enough yet."""
+        return promise.promise(self.settings.quiet, self._cohort, self._state, row, float(self._period_s[row]))
+
+    def kept(self, rows: Rows, now: float) -> Kept:
+        """Return the false alarms of the last 30.4 days over some rows."""
+        return promise.kept(self._state, rows, now)
+
+    def curves(self, rows: Rows) -> tuple[Floats, Floats]:
+        """Return (M,) when the present quiets began (NaN: never heard, away) and (M, G) their levels at the end of hours 1...G.
+
+        By the index, whatever model judges; for those who replay a history.
+        """
+        clock, of = self._state.clock, self._state
+        origin = quiet_reasons.origin(of, rows)
+        there = origin <= clock.known_until[rows]
+        begin = np.where(there, origin, 0.0)
+        _, curve = quiet_judge.look(self.settings.quiet, of, rows, begin)
+        return np.where(there, origin, np.nan), curve.astype(np.float64)
 
     def history_days(self) -> Floats:
         """Return (H,) how many days the habit of each row rests on."""

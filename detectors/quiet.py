@@ -18,10 +18,10 @@ from typing import Literal
 
 import numpy as np
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Rows
 from detectors.clock import Moment
 from detectors.cohort import GROUPS, QUANTILE, XI, Cohort, group
-from detectors.habit import DAY_S, HOUR_S, TRIP_S, Habit
+from detectors.habit import TRIP_S, Habit, Singles
 
 SHAPE_DAYS, LEVEL_DAYS = 8.0, 20.0
 """Weight of the cohort against the home's own days."""
@@ -44,7 +44,7 @@ SMOOTH = _weights / _weights.sum(axis=0)
 """(24, 24) circular Gaussian over the hours of the day."""
 
 
-MODEL_LEVELS = {"index": (2.85, 3.68), "survival": (2.35, 3.2)}
+MODEL_LEVELS = {"index": (2.95, 3.75), "survival": (2.35, 3.2)}
 """Amber and red of each model; what they cost in false alarms is measured by ``python -m benchmarks.quiet_index``."""
 
 
@@ -64,6 +64,11 @@ class QuietSettings:
     own_step: float = 0.03
     """A false amber raises the home's own amber level by a step, and this many false alarms a month keep it where it is;
     step 0: one level for all.  Only the index knows of it."""
+    outcome_step: float = 0.08
+    """An alarm at which all was well at home raises the home's own amber level by so much: somebody was disturbed."""
+    red_step: float = 0.03
+    """A false red does so to its red level; `red_budget` of them a month keep that where it is."""
+    red_budget: float = 0.3
     new_home_extra: float = 0.5
     """Added to both levels while the home is new."""
     new_home_days: float = 7.0
@@ -131,9 +136,9 @@ class Quiet:
     """(H,) class of the meter in the cohort."""
     done: Floats
     """(H, 25) usual uses from local midnight to each full hour."""
-    count: Floats
-    beyond: Floats
-    excess: Floats
+    count: Singles
+    beyond: Singles
+    excess: Singles
     """(H, GROUPS) quiets seen, how many reached into the tail, and the sum of their excesses."""
 
     @classmethod
@@ -141,7 +146,7 @@ class Quiet:
         """Return rows that know only the cohort."""
         kind = cohort.kind(period_s, resolution_l)
         none = np.zeros((len(kind), 24))
-        tails = np.zeros((3, len(kind), GROUPS))
+        tails = np.zeros((3, len(kind), GROUPS), np.float32)
         uses = hazard(none, none, np.zeros(len(kind)), cohort.rate[kind])
         return cls(kind, added_up(uses), tails[0], tails[1], tails[2])
 
@@ -149,12 +154,13 @@ class Quiet:
         """Take over the habits of `rows`; called at a use, so no quiet changes its deadline while it lasts."""
         if len(rows):
             rate = cohort.rate[self.kind[rows]]
-            self.done[rows] = added_up(hazard(habit.hits[rows], habit.known[rows], habit.days[rows], rate))
+            hits, known = (array[rows].astype(np.float64) for array in (habit.hits, habit.known))
+            self.done[rows] = added_up(hazard(hits, known, habit.days[rows], rate))
 
     def learn(self, m: Moment, cohort: Cohort) -> None:
         """Count the quiets that ended by a use: those that also began by one, were no trip and touched no absence."""
         gap_s = m.start - m.origin
-        ended = m.used & m.by_use & ~m.away & (gap_s >= COUNTED_FROM_S) & (gap_s <= TRIP_S)
+        ended = m.used & m.by_use & ~m.away & ~m.struck & (gap_s >= COUNTED_FROM_S) & (gap_s <= TRIP_S)
         if not ended.any():
             return
         rows, begin, end = m.rows[ended], (m.origin + m.offset_s)[ended], (m.start + m.offset_s)[ended]

@@ -24,10 +24,11 @@ from detectors.quiet_past import (
     DAYS_USED,
     LENGTHS,
     LITRES_KEPT,
-    LONGEST,
+    NONE,
     RING,
     UNKNOWN,
     USED,
+    Bytes,
     Hours,
     QuietPast,
     weekdays,
@@ -119,85 +120,75 @@ def columns(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, prior: Prio
     prior : Prior
         (M, ...) what is usual among other homes.
     """
-    made = np.empty((len(rows), HOURS, len(COLUMNS)), np.float32)
+    made = np.empty((len(COLUMNS), len(rows), HOURS), np.float32)
     for first in range(0, len(rows), BLOCK):
         some = slice(first, first + BLOCK)
         part = Prior(*(line[some] for line in prior))
-        made[some] = _block(past, rows[some], last[some], by_use[some], part)
-    return made
+        _block(past, rows[some], last[some], by_use[some], part, made[:, some])
+    return np.moveaxis(made, 0, 2)
 
 
-def _block(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, prior: Prior) -> Singles:
-    made = np.empty((len(rows), HOURS, len(COLUMNS)), np.float32)
+def _block(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, prior: Prior, made: Singles) -> None:
+    """Write the columns of some quiets into `made` (33, M, HOURS): one after the other, which is how they are worked out."""
     g = np.arange(1, HOURS + 1)
     lg = np.minimum(np.log(g), 3.0)
     hour, day = (last[:, None] + g) % 24, (last[:, None] + g) // 24
-    ring = _unrolled(past, rows, last)
-    made[:, :, 0:6], everyday = _rates(past, rows, last, hour, day, ring, prior)
+    days = _unrolled(past, rows, last)
+    everyday = _rates(past, rows, hour, day, days, prior, made[0:6])
     ends, survival = _ends(past, rows, last, prior)
     k = _logit(ends)
-    made[:, :, 6:9], made[:, :, 10] = _matched(ring, ends)
-    made[:, :, 9] = lg * made[:, :, 8]
-    made[:, :, 11], made[:, :, 12], made[:, :, 13] = k, lg * k, survival
+    made[10] = _matched(days, last % 24, ends, made[6:9])
+    made[9] = lg * made[8]
+    made[11], made[12], made[13] = k, lg * k, survival
     for n, knot in enumerate(KNOTS):
-        made[:, :, 14 + n] = np.minimum(g, knot)
-    made[:, :, 20] = np.log(g)
+        made[14 + n] = np.minimum(g, knot)
+    made[20] = np.log(g)
     passed = np.cumsum(-np.log1p(-np.take_along_axis(everyday, hour, axis=1)), axis=1)
-    hazard = np.concatenate([np.zeros((len(rows), 1)), passed[:, :-1]], axis=1)
-    made[:, :, 21], made[:, :, 22] = hazard, np.log1p(hazard)
-    made[:, :, 23:31] = _before(past, rows, last, by_use, ring)[:, None, :]
-    made[:, :, 31:33] = _day(past, rows, last, by_use, hour, day, prior)
-    return made
+    made[21, :, 0], made[21, :, 1:] = 0.0, passed[:, :-1]
+    made[22, :, 0], made[22, :, 1:] = 0.0, np.log1p(passed[:, :-1])
+    made[23:31] = _before(past, rows, last, by_use, days).T[:, :, None]
+    made[31], made[32] = _day(past, rows, last, by_use, hour, day, days, prior)
 
 
-def _unrolled(past: QuietPast, rows: Rows, last: Hours) -> NDArray[np.uint8]:
-    """Return (M, 90 * 24 + HOURS) the ring in order of time: place DAYS_USED * 24 is hour L, which counts as not known."""
-    ring = np.full((len(rows), DAYS_USED * 24 + HOURS + 1), UNKNOWN, np.uint8)
-    days = last[:, None] // 24 + np.arange(-DAYS_USED, 1)
-    whole = past.runs.reshape(-1, RING // 24, 24)[rows[:, None], days % (RING // 24)].reshape(len(rows), -1)
-    of_day = last % 24
-    for first in np.unique(of_day).tolist():
-        mine = of_day == first
-        ring[mine, : DAYS_USED * 24] = whole[mine, first : first + DAYS_USED * 24]
+def _unrolled(past: QuietPast, rows: Rows, last: Hours) -> Bytes:
+    """Return (M, 91, 24) what is known of the 90 days before that of L and of its own; from hour L on: not known."""
+    day = last[:, None] // 24 + np.arange(-DAYS_USED, 1)
+    told = past.told(rows, day)
+    today = told[:, -1]
+    today[np.arange(24) >= (last % 24)[:, None]] = UNKNOWN
     open_hour = past.hour[rows]
     for n in np.flatnonzero((last > open_hour) | (open_hour - last >= RING - DAYS_USED * 24)).tolist():
-        hours = last[n] + np.arange(-DAYS_USED * 24, 0)  # the ring does not reach so far: rare
-        ring[n, : DAYS_USED * 24][(hours >= open_hour[n]) | (hours <= open_hour[n] - RING)] = UNKNOWN
-    return ring
+        hours = day[n][:, None] * 24 + np.arange(24)  # the ring does not reach so far: rare
+        told[n][(hours >= open_hour[n]) | (hours <= open_hour[n] - RING)] = UNKNOWN
+    return told
 
 
-def _rates(
-    past: QuietPast, rows: Rows, last: Hours, hour: Hours, day: Hours, ring: NDArray[np.uint8], prior: Prior
-) -> tuple[Singles, Floats]:
-    """Return (M, HOURS, 6) the own rates and the type of day, and (M, 24) the rate of all days."""
+def _rates(past: QuietPast, rows: Rows, hour: Hours, day: Hours, days: Bytes, prior: Prior, made: Singles) -> Floats:
+    """Write the own rates and the type of day into `made` (6, M, HOURS); return (M, 24) the rate of all days."""
     cohort = prior.rate
-    used, known = (np.minimum(a[rows], 60_000).astype(np.float64) for a in (past.used, past.known))
+    used, known = (a[rows].astype(np.float64) for a in (past.used, past.known))
     smooth = used @ SMOOTH, known @ SMOOTH
     everyday = _shrunk(smooth[0].sum(axis=1), smooth[1].sum(axis=1), cohort, 8.0)
-    month = _of_days(ring, last, 28)
-    week = month[:, -7:]
     n = np.arange(len(rows))[:, None]
-    made = np.empty((*hour.shape, 6), np.float32)
-    for column, days, weight in ((0, month, 8.0), (2, week, 4.0)):
-        own = (days == USED).sum(axis=1) @ SMOOTH, (days != UNKNOWN).sum(axis=1) @ SMOOTH
-        made[:, :, column] = _logit(_shrunk(*own, cohort, weight))[n, hour]
-    made[:, :, 1] = _logit(everyday)[n, hour]
+    for column, some, weight in ((0, days[:, -29:-1], 8.0), (2, days[:, -8:-1], 4.0)):
+        own = _count(some == USED) @ SMOOTH, _count(some != UNKNOWN) @ SMOOTH
+        made[column] = _logit(_shrunk(*own, cohort, weight))[n, hour]
+    made[1] = _logit(everyday)[n, hour]
     weekday = weekdays(day)
     off = (weekday >= 5).astype(np.intp)
     types = [np.stack([a[:, :5].sum(axis=1), a[:, 5:].sum(axis=1)], axis=1) for a in smooth]
     of_type = (types[0] + 8.0 * everyday[:, None]) / (types[1] + 8.0)
     of_weekday = (smooth[0] + 6.0 * everyday[:, None]) / (smooth[1] + 6.0)
-    made[:, :, 3] = _logit(of_type)[n, off, hour]
-    made[:, :, 4] = _logit(of_weekday)[n, weekday, hour]
-    made[:, :, 5] = off
-    return made, everyday
+    made[3] = _logit(of_type)[n, off, hour]
+    made[4] = _logit(of_weekday)[n, weekday, hour]
+    made[5] = off
+    return everyday
 
 
-def _of_days(ring: NDArray[np.uint8], last: Hours, days: int) -> NDArray[np.uint8]:
-    """Return (M, days, 24) the days before that of L."""
-    end = DAYS_USED * 24 - last % 24
-    place = end[:, None] + np.arange(-days * 24, 0)
-    return np.take_along_axis(ring, place, axis=1).reshape(len(ring), days, 24)
+def _count(days: Bools) -> Floats:
+    """Return (M, 24) on how many of the days (M, D, 24), at most 255, each hour is so."""
+    count: Floats = np.add.reduce(days.view(np.uint8), axis=1, dtype=np.uint8).astype(np.float64)
+    return count
 
 
 def _shrunk(used: Floats, known: Floats, cohort: Floats, weight: float) -> Floats:
@@ -223,28 +214,63 @@ def _ends(past: QuietPast, rows: Rows, last: Hours, prior: Prior) -> tuple[Float
     return chance, survival
 
 
-def _matched(ring: NDArray[np.uint8], ends: Floats) -> tuple[Singles, Singles]:
-    """Return (M, HOURS, 3) logits of the shares of like hours in which water came, and (M, HOURS) how many there were.
+def _matched(days: Bytes, of_day: Hours, ends: Floats, made: Singles) -> Singles:
+    """Write logits of the shares of like hours in which water came into `made` (3, M, HOURS); return how many there were.
 
-    Like hour g: the same clock hour on one of the last 7, 28, 90 days, after g - 1 hours of quiet or more.
+    Like hour g: the same clock hour on one of the last 7, 28, 90 days, after g - 1 hours of quiet or more.  `of_day` (M,)
+    is the hour of the day of L.
     """
-    rows, width = ring.shape
-    days = np.lib.stride_tricks.as_strided(
-        ring, (rows, DAYS_USED, HOURS + 1), (width, 24, 1), writeable=False
-    )  # [:, m, x]: hour x after L, 90 - m days before
-    before, then = days[:, :, :-1], days[:, :, 1:]
-    least = np.arange(HOURS, dtype=np.uint8)
-    like = (before >= least) & (before <= LONGEST) & (then != UNKNOWN)
-    came = like & (then == USED)
-    count = [part[:, -n:].sum(axis=1, dtype=np.uint8) for n in (DAYS_USED, 28, 7) for part in (came, like)]
-    s90, n90, s28, n28, s7, n7 = (a.astype(np.float32) for a in count)
+    (s7, n7), (s28, n28), (s90, n90) = _like(days, of_day)
     q90 = (s90 + 4.0 * ends) / (n90 + 4.0)
     q28 = (s28 + 4.0 * q90) / (n28 + 4.0)
     q7 = (s7 + 3.0 * q28) / (n7 + 3.0)
-    return np.stack([_logit(q7), _logit(q28), _logit(q90)], axis=2).astype(np.float32), np.log1p(n90)
+    made[0], made[1], made[2] = _logit(q7), _logit(q28), _logit(q90)
+    return np.log1p(n90)
 
 
-def _before(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, ring: NDArray[np.uint8]) -> Floats:
+def _like(days: Bytes, of_day: Hours) -> list[tuple[Singles, Singles]]:
+    """Return ((M, HOURS) like hours in which water came, (M, HOURS) all that are known) of the last 7, 28 and 90 days.
+
+    What follows hour L of an earlier day is so many hours of quiet, and then a use, or what is not known: it is like
+    hour g up to and with the hour that ends it, unless that is not known.
+    """
+    rows, hours, n = len(days), days.reshape(len(days), -1), np.arange(len(days))[:, None]
+    like = of_day[:, None] + np.arange(DAYS_USED) * 24
+    quiet = _quiet_after(days, of_day)
+    came = hours[n, np.minimum(like + 1 + quiet, hours.shape[1] - 1)] == USED
+    known = hours[n, like] != UNKNOWN  # of the first hour it is asked whether that before it is known
+    found, since, more, some = [], DAYS_USED, np.zeros((rows, HOURS), np.int64), np.zeros((rows, HOURS), np.int64)
+    for until in (7, 28, DAYS_USED):
+        of = slice(DAYS_USED - until, since)
+        since = DAYS_USED - until
+        at = n * (HOURS + 1) + quiet[:, of]
+        reached = np.bincount(at.ravel(), minlength=rows * (HOURS + 1)).reshape(rows, HOURS + 1)
+        used = np.bincount(at[came[:, of]], minlength=rows * (HOURS + 1)).reshape(rows, HOURS + 1)[:, :HOURS]
+        lasted = np.cumsum(reached[:, :0:-1], axis=1)[:, ::-1]
+        first = known[:, of] & (quiet[:, of] == 0) & came[:, of], known[:, of] & ((quiet[:, of] > 0) | came[:, of])
+        used, seen = used.copy(), lasted + used
+        used[:, 0], seen[:, 0] = first[0].sum(axis=1), first[1].sum(axis=1)
+        some, more = some + used, more + seen
+        found.append((some.astype(np.float32), more.astype(np.float32)))
+    return found
+
+
+def _quiet_after(days: Bytes, of_day: Hours) -> Hours:
+    """Return (M, 90) how many hours of quiet, at most HOURS, follow hour `of_day` (M,) of each of the days before that of L.
+
+    A bit an hour: ones at the low end of 64 are hours of quiet from there on.
+    """
+    packed = np.zeros((len(days), DAYS_USED + 4, 4), np.uint8)
+    packed[:, : DAYS_USED + 1, :3] = np.packbits(days == NONE, axis=2, bitorder="little")
+    day = packed.view("<u4")[:, :, 0].astype(np.uint64)
+    skip = (of_day[:, None] + 1).astype(np.uint64)
+    bits = day[:, :DAYS_USED] >> skip
+    for later in range(1, 4):
+        bits |= day[:, later : later + DAYS_USED] << (np.uint64(24 * later) - skip)
+    return np.minimum(np.bitwise_count(bits & ~(bits + np.uint64(1))), HOURS).astype(np.int64)
+
+
+def _before(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, days: Bytes) -> Floats:
     """Return (M, 8) what was drawn in the last hours: v3, v24, v0, v1, n3, n6, n12, n24."""
     back = np.arange(1, -24, -1)  # a finer meter may have told the last use in the hour after L
     hours = last[:, None] + back
@@ -253,7 +279,8 @@ def _before(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, ring: NDArr
     litres = np.where(hours > past.hour[rows][:, None], 0.0, litres)
     v0 = litres[:, 0] + litres[:, 1]
     volumes = [np.log1p(a) for a in (litres[:, :4].sum(axis=1), litres.sum(axis=1), v0, litres[:, 2])]
-    recent = ring[:, DAYS_USED * 24 - 23 : DAYS_USED * 24]
+    at = DAYS_USED * 24 + (last % 24)[:, None] + np.arange(-23, 0)
+    recent = np.take_along_axis(days.reshape(len(rows), -1), at, axis=1)
     shares = []
     for k in RECENT_H:
         part = recent[:, 24 - k :]
@@ -262,22 +289,23 @@ def _before(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, ring: NDArr
     return np.stack([*volumes, *shares], axis=1)
 
 
-def _day(past: QuietPast, rows: Rows, last: Hours, by_use: Bools, hour: Hours, day: Hours, prior: Prior) -> Floats:
-    """Return (M, HOURS, 2) litres and hours in use of t's day so far beside what is usual by then."""
+def _day(
+    past: QuietPast, rows: Rows, last: Hours, by_use: Bools, hour: Hours, day: Hours, days: Bytes, prior: Prior
+) -> tuple[Floats, Floats]:
+    """Return (M, HOURS) litres and (M, HOURS) hours in use of t's day so far beside what is usual by then."""
     since = np.arange(24)
     hours = (last // 24 * 24)[:, None] + since
     till = hours <= last[:, None] + 1
     kept = till & (past.hour[rows][:, None] - hours < LITRES_KEPT) & (hours <= past.hour[rows][:, None])
     litres = np.where(kept, past.litres[rows[:, None], hours % LITRES_KEPT], 0.0).sum(axis=1)
-    seen = (hours < last[:, None]) & (hours < past.hour[rows][:, None])
-    used = (seen & (past.runs[rows[:, None], hours % RING] == USED)).sum(axis=1) + by_use
+    used = (days[:, -1] == USED).sum(axis=1) + by_use
     weight = (past.days[rows] + DAY_PRIOR)[:, None]
     usual_l = np.cumsum((past.day_litres[rows] + DAY_PRIOR * prior.litres) / weight, axis=1)
     usual_h = np.cumsum((past.day_uses[rows] + DAY_PRIOR * prior.rate) / weight, axis=1)
     today, n = day == (last // 24)[:, None], np.arange(len(rows))[:, None]
     lit = np.log((today * litres[:, None] + DAY_L) / (usual_l[n, hour] + DAY_L))
     nact = today * used[:, None] - usual_h[n, hour]
-    return np.stack([lit, nact], axis=2)
+    return lit, nact
 
 
 def _logit(share: Floats) -> Floats:

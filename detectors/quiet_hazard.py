@@ -1,13 +1,18 @@
-"""The chance that water comes in the next hour of a quiet that has lasted so long: one model for all homes.
+"""The chance that water comes in the next hour of a quiet that has lasted so long: one model for a population of homes.
 
 Log odds are a straight line of the columns of `detectors.quiet_columns`, and what a layer of a few dozen bends (tanh) adds
-to it.  The weights were fitted once, on recorded homes (``python -m benchmarks.hazard``), and need no labels: every quiet of
-an ordinary life tells when it ended.  What the shared weights get wrong for a home is corrected by an offset of its own for
-each band of hours, drawn towards none.
+to it.  The weights were fitted once (``python -m benchmarks.hazard``) and need no labels: every quiet of an ordinary life tells
+when it ended.
+
+There are two populations of homes: those recorded, mostly of working people, and simulated older ones.  No single set of weights
+serves both as well as their own.  Which population a home takes after shows in its own quiets: the log likelihoods of what came
+are summed up, and log odds are mixed accordingly; a home without a past is judged by the mean of both.  What the weights get
+wrong for a home is then corrected by an offset of its own for each band of hours, drawn towards none.
 """
 
+from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +28,19 @@ BANDS = len(BAND_FROM)
 OFFSET_PRIOR = 40.0
 BAND = np.searchsorted(BAND_FROM, np.arange(1, HOURS + 1), side="right") - 1
 """(HOURS,) the band of each hour; -1: none."""
+BLOCK = 32
+"""Quiets worked out at a time, so that what they need stays in the cache."""
 FARTHEST = 6.0
 """Columns further than this from their mean say no more. [standard deviations]"""
 IN_BAND = (BAND[:, None] == np.arange(BANDS)).astype(np.float64)
+
+
+POPULATIONS = 2
+"""Recorded homes, simulated seniors."""
+LIKENESS = 0.1
+"""Weight of a log likelihood: the hours of a quiet tell much the same."""
+MOST_LIKE = 60.0
+"""No home is surer of its population, so that one whose life changes can change sides."""
 
 
 class Bends(NamedTuple):
@@ -50,29 +65,72 @@ class Weights(NamedTuple):
 
 
 @cache
-def shipped() -> tuple[Weights, ...]:
-    """Return the weights in the package, one for each class of register (`quiet_columns.Priors.of`)."""
-    a = shipped_arrays()
+def shipped() -> tuple[tuple[Weights, ...], ...]:
+    """Return the weights in the package: for each class of register (`quiet_columns.Priors.of`) those of each population."""
+    a = {name: array.astype(np.float64) for name, array in shipped_arrays().items()}
     return tuple(
-        Weights(
-            float(line[0]),
-            line[1:].astype(np.float64),
-            Bends(*(a[name][n].astype(np.float64) for name in Bends._fields)),
+        tuple(
+            Weights(float(line[0]), line[1:], Bends(*(a[name][kind, n] for name in Bends._fields)))
+            for n, line in enumerate(lines)
         )
-        for n, line in enumerate(a["weights"])
+        for kind, lines in enumerate(a["weights"])
     )
 
 
 def log_odds(weights: Weights, columns: Singles) -> Floats:
     """Return (..., G) log odds that water comes in each hour, given (..., G, 33) columns."""
-    straight: Singles = columns @ weights.slopes.astype(np.float32)
+    quiets = columns.reshape(-1, *columns.shape[-2:])
+    odds = np.empty(quiets.shape[:2])
+    for first in range(0, len(odds), BLOCK):
+        some = slice(first, first + BLOCK)
+        odds[some] = _log_odds(weights, quiets[some].transpose(0, 2, 1))
+    return odds.reshape(columns.shape[:-1])
+
+
+def _log_odds(weights: Weights, lines: Singles) -> Floats:
+    """Return (M, G) log odds, given (M, 33, G) columns.
+
+    Each quiet is multiplied by itself: what it comes to does not depend on the others, and no product is so large that it
+    would be shared out among threads, which costs more than it brings.
+    """
+    straight: Singles = weights.slopes.astype(np.float32) @ lines
     odds: Floats = straight.astype(np.float64) + weights.intercept
     if weights.bends is None:
         return odds
     mean, spread, inner, bias, outer = (array.astype(np.float32) for array in weights.bends)
-    alike: Singles = np.clip((columns - mean) / spread, -FARTHEST, FARTHEST)
-    bent: Singles = np.tanh(alike @ inner + bias) @ outer
-    return odds + bent
+    alike = lines - mean[:, None]
+    alike /= spread[:, None]
+    np.clip(alike, -FARTHEST, FARTHEST, out=alike)
+    bent = inner.T @ alike
+    bent += bias[:, None]
+    np.tanh(bent, out=bent)
+    odds += outer @ bent
+    return odds
+
+
+def population_odds(weights: Sequence[Weights], columns: Singles) -> Floats:
+    """Return (M, POPULATIONS, G) log odds by the weights of each population, given (M, G, 33) columns."""
+    return np.stack([log_odds(one, columns) for one in weights], axis=1)
+
+
+def mixed(odds: NDArray[np.floating[Any]], like: Floats) -> Floats:
+    """Return (M, HOURS) log odds, given (M, POPULATIONS, HOURS) those of the populations and (M,) the sum of `likeness`."""
+    first = 1.0 / (1.0 + np.exp(-LIKENESS * like))[:, None]
+    made: Floats = first * odds[:, 0] + (1.0 - first) * odds[:, 1]
+    return made
+
+
+def likeness(odds: NDArray[np.floating[Any]], lasted: NDArray[np.int64], ended: NDArray[np.bool_]) -> Floats:
+    """Return (M,) how much likelier quiets that lasted so many hours are in the first population than in the second.
+
+    The difference of log likelihoods over the hours in bands, given (M, POPULATIONS, HOURS) log odds; `ended` by a use.
+    """
+    g = np.arange(1, HOURS + 1)
+    came = ended[:, None] & (g == lasted[:, None] + 1)
+    seen = ((g <= lasted[:, None]) | came) & (g >= BAND_FROM[0])
+    told = came[:, None] * odds - np.logaddexp(0.0, odds)
+    made: Floats = ((told[:, 0] - told[:, 1]) * seen).sum(axis=1)
+    return made
 
 
 def chances(odds: Floats, offsets: Floats) -> Floats:

@@ -6,14 +6,11 @@
 
 import numpy as np
 
-from detectors import quiet, quiet_index
-from detectors.bins import Bools, Floats, Rows
-from detectors.clock import Moment
+from detectors import quiet_index
+from detectors.bins import HOUR_S, Bools, Floats, Rows
 from detectors.cohort import Cohort
-from detectors.habit import HOUR_S
 from detectors.quiet import QuietSettings
 from detectors.quiet_columns import Singles
-from detectors.quiet_spells import Pace
 from detectors.states import State
 
 
@@ -21,15 +18,14 @@ def keep(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> No
     """Work out the quiets of rows that began at `begin`, and keep what was found; called as soon as they may be told."""
     if settings.model == "index":
         state.spells.keep(
-            state.past, rows, begin, state.clock.offset_s[rows], by_use(state, rows, begin), settings.night_cost
+            state.past, rows, begin, _offset_s(state, rows, begin), by_use(state, rows, begin), settings.night_cost
         )
 
 
-def learn(settings: QuietSettings, state: State, m: Moment) -> None:
-    """Learn from the quiets that these intervals end; called before anything else of the row moves on but its clock."""
-    if settings.model == "index":
-        amber, _ = quiet.levels(settings, state.habit, m.rows)
-        state.spells.learn(m, amber, Pace(settings.own_step, settings.budget))
+def _offset_s(state: State, rows: Rows, begin: Floats) -> Floats:
+    """Return (M,) local time minus UTC when these quiets began."""
+    clock = state.clock
+    return np.where(begin == clock.since[rows], clock.since_offset_s[rows], clock.offset_s[rows])
 
 
 def by_use(state: State, rows: Rows, begin: Floats) -> Bools:
@@ -45,17 +41,29 @@ def score(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, beg
     offset_s = state.clock.offset_s[rows]
     if settings.model == "survival":
         return state.quiet.score(cohort, rows, begin + offset_s, end + offset_s)
-    _, curve = _look(settings, state, rows, begin)
-    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S)
+    _, curve = look(settings, state, rows, begin)
+    return quiet_index.level_at(curve.astype(np.float64), (end - begin) / HOUR_S, stepped(settings))
 
 
-def deadline(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, begin: Floats, level: Floats) -> Floats:
-    """Return (M,) when the score of quiets that began at `begin` reaches `level` (seconds since 1970)."""
+def deadline(
+    settings: QuietSettings,
+    cohort: Cohort,
+    state: State,
+    rows: Rows,
+    begin: Floats,
+    level: Floats,
+    known: Bools | None = None,
+) -> Floats:
+    """Return (M,) when the score of quiets that began at `begin` reaches `level` (seconds since 1970).
+
+    `known` (M,): whether each began by a use; None: they are the present ones, of which that is known.
+    """
     if settings.model == "survival":
         offset_s = state.clock.offset_s[rows]
         return state.quiet.deadline(cohort, rows, begin + offset_s, level) - offset_s
-    _, curve = _look(settings, state, rows, begin)
-    due: Floats = begin + quiet_index.hours_to(curve.astype(np.float64), level) * HOUR_S
+    _, curve = look(settings, state, rows, begin, known)
+    hours = quiet_index.hours_to(curve.astype(np.float64), level, stepped(settings))
+    due: Floats = begin + hours * HOUR_S
     return due
 
 
@@ -63,12 +71,19 @@ def usual_s(settings: QuietSettings, cohort: Cohort, state: State, rows: Rows, b
     """Return (M,) seconds that nine of ten quiets begun at `begin` do not exceed."""
     if settings.model == "survival":
         return state.quiet.usual(cohort, rows, begin + state.clock.offset_s[rows])
-    odds, _ = _look(settings, state, rows, begin)
+    odds, _ = look(settings, state, rows, begin)
     return state.spells.usual_h(rows, odds) * HOUR_S
 
 
-def _look(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> tuple[Singles, Singles]:
-    known = np.where(np.isnan(begin), 0.0, begin)
-    return state.spells.look(
-        state.past, rows, known, state.clock.offset_s[rows], by_use(state, rows, known), settings.night_cost
-    )
+def look(
+    settings: QuietSettings, state: State, rows: Rows, begin: Floats, known: Bools | None = None
+) -> tuple[Singles, Singles]:
+    """Return the index's (M, POPULATIONS, HOURS) odds and (M, HOURS) curve of quiets; `known` as for `deadline`."""
+    at = np.where(np.isnan(begin), 0.0, begin)
+    known = by_use(state, rows, at) if known is None else known
+    return state.spells.look(state.past, rows, at, _offset_s(state, rows, at), known, settings.night_cost)
+
+
+def stepped(settings: QuietSettings) -> bool:
+    """Whether a quiet's level jumps at full hours, because an alarm at night has another price."""
+    return settings.night_cost != 1.0

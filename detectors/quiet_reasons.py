@@ -30,11 +30,15 @@ def maybe_out(state: State, rows: Rows, since: Floats) -> Bools:
 
 
 def levels(settings: QuietSettings, state: State, rows: Rows, since: Floats) -> tuple[Floats, Floats]:
-    """Return (M,) amber and (M,) red levels of the score of quiets that count from `since`."""
+    """Return (M,) amber and (M,) red levels of the score of quiets that count from `since`; inf: a home that is only asked."""
     amber, red = quiet.levels(settings, state.habit, rows)
+    doubted = settings.new_home_extra * state.steps.doubted(rows)
+    amber, red = amber + doubted, red + doubted
     if settings.model == "index":
+        red = red + state.spells.own_red[rows]
         amber = np.minimum(amber + state.spells.own[rows], red)
-    return amber, red + settings.maybe_out_extra * maybe_out(state, rows, since)
+    red = red + settings.maybe_out_extra * maybe_out(state, rows, since)
+    return amber, np.where(state.alarms.irregular[rows], np.inf, red)
 
 
 def reason(settings: QuietSettings, state: State, row: int, since: float, until: float) -> tuple[str, Evidence]:
@@ -58,7 +62,8 @@ def evidence(
     """Return the evidence for a quiet from `since` until `until`."""
     clock = state.clock
     usual_s = float(quiet_judge.usual_s(settings, cohort, state, np.array([row]), np.array([since]))[0])
-    return {
+    asked = {"ask_only": True} if state.alarms.irregular[row] else {}
+    return asked | {
         "quiet_s": round(until - since),
         "last_use_at": float(clock.since[row]),
         "since_at": since,

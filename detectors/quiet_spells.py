@@ -12,11 +12,23 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, MONTH_DAYS, Bools, Floats, Rows
 from detectors.clock import Moment
-from detectors.habit import DAY_S, HOUR_S, TRIP_S
+from detectors.habit import TRIP_S
 from detectors.quiet_columns import HOURS, Singles, columns, shipped_priors
-from detectors.quiet_hazard import BANDS, chances, log_odds, offsets, residuals, shipped, survival
+from detectors.quiet_hazard import (
+    BANDS,
+    MOST_LIKE,
+    POPULATIONS,
+    chances,
+    likeness,
+    mixed,
+    offsets,
+    population_odds,
+    residuals,
+    shipped,
+    survival,
+)
 from detectors.quiet_index import level_at, levels, night_costs
 from detectors.quiet_past import SLACK_H, QuietPast, hour_of
 
@@ -25,7 +37,7 @@ MOST_SPREAD = 400.0
 NINE_OF_TEN = 0.1
 MOST_OWN = 1.2
 """No home's own level is further from the common one."""
-MONTH_S = 30.4 * DAY_S
+MONTH_S = MONTH_DAYS * DAY_S
 
 
 class Pace(NamedTuple):
@@ -37,6 +49,22 @@ class Pace(NamedTuple):
     """So many false alarms a month keep it where it is."""
 
 
+class Ended(NamedTuple):
+    """Quiets that were looked at and are over; all arrays are (M,), times in seconds since 1970."""
+
+    rows: Rows
+    begin: Floats
+    end: Floats
+    level: Floats
+    """What its level was at its end."""
+    used: Bools
+    """It ended by a use."""
+    alive: Bools
+    """It ended by a use, a movement, or water at some moment that is not known: somebody is up."""
+    struck: Bools
+    """It is known to be no usual life."""
+
+
 @dataclass
 class Spells:
     """State of all rows."""
@@ -46,13 +74,17 @@ class Spells:
     begin: Floats
     """(H,) begin of the quiet that the curves are those of, seconds since 1970; NaN: none yet."""
     odds: Singles
-    """(H, HOURS) log odds of water in each of its hours, without the home's own offsets."""
+    """(H, POPULATIONS, HOURS) log odds of water in each of its hours, without the home's own offsets."""
     curve: Singles
     """(H, HOURS) its level at the end of each hour (`quiet_index.levels`)."""
+    like: Floats
+    """(H,) how much more the home takes after the first population than after the second (`quiet_hazard.likeness`)."""
     sums: NDArray[np.float32]
     """(H, BANDS, 2) what past quiets taught (`quiet_hazard.offsets`)."""
     own: Floats
     """(H,) what this home's amber level lies above the common one."""
+    own_red: Floats
+    """(H,) the same of its red level."""
     told_at: Floats
     """(H,) when that was last looked at; NaN: never."""
 
@@ -60,53 +92,77 @@ class Spells:
     def fresh(cls, resolution_l: Floats) -> "Spells":
         """Return rows that were never quiet, with registers of these resolutions."""
         rows = len(resolution_l)
-        curves = np.zeros((2, rows, HOURS), np.float32)
         return cls(
             shipped_priors().of(resolution_l),
             np.full(rows, np.nan),
-            curves[0],
-            curves[1],
+            np.zeros((rows, POPULATIONS, HOURS), np.float32),
+            np.zeros((rows, HOURS), np.float32),
+            np.zeros(rows),
             np.zeros((rows, BANDS, 2), np.float32),
+            np.zeros(rows),
             np.zeros(rows),
             np.full(rows, np.nan),
         )
 
     def set_steps(self, rows: Rows, resolution_l: Floats) -> None:
         """Take new resolutions of some rows' registers."""
-        self.kind[rows] = shipped_priors().of(resolution_l)
-        self.begin[rows] = np.nan
+        kind = shipped_priors().of(resolution_l)
+        other = rows[kind != self.kind[rows]]
+        self.kind[rows], self.begin[other] = kind, np.nan
 
-    def learn(self, m: Moment, amber: Floats, pace: Pace) -> None:
+    def learn(self, m: Moment, origin: Floats) -> Ended:
         """Hold the quiets that these intervals end against what was expected; called before anything else moves on.
 
-        Parameters
-        ----------
-        m : Moment
-        amber : (M,) float
-            The amber level of each row, without what is its own.
-        pace : Pace
-            How fast a home's own level moves.
+        `origin` (M,) is since when they count: since the last use, or a movement after it.  Returns those that were looked
+        at; what was no usual life, or a trip, teaches nothing.
         """
-        gap_s = m.start - m.origin
-        over = (m.used | m.unknown | m.hole | m.away) & (self.begin[m.rows] == m.origin) & (gap_s <= TRIP_S)
-        rows = m.rows[over]
-        if not len(rows):
-            return
-        level = level_at(self.curve[rows].astype(np.float64), gap_s[over] / HOUR_S)
-        reached = m.used[over] & (level >= amber[over] + self.own[rows])
-        spent_s = np.nan_to_num(np.clip(m.start[over] - self.told_at[rows], 0.0, TRIP_S))
-        moved = self.own[rows] + pace.step * (reached - pace.a_month * spent_s / MONTH_S)
-        self.own[rows], self.told_at[rows] = np.clip(moved, -MOST_OWN, MOST_OWN), m.start[over]
-        lasted = np.floor(gap_s[over] / HOUR_S + SLACK_H).astype(np.int64)
-        expected = chances(self.odds[rows].astype(np.float64), np.zeros((len(rows), BANDS)))
-        sums = self.sums[rows] + residuals(expected, lasted, m.used[over])
-        fade = np.minimum(1.0, MOST_SPREAD / np.maximum(sums[:, :, 1:], 1e-9))
-        self.sums[rows] = sums * fade
+        over = (m.used | m.unknown | m.hole | m.away) & (self.begin[m.rows] == origin)
+        struck = np.broadcast_to(m.struck, over.shape)
+        used, alive = m.used & ~m.hole, m.used | m.moved
+        return self._over(*(a[over] for a in (m.rows, origin, m.quiet_until, used, alive, struck)))
+
+    def moved(self, rows: Rows, at: Floats, known_until: Floats) -> Ended:
+        """Learn from the present quiets of rows that a movement ended at `at` (M,), of which water is known until then."""
+        until, ends = np.fmin(at, known_until), np.zeros(len(rows), np.bool_)
+        ended = self._over(rows, self.begin[rows], until, ends, ~ends, ends)
+        self.begin[rows] = np.nan
+        return ended
+
+    def _over(self, rows: Rows, begin: Floats, end: Floats, used: Bools, alive: Bools, struck: Bools) -> Ended:
+        gap_s = np.maximum(end - begin, 0.0)
+        level = level_at(self.curve[rows].astype(np.float64), gap_s / HOUR_S)
+        usual = (gap_s <= TRIP_S) & ~struck
+        if usual.any():
+            mine = rows[usual]
+            sums = self.sums[mine] + self._residuals(mine, gap_s[usual], used[usual])
+            self._liken(mine, gap_s[usual], used[usual], 1.0)
+            fade = np.minimum(1.0, MOST_SPREAD / np.maximum(sums[:, :, 1:], 1e-9))
+            self.sums[mine] = sums * fade
+        return Ended(rows, begin, end, level, used, alive, struck)
+
+    def _residuals(self, rows: Rows, gap_s: Floats, used: Bools) -> Floats:
+        """Return (M, BANDS, 2) what the present quiets of rows add to `sums` if they last so long."""
+        expected = chances(mixed(self.odds[rows], self.like[rows]), np.zeros((len(rows), BANDS)))
+        return residuals(expected, _full_hours(gap_s), used)
+
+    def _liken(self, rows: Rows, gap_s: Floats, used: Bools, sign: float) -> None:
+        """Learn from the present quiets of rows which population they take after; `sign` -1: unlearn it."""
+        told = likeness(self.odds[rows].astype(np.float64), _full_hours(gap_s), used)
+        self.like[rows] = np.clip(self.like[rows] + sign * told, -MOST_LIKE, MOST_LIKE)
+
+    def unlearn(self, row: int, begin: float, length_s: float, used: bool) -> None:
+        """Take back what a quiet taught, if no other was looked at since."""
+        if self.begin[row] == begin:
+            one = np.array([row])
+            self._liken(one, np.array([length_s]), np.array([used]), -1.0)
+            taught = self._residuals(one, np.array([length_s]), np.array([used]))[0]
+            self.sums[row] -= taught
+            self.sums[row, :, 1] = np.maximum(self.sums[row, :, 1], 0.0)
 
     def look(
         self, past: QuietPast, rows: Rows, begin: Floats, offset_s: Floats, by_use: Bools, night: float
     ) -> tuple[Singles, Singles]:
-        """Return (M, HOURS) odds and (M, HOURS) curve of quiets that began then, as they are kept or worked out now.
+        """Return (M, POPULATIONS, HOURS) odds and (M, HOURS) curve of quiets begun then, as they are kept or worked out now.
 
         Parameters
         ----------
@@ -126,9 +182,11 @@ class Spells:
             some = new[self.kind[rows[new]] == kind]
             one, last = rows[some], hour_of((begin + offset_s)[some])
             prior = shipped_priors().lines.take(np.full(len(one), kind, np.intp))
-            odds[some] = log_odds(shipped()[kind], columns(past, one, last, by_use[some], prior))
+            odds[some] = population_odds(shipped()[kind], columns(past, one, last, by_use[some], prior))
             lasting = self.lasting(one, odds[some])
-            curve[some] = levels(lasting, None if night == 1.0 else night_costs(last + 1, HOURS, night))
+            curve[some] = levels(
+                lasting, None if night == 1.0 else night_costs((begin + offset_s)[some] / HOUR_S % 24, HOURS, night)
+            )
         return odds, curve
 
     def keep(self, past: QuietPast, rows: Rows, begin: Floats, offset_s: Floats, by_use: Bools, night: float) -> None:
@@ -140,8 +198,8 @@ class Spells:
             self.begin[rows] = begin
 
     def lasting(self, rows: Rows, odds: Singles) -> Floats:
-        """Return (M, HOURS) the chance that a quiet of each row lasts so many hours, given the log odds of water."""
-        return survival(chances(odds.astype(np.float64), offsets(self.sums[rows].astype(np.float64))))
+        """Return (M, HOURS) the chance that a quiet of each row lasts so many hours, given the populations' log odds."""
+        return survival(chances(mixed(odds, self.like[rows]), offsets(self.sums[rows].astype(np.float64))))
 
     def usual_h(self, rows: Rows, odds: Singles) -> Floats:
         """Return (M,) hours that nine of ten such quiets do not exceed."""
@@ -152,3 +210,8 @@ class Spells:
         inside = (above - NINE_OF_TEN) / np.maximum(above - below, 1e-12)
         hours: Floats = np.where(over.any(axis=1), first + np.clip(inside, 0.0, 1.0), float(HOURS))
         return hours
+
+
+def _full_hours(gap_s: Floats) -> NDArray[np.int64]:
+    """Return (M,) how many full hours quiets lasted."""
+    return np.floor(gap_s / HOUR_S + SLACK_H).astype(np.int64)

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools, Floats, Trail
+from detectors.bins import DAY_S, HOUR_S, Bools, Floats, Trail
 from detectors.clock import Clock, Moment
-from detectors.habit import DAY_S, HOUR_S
+from detectors.episodes import Episodes
+from detectors.findings import Changes, Evidence, Finding
 from detectors.rules import Rule
 
 Arrays = dict[str, NDArray[Any]]
@@ -164,3 +165,35 @@ class Rulebook:
             (rule, _JUDGES[rule.kind](Scene(rule, self.own[rule.name], m, clock, origin, self.trail)))
             for rule in self.rules
         ]
+
+
+def judge(book: Rulebook, clock: Clock, episodes: Episodes, m: Moment, judged: Bools, changes: Changes) -> None:
+    """Let every rule take in one interval of each of some rows; begin and end its episodes."""
+    origin = clock.origin(m.rows, m.end, ran=True)
+    for rule, verdict in book.step(m, clock, origin):
+        kind = f"rule:{rule.name}"
+        for n in episodes.places(kind, m.rows):
+            if verdict.broken[n]:
+                row = int(m.rows[n])
+                episodes.end((row, kind, rule.severity), float(clock.heard[row]), changes)
+        for n in np.flatnonzero(verdict.holds & judged).tolist():
+            row = int(m.rows[n])
+            if (row, kind, rule.severity) not in episodes:
+                evidence = _evidence(clock, rule, row, verdict, n, float(m.end[n]))
+                at, onset = float(clock.heard[row]), float(verdict.onset[n])
+                episodes.start(Finding(row, kind, rule.severity, onset, at, f"rule_{rule.kind}", evidence), changes)
+
+
+def _evidence(clock: Clock, rule: Rule, row: int, verdict: Verdict, n: int, until: float) -> Evidence:
+    litres = rule.kind in {"little", "much", "much_day"}
+    return {
+        "rule": rule.name,
+        "limit_s": rule.hours * HOUR_S,
+        "limit_l": rule.litres,
+        "measured_l": round(float(verdict.measured[n]), 1) if litres else None,
+        "measured_s": None if litres else round(float(verdict.measured[n])),
+        "last_use_at": float(clock.ran[row]),
+        "heard_at": float(clock.heard[row]),
+        "known_until_at": until,
+        "place": rule.place,
+    }

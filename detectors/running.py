@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, QUARTER_S, Bools, Floats, Rows
 from detectors.clock import JITTER_S
 from detectors.flow import COARSE_S, Flow
-from detectors.habit import HOUR_S
 from detectors.leak import STILL, SWING, shows
 
 RUNNING_L_H = 20.0
@@ -26,6 +25,10 @@ RUNNING_L_H = 20.0
 SURE_S, SURE_LOOKS = 2 * HOUR_S, 6
 STEADY_L_H = 4.0
 """A flow that is less sure than a litre a quarter of an hour is left to the leak floor. [L/h]"""
+TAP_L_H = 150.0
+"""A flow that never stopped for a day is a leak from then on, and no open tap; but cisterns leak 2-120 L/h, not more. [L/h]"""
+HIDDEN_L = 8.0
+"""A leak's swing that hides more than this leaves too little to see a person by: the run stays a surge, and no quiet. [L]"""
 FINE_S = 0.5 * HOUR_S
 """In longer looks the uses of a busy hour run into each other; only a strong run is sure then. [s]"""
 BLIND_S = HOUR_S
@@ -107,8 +110,8 @@ class Running:
 
     def trickled_l(self, leak_l_h: Floats, rows: Rows, windows_s: Floats) -> Floats:
         """Return (M, W) litres that leaks and runs too weak for an open tap brought in the last `windows_s` (W,)."""
-        leak, least = leak_l_h[rows], self.least_l_h[rows]
-        by_leak = np.where(leak < RUNNING_L_H, leak, 0.0)[:, None] * windows_s
+        least = self.least_l_h[rows]
+        by_leak = leaked_l_h(leak_l_h[rows])[:, None] * windows_s
         by_run = np.where(least < RUNNING_L_H, least, 0.0)[:, None] * np.minimum(self.known_s[rows][:, None], windows_s)
         litres: Floats = np.maximum(by_leak, by_run) / HOUR_S
         return litres
@@ -147,7 +150,10 @@ class Running:
         leak = np.where(self.steady_l_h(i.rows) > SWING * leak, 0.0, leak)
         placed = i.end - i.start <= COARSE_S
         more = placed & (volume > np.maximum(shows(leak, step_l, look_s), LEAST_USE_L))  # False for NaN
-        much = volume + step_l > RUNNING_L_H * look_s / HOUR_S
+        # What a leak of a day shows is no tap's; unless so much that a flush would not be seen on top of it.
+        alone = shows(leaked_l_h(leak), step_l, look_s)
+        alone = np.where(alone - leak * look_s / HOUR_S <= HIDDEN_L, alone, 0.0)
+        much = (volume + step_l > RUNNING_L_H * look_s / HOUR_S) & (volume > alone)
         strong = placed & much
         came = i.litres >= LEAST_USE_L
         self._forget(i.rows[came & (i.start - self.known_until[i.rows] > BLIND_S)])
@@ -201,6 +207,11 @@ class Running:
 
     def _stop_strongly(self, rows: Rows) -> None:
         self.strong_since[rows], self.strong_s[rows], self.strong_least_l_h[rows] = np.nan, 0.0, np.inf
+
+
+def leaked_l_h(leak_l_h: Floats) -> Floats:
+    """Return the part of floors (`detectors.leak`) that is a leak's: a stronger flow is an open tap's, however long it runs."""
+    return np.where(leak_l_h <= TAP_L_H, leak_l_h, 0.0)
 
 
 def _least_look_s(step_l: Floats) -> Floats:

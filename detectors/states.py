@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.alarms import Alarms
+from detectors.away_use import AwayUse
+from detectors.bins import Rows
 from detectors.clock import Clock
 from detectors.daybook import Daybook
 from detectors.drift import Drift
 from detectors.errors import SnapshotError
 from detectors.findings import Finding
 from detectors.habit import Habit
+from detectors.meter_steps import Steps
 from detectors.quiet import Quiet
 from detectors.quiet_past import QuietPast
 from detectors.quiet_spells import Spells
@@ -21,7 +25,7 @@ from detectors.rulebook import Rulebook
 from detectors.signs import Signs
 from detectors.water import Water
 
-VERSION = 3
+VERSION = 5
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -38,6 +42,9 @@ class State(NamedTuple):
     drift: Drift
     past: QuietPast
     spells: Spells
+    alarms: Alarms
+    steps: Steps
+    away_use: AwayUse
 
 
 def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -55,6 +62,9 @@ def _each(state: State) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "drift", vars(state.drift)
     yield "past", vars(state.past)
     yield "spells", vars(state.spells)
+    yield "alarms", vars(state.alarms)
+    yield "steps", vars(state.steps)
+    yield "away_use", vars(state.away_use)
     yield "trail", vars(state.rulebook.trail)
     for name, own in state.rulebook.own.items():
         yield f"rule:{name}", own
@@ -66,6 +76,15 @@ def joined(state: State, new: State) -> State:
         for name, array in old.items():
             old[name] = np.concatenate([array, more[name]])
     return state
+
+
+def learn_anew(state: State, rows: Rows, fresh: State) -> None:
+    """Forget what is usual for `rows`, because their meters changed: it is as in `fresh`, which has as many rows."""
+    known = {"habit", "quiet", "past", "spells", "daybook", "drift"}
+    for (name, own), (_, new) in zip(_each(state), _each(fresh), strict=True):
+        if name in known:
+            for array in own:
+                own[array][rows] = new[array]
 
 
 def packed(state: State) -> Arrays:

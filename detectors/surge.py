@@ -16,12 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import QUARTER_S, Bools, Floats, Rows
+from detectors.bins import HOUR_S, QUARTER_S, Bools, Floats, Rows
 from detectors.findings import Evidence
 from detectors.flow import Flow
-from detectors.habit import HOUR_S
 from detectors.peaks import RUN, WINDOWS_S, Peaks
-from detectors.running import Running
+from detectors.running import Running, leaked_l_h
 
 RUN_LEARNT_S = 6 * HOUR_S
 """A longer run teaches no more than this."""
@@ -38,12 +37,12 @@ class SurgeSettings:
     three_hours_l: float = 400.0
     day_l: float = 1000.0
     """Limits, red, in whatever home: open taps run with 0.1 L/s, 360 litres an hour; a frail person's day is 60-200 litres."""
-    usual_times: float = 1.5
+    limit_score: float = 1.8
     most_times: float = 2.0
-    """A home known to draw so much on ordinary days, with a garden or five people, has limits of `usual_times` its usual
-    most, and of `most_times` those above at most."""
-    amber: float = 2.2
-    red: float = 2.5
+    """A home that is known to draw so much, with a garden or five people, has its own limits: where the score of
+    `detectors.peaks` reaches `limit_score`, but never less than those above, nor more than `most_times` as much."""
+    amber: float = 2.5
+    red: float = 2.7
     """Levels of the score of `detectors.peaks`."""
     least_l: tuple[float, float, float, float] = (60.0, 80.0, 120.0, 240.0)
     """No less in half an hour, an hour, three hours, a day is called unusual, however little a home draws: a shower and a
@@ -52,7 +51,7 @@ class SurgeSettings:
     """Ordinary days before anything is called unusual; limits hold from the first reading."""
     run_s: float = 2.5 * HOUR_S
     """Water running for this long, and `run_times` as long as it ever did here, is asked about (amber)."""
-    run_times: float = 1.25
+    run_times: float = 1.5
     run_red_s: float = 6 * HOUR_S
     """And for this long it is red."""
 
@@ -135,8 +134,8 @@ class Surge:
     ) -> Verdict:
         """Return what is to be said of rows in which water runs, after everything took in their `last` intervals.
 
-        `leak_l_h` is (H,).  Limits are about all water; what is unusual is what a person draws: a leak has a finding of
-        its own.
+        `leak_l_h` is (H,).  Limits are about all water but a leak's; what is unusual is what a person draws: a leak has a
+        finding of its own.
         """
         rows = last.rows
         counted = np.minimum(
@@ -144,7 +143,8 @@ class Surge:
         )
         burst = settings.flow_l_s * np.maximum(last.length_s, QUARTER_S)
         new = peaks.days[rows] < settings.learning_days
-        limit = np.column_stack([self._limits(settings, peaks.usual_l[rows], new), burst])
+        leaked = leaked_l_h(leak_l_h[rows])[:, None] * WINDOWS_S / HOUR_S
+        limit = np.column_stack([self._limits(settings, peaks, rows, new) + leaked, burst])
         drawn = counted[:, :RUN] - running.trickled_l(leak_l_h, rows, WINDOWS_S)
         enough = (drawn >= settings.least_l) & ~new[:, None]
         score = np.where(enough, peaks.score(rows, drawn), 0.0)
@@ -155,11 +155,11 @@ class Surge:
         return Verdict(rows, counted, limit, score, long, very_long, last.flow_l_h)
 
     @staticmethod
-    def _limits(settings: SurgeSettings, usual_l: Floats, new: Bools) -> Floats:
+    def _limits(settings: SurgeSettings, peaks: Peaks, rows: Rows, new: Bools) -> Floats:
         """Return (M, 4) limits: higher where a known home passes them on ordinary days, but never beyond `most_times`."""
-        fixed = np.tile(settings.limits_l, (len(usual_l), 1))
-        own = np.clip(settings.usual_times * usual_l, fixed, settings.most_times * fixed)
-        return np.where(new[:, None] | np.isinf(usual_l), fixed, own)
+        fixed = np.tile(settings.limits_l, (len(rows), 1))
+        own = np.clip(peaks.litres_at(rows, settings.limit_score), fixed, settings.most_times * fixed)
+        return np.where(new[:, None] | np.isinf(peaks.usual_l[rows]), fixed, own)
 
     def over(self, flow: Flow, row: int) -> None:
         """Note that a surge of a row has ended: what ran until now counts for no other."""

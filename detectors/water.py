@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.bins import LEAST_USE_L, Bools, Floats, Rows
+from detectors.bins import DAY_S, HOUR_S, LEAST_USE_L, Bools, Floats, Rows
 from detectors.clock import Clock, Moment
 from detectors.findings import Evidence, Severity
 from detectors.flow import Flow, steps
-from detectors.habit import DAY_S, HOUR_S
-from detectors.leak import Leak, LeakSettings
+from detectors.leak import Leak, LeakSettings, Verdict
 from detectors.peaks import Peaks
 from detectors.running import Interval, Look, Running
 from detectors.surge import RUN_LEARNT_S, Last, Surge, SurgeSettings, claim
@@ -75,11 +74,19 @@ class Water(NamedTuple):
         now = drew[on]
         return look, Last(i.rows[now], length_s[now], i.litres[now], look.flow_l_h[now], sums[on])
 
+    def floors(self, leak: LeakSettings, rows: Rows, clock: Clock) -> None:
+        """Bring the leak floors of rows up to date without telling anything; `claims` does so on its way."""
+        self.leak.judge(leak, self.flow, rows, clock.ran)
+
     def claims(self, surge: SurgeSettings, leak: LeakSettings, last: Last, m: Moment, clock: Clock) -> list[Claim]:
         """Return what is to be told of the rows of `m`; `last` is what `step` returned."""
         flow, running = self.flow, self.running
         last = self.surge.suspects(surge, running, last)
         made = self._leaks(leak, m.rows, clock.ran)
+        strong = m.rows[self.running.known_s[m.rows] >= leak.soon_s]
+        if len(strong):
+            sooner = self._told(self.leak.soon(leak, flow, strong, clock.ran))
+            made += [one for one in sooner if one.row not in {other.row for other in made}]
         if not len(last.rows):
             return made
         said = self.surge.judge(surge, flow, running, self.leak.floor_l_h, self.peaks, last)
@@ -92,7 +99,9 @@ class Water(NamedTuple):
         return made
 
     def _leaks(self, settings: LeakSettings, rows: Rows, ran: Floats) -> list[Claim]:
-        found = self.leak.judge(settings, self.flow, rows, ran)
+        return self._told(self.leak.judge(settings, self.flow, rows, ran))
+
+    def _told(self, found: Verdict) -> list[Claim]:
         made = []
         for n in np.flatnonzero(found.blue).tolist():
             row, onset = int(found.rows[n]), float(found.onset[n])

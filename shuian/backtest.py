@@ -6,7 +6,9 @@ together; rows do not know each other, so the order between homes does not matte
 """
 
 import json
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +23,17 @@ from detectors.errors import RuleError
 from detectors.findings import Finding
 from detectors.partition import Partition, Settings
 from detectors.rules import parse
-from shuian import backtest_report
+from shuian import calibration, calibration_page
 from shuian.backtest_input import BacktestError, Record, load
 from shuian.backtest_summary import Summary, summarise
 
 __all__ = ["BacktestError", "Summary", "episodes", "run"]
 
 ROUNDS_AT_A_TIME = 2000
+SHARED_FROM = 500_000
+"""So many intervals are worth another process."""
+LANGUAGES = {"zh": "zh_CN", "zh-CN": "zh_CN", "zh_CN": "zh_CN", "en": "en"}
+"""What a page's language may be called."""
 Progress = Callable[[str], None]
 
 
@@ -41,6 +47,7 @@ def run(
     report: Path | None = None,
     progress: Progress = lambda _: None,
     settings: Settings | None = None,
+    lang: str = texts.DEFAULT,
 ) -> Summary:
     """Back-test recorded homes and write one JSON line for each episode.
 
@@ -53,9 +60,14 @@ def run(
     out : Path
         JSON lines: household_id, kind, severity, onset, raised_at, cleared_at, evidence, sentence.
     report : Path, optional
-        Where to write a page with plots.
+        Where to write the page of the calibration: what each budget of false alarms would buy here, and all figures.  In a
+        folder that is there it is ``report.html``.
     progress : callable
         Called with a sentence now and then.
+    settings : Settings, optional
+        Those of the service.
+    lang : str
+        Language of the page: zh_CN or en.
 
     Raises
     ------
@@ -70,16 +82,39 @@ def run(
     records, notes = load(readings, households, absences, coverage)
     for note in notes:
         progress(note)
-    found = episodes(records, replace(settings or Settings(), rules=names), progress)
+    settings = replace(settings or Settings(), rules=names)
+    many = sum(len(r.end) for r in records) >= SHARED_FROM
+    found = episodes(records, settings, progress, (os.cpu_count() or 1) if many else 1)
     _write(out, "".join(lines(records, found)))
     summary = summarise(records, found, names, notes)
     if report is not None:
-        _write(report, backtest_report.page(summary))
+        measured = calibration.measure(records, settings, progress)
+        page = calibration_page.Page(summary, measured, texts.load(), lang)
+        _write(report / "report.html" if report.is_dir() else report, page.html())
     return summary
 
 
-def episodes(records: Sequence[Record], settings: Settings, progress: Progress = lambda _: None) -> list[Finding]:
-    """Return every episode of every record (row = place in `records`), in order of time."""
+def episodes(
+    records: Sequence[Record], settings: Settings, progress: Progress = lambda _: None, processes: int = 1
+) -> list[Finding]:
+    """Return every episode of every record (row = place in `records`), in order of time.
+
+    Homes do not know each other, so they may be shared out among processes; what is found is the same.
+    """
+    processes = max(min(processes, len(records)), 1)
+    shares = [range(n, len(records), processes) for n in range(processes)]
+    mine, others = shares[0], shares[1:]
+    with ProcessPoolExecutor(max(len(others), 1)) as pool:
+        at_work = [pool.submit(_found, [records[row] for row in share], settings) for share in others]
+        parts = [_found([records[row] for row in mine], settings, progress)]
+        parts += [part.result() for part in at_work]
+    found = [replace(f, row=share[f.row]) for share, part in zip(shares, parts, strict=True) for f in part]
+    silent = _silences(records, settings)
+    return sorted((*found, *silent), key=lambda f: (f.raised_at, f.row, f.kind, f.severity))
+
+
+def _found(records: Sequence[Record], settings: Settings, progress: Progress = lambda _: None) -> list[Finding]:
+    """Return the episodes of some records, but for silent meters."""
     partition = Partition(
         settings, np.array([r.period_s for r in records]), np.array([r.resolution_l for r in records])
     )
@@ -93,8 +128,7 @@ def episodes(records: Sequence[Record], settings: Settings, progress: Progress =
         changes = partition.step(news.take(chunk == n))
         found |= {_episode(finding): finding for finding in (*changes.raised, *changes.cleared)}
         progress(f"{100 * (n + 1) // chunks} % of {len(news):,} intervals in {len(records)} homes")
-    silent = _silences(records, settings)
-    return sorted((*found.values(), *silent), key=lambda f: (f.raised_at, f.row, f.kind, f.severity))
+    return list(found.values())
 
 
 def _episode(finding: Finding) -> tuple[int, str, str, float]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from detectors.bins import DAY_S, MONTH_DAYS
 from detectors.findings import Finding
 from detectors.rules import parse
 from shuian.backtest_input import Floats, Record
 
-MONTH_S = 30.4 * 86_400.0
+MONTH_S = MONTH_DAYS * DAY_S
 EMPTY_DAY_L = 5.0
 KNOWN_DAY_S = 20 * 3600.0
 LIVED_IN_EMPTY, LIVED_IN_DAYS = 0.10, 30

@@ -266,10 +266,17 @@ def backtest(
     rules: Annotated[
         list[str] | None, typer.Option(help="A rule beside the personal model, e.g. 12h-10l; may be given again.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page with plots.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page: what each budget of false alarms would buy on these homes, and the settings for it."
+        ),
+    ] = None,
+    lang: Annotated[str, typer.Option(help="Language of the page: zh or en.")] = "zh",
 ) -> None:
     """What would have been raised on recorded data, and when. Example: shuian backtest --readings r.csv.gz --households h.csv --rules 12h-10l --out findings.jsonl"""
     from shuian import backtest as replayed
+    from shuian import sending
 
     named = [name for one in rules or () for name in one.replace(",", " ").split()]
     try:
@@ -281,6 +288,7 @@ def backtest(
             rules=named,
             out=out,
             report=report,
+            lang=replayed.LANGUAGES[sending.one_of(lang, replayed.LANGUAGES, "language")],
             progress=lambda text: print(text, file=sys.stderr),
         )
     except replayed.BacktestError as fault:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
 from detectors.findings import Finding
+from shuian.outcomes import Told
 
 URGENCY = {"red": 1, "amber": 2, "blue": 3}
 
@@ -33,6 +34,10 @@ class Alerts(Protocol):
 
     def open(self) -> list[Open]:
         """Return the findings that were raised and not cleared."""
+        ...
+
+    def outcomes(self, since: datetime) -> list[Told]:
+        """Return what findings raised since then turned out to be, as far as people have said so."""
         ...
 
 

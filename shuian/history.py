@@ -1,22 +1,26 @@
 """What the pages show of a home's water: quarters of an hour of the last days, and what is known now."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 
-from alerts.web.ports import Day, Meter, Water
+from alerts.web.ports import Budget, Day, Meter, Served, Water
 from detectors.bins import between
 from ingest.bindings import Binding
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
+from shuian import served
 from shuian.intervals import RESET_FLAGS
 from shuian.pipeline import Pipeline
 from shuian.rows import Bound
 from shuian.signs import QUANTITIES
 
 QUARTER_S = 900
+WHILE_S = 600
+Kept = TypeVar("Kept")
 DAY_MS = 86_400_000
 HEARD_BY = (WATER_VOLUME_TOTAL, "battery", *sorted(QUANTITIES))
 """What a device says of itself when it says anything."""
@@ -75,6 +79,7 @@ class History:
     def __init__(self, store: SqliteStore, pipeline: Pipeline) -> None:
         self._store, self._pipeline = store, pipeline
         self._meters: tuple[datetime, list[Meter]] | None = None
+        self._turn, self._found = 0, dict[str, Any]()
 
     def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
         """Return the last `count` local days, today last; quarters after `now` are None."""
@@ -118,6 +123,28 @@ class History:
             running_since_at=_moment(present["running_since"]),
             first_uses=tuple((day.date, first_use(day)) for day in self.days(household, now)),
         )
+
+    def served(self, household: str, now: datetime) -> Served | None:
+        """Return how well a home can be watched, worked out anew every ten minutes; None: it is not watched."""
+        return self._now_and_then(household, now, lambda: self._pipeline.ask(served.served, household, now.timestamp()))
+
+    def irregular(self) -> tuple[str, ...]:
+        """Return the homes that can only be asked."""
+        return self._pipeline.ask(served.irregular)
+
+    def budget(self, now: datetime) -> Budget | None:
+        """Return whether the budget of false alarms is kept, worked out anew every ten minutes."""
+        return self._now_and_then("", now, lambda: self._pipeline.ask(served.budget, now.timestamp()))
+
+    def _now_and_then(self, about: str, now: datetime, work: Callable[[], Kept]) -> Kept:
+        """Return what was worked out about something a while ago, or what `work` finds now."""
+        turn = int(now.timestamp() // WHILE_S)
+        if turn != self._turn:
+            self._turn, self._found = turn, {}
+        if about not in self._found:
+            self._found[about] = work()
+        found: Kept = self._found[about]
+        return found
 
     def meters(self, now: datetime) -> list[Meter]:
         """Return every device that is fitted now, with how well it is heard; counted anew once a minute."""

@@ -12,6 +12,7 @@ from detectors.outage import AreaFinding
 from ingest.bindings import Binding
 from shuian.areas import Zone
 from shuian.handover import Open
+from shuian.outcomes import Told, means
 from shuian.rows import Bound, Place
 
 
@@ -128,4 +129,20 @@ class CaseDesk:
                 Finding(-1, row.kind, row.severity, row.onset.timestamp(), row.raised_at.timestamp(), row.reason, {}),
             )
             for row in rows
+        ]
+
+    def outcomes(self, since: datetime) -> list[Told]:
+        """Return what findings raised since then turned out to be, as far as people have said so."""
+        f, c = schema.findings.c, schema.cases.c
+        asked = (
+            select(f.household, f.kind, f.severity, f.onset, c.outcome, c.outcome_reason, c.closed_at)
+            .join(schema.cases, (c.realm == f.realm) & (c.id == f.case_id))
+            .where(f.realm == "live", f.raised_at > since, f.label.is_not(None), c.outcome.is_not(None))
+        )
+        with database.reading(self._store.engine).connect() as conn:
+            rows = conn.execute(asked).all()
+        return [
+            Told(row.household, row.kind, row.severity, row.onset.timestamp(), row.closed_at.timestamp(), meant)
+            for row in rows
+            if (meant := means(row.outcome, row.outcome_reason)) is not None
         ]

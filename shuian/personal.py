@@ -18,7 +18,8 @@ from shuian.errors import BadInput
 from shuian.service import only_one
 
 READING_COLUMNS = ("device", "quantity", "measured_at", "value", "received_at", "flags")
-SNAPSHOT = "detect.npz"
+SNAPSHOTS = "detect*.npz"
+"""The detectors' habits, and a copy that was put aside because it could not be read."""
 
 
 def copy(engine: Engine, folder: Path, resident: str, to: Path) -> str:
@@ -72,8 +73,10 @@ def forget(engine: Engine, folder: Path, resident: str, policy: Policy) -> dict[
             except BadConsent as wrong:
                 raise BadInput(str(wrong), "see the operator's page of consents, then try again") from None
         proof["files"] = erasure.erase(folder / "readings", spans) if spans else {}
-        if who.alone and (folder / SNAPSHOT).exists():
-            (folder / SNAPSHOT).unlink()  # the detectors' habits of every home, this one's among them
+        habits = list(folder.glob(SNAPSHOTS)) if who.alone else []
+        for file in habits:  # of every home, this one's among them
+            file.unlink()
+        if habits:
             proof["files"]["habits"] = "learnt anew from the stored readings of all others at the next start"
         proof["not reached"] = "backups, and copies exported before"
         _rewrite(engine)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +33,17 @@ from ingest.bindings import Binding
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
-from shuian import snapshots
+from shuian import served, snapshots
 from shuian.areas import AreaAlerts, AreaDesk, Zone, zones
 from shuian.handover import Alerts, HandOver, finding_id
 from shuian.intervals import AHEAD_S, in_order, intervals
+from shuian.outcomes import Lessons
 from shuian.rows import Bound, Registry, Rows
 from shuian.signs import QUANTITIES, signs
 from shuian.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 FRESH_AT_LEAST_S = 900.0
 """Data up to this old still speak of the present, however often the meter reports. [s]"""
@@ -91,7 +93,7 @@ class Pipeline:
         self._version, self._looked_at = -1, 0.0
         self._away: list[tuple[str, float, float]] = []
         self._zones: dict[str, Zone] = {}
-        self._areas = AreaDesk(alerts)
+        self._areas, self._lessons = AreaDesk(alerts), Lessons()
         self._saved_at = clock()
         self.cursor, self._careful_until = 0, 0
         self.missing: str | None = None
@@ -112,7 +114,9 @@ class Pipeline:
         bound = self._registry.bound(now)
         since = now.timestamp() - HISTORY_S
         away = [(home, start.timestamp(), end.timestamp()) for home, start, end in self._registry.absences()]
+        said = self._alerts.outcomes(now - timedelta(seconds=HISTORY_S))
         with self._lock:
+            self._lessons.take(said)
             self._away = [one for one in away if one[2] > since]
             self.rows.refresh(bound, now)
             self._fit(now.timestamp())
@@ -125,6 +129,7 @@ class Pipeline:
         self.partition.set_meters(np.array(rows.period_s, float), np.array(rows.resolution_l, float))
         placed = ((rows.of(household), start, end) for household, start, end in self._away)
         self.partition.set_absences((row, start, end) for row, start, end in placed if row is not None)
+        self._lessons.teach(self.partition, rows)
         groups, self._zones = zones(rows)
         self._outages.set_groups(groups)
         for finding in self.partition.drop({row for row, active in enumerate(rows.active) if not active}):
@@ -304,6 +309,7 @@ class Pipeline:
             self.cursor = saved.cursor if kept_after <= saved.cursor <= newest else kept_after
             self.missing = (why or "the journal is younger than the snapshot") if saved.cursor < kept_after else None
             self._adopted = False
+            self._lessons.forget()
             self._last, self._batteries = saved.last, saved.batteries
             self.partition, self._outages = saved.partition, saved.outages
             self._owed = HandOver({self._id(one): one for one in saved.held}, saved.over)
@@ -377,18 +383,12 @@ class Pipeline:
     def present(self, household: str) -> dict[str, Any] | None:
         """Return what is known of a home now (times in seconds since 1970, NaN: not known); None: no such home."""
         with self._lock:
-            row = self.rows.of(household)
-            if row is None:
-                return None
-            return {
-                "last_use": float(self.partition.last_use()[row]),
-                "heard": float(self.partition.heard()[row]),
-                "running_since": float(self.partition.running_since()[row]),
-                "known_until": float(self.partition.known_until()[row]),
-                "usual_first_use": tuple(float(x) for x in self.partition.usual_first_use()[row]),
-                "zone": self.rows.zones[row],
-                "bindings": self.rows.devices(household),
-            }
+            return served.present(self.partition, self.rows, household)
+
+    def ask(self, question: Callable[..., Answer], *about: Any) -> Answer:
+        """Return what a question of `shuian.served` finds; the detectors stand still meanwhile."""
+        with self._lock:
+            return question(self.partition, self.rows, *about)
 
 
 def _newest(partition: Partition) -> float:

@@ -340,7 +340,9 @@ class Service:
             formats={name: one.sensors for name, one in FORMATS.items()},
         )
         history = History(self.readings, self.pipeline)
-        return web.create(self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub, self.dispatcher)
+        return web.create(
+            self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub, self.dispatcher
+        )
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

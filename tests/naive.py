@@ -55,6 +55,9 @@ class NaiveHome:
     uses: list = field(default_factory=list)
     open: dict = field(default_factory=dict)
     flow_since: dict = field(default_factory=dict)
+    tens: list = field(default_factory=list)
+    while_away: dict = field(default_factory=dict)
+    """start of an absence -> [since, litres]"""
     log: list = field(default_factory=list)
     """("raised" or "cleared", kind, severity, onset, at)"""
 
@@ -81,6 +84,8 @@ class NaiveHome:
         hole = math.isnan(self.known_until) or start > self.known_until + 1.0
         start = start if hole else self.known_until
         unknown, drew = math.isnan(litres), litres >= 0.05
+        if drew:
+            self.tens = [*self.tens, litres] if litres % 10 == 0 else []
         used = self.water.hear(start, end, litres, hole)
         moved = used or (unknown and moved)
         before = max(self.since, self.back_at(start)) if not math.isnan(self.since) else math.nan
@@ -102,6 +107,7 @@ class NaiveHome:
         self.intervals.append((start, end, litres, hole))
         self.judge_water(start, end, litres, offset, away, hole, gone, judged)
         self.judge_quiet(moved, end, offset, judged)
+        self.judge_away(start, end, litres, used, judged)
         for rule in self.rules:
             self.judge_rule(rule, start, end, drew, unknown, moved or drew, away, hole, judged)
 
@@ -123,7 +129,9 @@ class NaiveHome:
         found = [("surge", water.surge(start, end, litres, sums), water.began())] if running else []
         found += [("leak", *water.leak)] if water.leak else []
         for kind, severity, onset in found:
-            worse = kind == "surge" and ("surge", "red") in self.open
+            worse = any(
+                (kind, one) in self.open for one in {"blue": ("amber", "red"), "amber": ("red",)}.get(severity, ())
+            )
             if judged and severity and not worse and (kind, severity) not in self.open:
                 self.raised(kind, severity, end if onset is None else onset)
 
@@ -227,6 +235,17 @@ class NaiveHome:
         survival = zeta * (1 + 0.3 * (length - u) / scale) ** (-1 / 0.3) if length > u else zeta ** (length / u)
         return -math.log10(survival) + 0.1 * max(0.0, (end - begin) / HOUR - 10)
 
+    def judge_away(self, start, end, litres, used, judged):
+        for begin, back in self.absences.items():
+            if used and begin + 2 * HOUR <= start and end <= back - 2 * HOUR:
+                drawn = self.while_away.setdefault(begin, [start, 0.0])
+                drawn[1] += litres
+                if drawn[1] >= 5.0 and judged and ("away_use", "amber") not in self.open:
+                    self.raised("away_use", "amber", drawn[0])
+                    self.while_away["told"] = back
+        if ("away_use", "amber") in self.open and end >= self.while_away["told"]:
+            self.clear("away_use", "amber", self.heard)
+
     def judge_quiet(self, moved, end, offset, judged):
         back = self.back_at(end)
         for severity in ("amber", "red"):
@@ -239,6 +258,9 @@ class NaiveHome:
             return
         score = self.score(origin + offset, end + offset)
         extra = self.new_extra if self.days < self.new_days else 0.0
+        extra += (
+            self.new_extra if len(self.tens) >= 3 and not (len(self.tens) >= 6 and len(set(self.tens)) > 1) else 0.0
+        )
         for severity, level in (("amber", self.amber), ("red", self.red)):
             if score >= level + extra and ("quiet", severity) not in self.open:
                 self.raised("quiet", severity, origin)

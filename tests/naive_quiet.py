@@ -31,6 +31,10 @@ class NaiveQuiet:
     litres_usual: list
     """What is usual among other homes."""
 
+    until: float = math.nan
+    """End of the last interval."""
+    told: int = -1
+    """Hour of the last interval."""
     hour: int = -1
     seen_s: float = 0.0
     hit: bool = False
@@ -50,14 +54,16 @@ class NaiveQuiet:
 
     def step(self, start, end, litres, offset, used, unknown, hole, away, origin):
         resets = used or unknown or hole or away
-        gap_s = start - origin
+        gap_s = (self.until if hole else start) - origin
+        self.until = end
         if resets and gap_s > 36 * HOUR:
             for hour in range(self.before(origin + offset) + 1, self.hour + 1):
                 self.hours.pop(hour, None)
             self.seen_s = 0.0
         elif resets and gap_s >= 0 and math.floor(gap_s / HOUR + 0.25) >= 1:
             first = (self.before(origin + offset) + 1) % 24
-            self.quiets.append((first, math.floor(gap_s / HOUR + 0.25), used))
+            self.quiets.append((first, math.floor(gap_s / HOUR + 0.25), used and not hole))
+        self.told = self.hour_of(start + offset, end + offset, hole)
         self.fill(start + offset, end + offset, litres, used, unknown or away)
         if resets:
             self.count_days(min(self.before(end + offset) // 24, self.hour // 24))
@@ -66,12 +72,19 @@ class NaiveQuiet:
     def before(local):
         return math.floor((local - HOUR / 2) / HOUR)
 
+    def hour_of(self, start, end, hole):
+        """An hour that follows upon another is the next one, if its middle is within nine minutes of that."""
+        middle = (start + end) / 2 / HOUR
+        if not hole and abs(end - start - HOUR) <= 360 and -0.15 < middle - (self.told + 1) < 1.15:
+            return self.told + 1
+        return math.floor(middle)
+
     def fill(self, start, end, litres, used, lost):
         self.enter(math.floor(start / HOUR))
         if lost or (used and end - start > 1.5 * HOUR):
             self.enter(math.floor(end / HOUR))
             return
-        middle, at = math.floor((start + end) / 2 / HOUR), start
+        middle, at = self.told, start
         while at < end:
             hour = math.floor(at / HOUR)
             self.enter(hour)
@@ -220,18 +233,45 @@ def odds(line, weights):
     return total
 
 
-def levels(survival, night=None):
+def likeness(pair, lasted, ended):
+    """Return how much likelier what came of a quiet is by the first line of log odds than by the second."""
+    total = 0.0
+    for g in range(4, lasted + 1 + ended):
+        for sign, line in zip((1, -1), pair, strict=True):
+            p = 1 / (1 + math.exp(-line[g - 1]))
+            total += sign * math.log(p if ended and g == lasted + 1 else 1 - p)
+    return total
+
+
+def cost(stage, delay):
+    """Return what so many hours of delay cost."""
+
+    def raw(hours):
+        return stage.each * hours + sum(w / (1 + math.exp(-(hours - at) / stage.width_h)) for at, w in stage.around)
+
+    return 20 * (raw(delay) - raw(0)) / (raw(20) - raw(0))
+
+
+def levels(survival, stages, night=None):
     """Return the level of a quiet at the end of each hour, given the chances that it lasts so long."""
+    found = [-math.inf] * (len(survival) - 1)
+    for stage in stages:
+        above = index(survival, stage, night or [1.0] * len(survival))
+        found = [own if own < stage.level else max(stage.level, one) for own, one in zip(found, above, strict=True)]
+    return found
+
+
+def index(survival, stage, price):
     hours, best, found = len(survival), -math.inf, []
-    waited = [sum(survival[: x + 1]) for x in range(hours)]
-    price = night or [1.0] * hours
+    prices = [cost(stage, k) for k in range(hours + 1)]
+    told = [sum(survival[x] * prices[d - x + 1] for x in range(d + 1)) for d in range(hours)]
     for g in range(hours - 1):
         lowest = math.inf
         for d in range(g + 1, hours):
             spared = price[g] * survival[g] - price[d] * survival[d]
             if spared > 0:
-                lowest = min(lowest, sum(waited[g:d]) / spared)
-        index = math.log10(lowest) + 0.03 * max(g + 1 - 12, 0) if lowest < math.inf else 0.0
-        best = max(best, index)
+                lowest = min(lowest, (told[d] - told[g]) / spared)
+        level = math.log10(lowest) + 0.03 * max(g + 1 - 12, 0) if lowest < 1e90 else 0.0
+        best = max(best, level)
         found.append(best)
     return found

@@ -118,7 +118,9 @@ class NaiveWater:
         fine, came = length <= 1.5 * HOUR, litres >= 0.05
         floor = 0.0 if self.steady() > 1.25 * self.floor else self.floor
         more = fine and volume > max(self.shows(floor, look), 0.05)
-        much = volume + self.step_l > 20 * look / HOUR
+        alone = self.shows(floor if floor <= 150 else 0.0, look)
+        alone = alone if alone - floor * look / HOUR <= 8 else 0.0
+        much = volume + self.step_l > 20 * look / HOUR and volume > alone
         if came and start - self.seen_until > HOUR:
             self.run = self.strong = None
         flow = volume / look * HOUR
@@ -188,10 +190,11 @@ class NaiveWater:
         for w, volume in enumerate(counted):
             limit = LIMITS[w]
             if known and not math.isinf(self.usual[w]):
-                limit = min(max(1.5 * self.usual[w], limit), 2 * limit)
-            red = red or volume > limit + 1e-6
+                tail = max(10 ** (0.3 * (1.8 + math.log10(self.often[w]))), 1.0) - 1.0
+                limit = min(max(self.usual[w] * (1 + self.scale[w] / 0.3 * tail), limit), 2 * limit)
+            by_leak = self.floor * WINDOWS[w] if self.floor <= 150 else 0.0
+            red = red or volume > limit + by_leak / HOUR + 1e-6
             least, ran = (self.run["least"], self.run["s"]) if self.run else (0.0, 0.0)
-            by_leak = self.floor * WINDOWS[w] if self.floor < 20 else 0.0
             volume -= max(by_leak, least * min(ran, WINDOWS[w]) if least < 20 else 0.0) / HOUR
             beyond = volume / self.usual[w] - 1
             if known and volume >= LEAST[w] and beyond > 0:
@@ -200,9 +203,9 @@ class NaiveWater:
         if self.strong and length > 0.5 * HOUR:
             mean = (self.total - self.strong["begun"]) / ran * HOUR
             ran = ran if self.strong["least"] >= 0.6 * mean and ran >= 6 * length else 0.0
-        if red or score >= 2.5 or ran >= max(6 * HOUR, 1.25 * self.longest):
+        if red or score >= 2.7 or ran >= max(6 * HOUR, 1.5 * self.longest):
             return "red"
-        return "amber" if score >= 2.2 or ran >= max(2.5 * HOUR, 1.25 * self.longest) else None
+        return "amber" if score >= 2.5 or ran >= max(2.5 * HOUR, 1.5 * self.longest) else None
 
     def began(self):
         return (self.strong or self.run or {"since": None})["since"]
@@ -215,23 +218,43 @@ class NaiveWater:
         still = end - self.dry_since
         if still >= 3 * HOUR:
             self.floor = 0.0
-            return
-        if not (end - self.slack_at >= DAY - 1 or self.floor > 0) or self.known - self.slack_known < DAY - 1:
-            return
         last = math.floor(end / QUARTER)
         edges = [(last - 96 + n) * QUARTER for n in range(97)]
         sums = [self.upto(edge) for edge in edges]
+        full = (end - self.slack_at >= DAY - 1 or self.floor > 0) and self.known - self.slack_known >= DAY - 1
+        if full and still < 3 * HOUR:
+            self.full_day(end, still, edges, sums)
+        if self.leak is None and self.run and self.run["s"] >= 18 * HOUR:
+            hours = [(sums[n][0] - sums[n - 4][0], sums[n][1] - sums[n - 4][1]) for n in range(28, 97)]
+            if all(known >= HOUR - 2 for _, known in hours) and min(hours)[0] + self.step_l > 18:
+                rate, onset = self.flowing(end, still, edges, sums)
+                self.leak = None if rate is None else ("amber", onset)
+
+    def full_day(self, end, still, edges, sums):
+        """Bring the floor up to date after a day without a stop, and see whether it is told."""
+        windows = [
+            (n + 12, sums[n + 12][0] - sums[n][0]) for n in range(85) if sums[n + 12][1] - sums[n][1] >= 3 * HOUR - 2
+        ]
+        least = min(v for _, v in windows) / 3 if len(windows) >= 8 else math.nan
+        near = sum(v <= 3.75 * least + self.step_l for _, v in windows)
+        if not math.isnan(least):
+            self.floor = min(least, 1.5 * self.step_l / max(still, 1.0) * HOUR) if near >= 12 else 0.0
+        rate, onset = self.flowing(end, still, edges, sums)
+        if rate is None or math.isnan(least):
+            return
+        blind = DAY - self.held(DAY)[1]
+        if near >= 12 and end - onset >= DAY + blind - 1 and rate >= 1:
+            self.leak = ("amber" if 3 * least + self.step_l > 60 else "blue", onset)
+
+    def flowing(self, end, still, edges, sums):
+        """Return (least rate of the newer half day, since when it flows); None: not known, or none."""
         windows = [
             (n + 12, sums[n + 12][0] - sums[n][0]) for n in range(85) if sums[n + 12][1] - sums[n][1] >= 3 * HOUR - 2
         ]
         recent = [v for n, v in windows if n - 12 >= 48]
-        least = min(v for _, v in windows) / 3 if len(windows) >= 8 else math.nan
-        rate = min(recent) / 3 if len(recent) >= 8 else math.nan
-        near = sum(v <= 3.75 * least + self.step_l for _, v in windows)
-        if not math.isnan(least):
-            self.floor = min(least, 1.5 * self.step_l / max(still, 1.0) * HOUR) if near >= 12 else 0.0
-        if math.isnan(rate) or rate <= 0 or math.isnan(least):
-            return
+        rate = min(recent) / 3 if len(recent) >= 8 else 0.0
+        if rate <= 0:
+            return None, None
         onset = max(self.slack_at, self.over_at)
         low = [(n, v) for n, v in windows if v < 1.5 * rate - self.step_l]
         if low:
@@ -246,9 +269,7 @@ class NaiveWater:
             onset = max(onset, self.still[1])
         if still > max(most, 840):
             onset = max(onset, end)
-        blind = DAY - self.held(DAY)[1]
-        if near >= 12 and end - onset >= DAY + blind - 1 and rate >= 1:
-            self.leak = ("amber" if 3 * least + self.step_l > 60 else "blue", onset)
+        return rate, onset
 
     def leak_stopped(self, severity):
         litres, placed = self.held(3 * HOUR)

@@ -13,7 +13,8 @@ from alerts.api.fields import BY_FORMAT, NAMED
 from alerts.api.problems import Problem, Wrong
 from alerts.errors import BadConsent
 from alerts.policy import Policy
-from alerts.registry.changes import OUTCOME, bump
+from alerts.registry.changes import bump
+from alerts.registry.lookups import OUTCOME
 from alerts.registry.sheets import REFERENCES
 from alerts.registry.ways import faults, plain
 from alerts.schema import absences, areas, cases, consents, devices, households, metadata, residents

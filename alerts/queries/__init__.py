@@ -9,7 +9,7 @@ from alerts.queries.console import Overview, Unwatched, overview
 from alerts.queries.deliveries import NOTICE_STATES, delivery_counts, delivery_log, lost, undelivered
 from alerts.queries.duty import DESK
 from alerts.queries.families import FamilyView, family
-from alerts.queries.households import SORTS, HouseholdView, household, household_list
+from alerts.queries.households import SORTS, HouseholdView, homes, household, household_list
 from alerts.queries.live import Touched, touched
 from alerts.queries.meters import MeterFacts, meter_facts
 from alerts.queries.models import CaseCard, CaseEvent, CaseView, Home, Person, Resident, Sign, Told
@@ -60,6 +60,7 @@ __all__ = [
     "drifts_in",
     "drifts_of",
     "family",
+    "homes",
     "household",
     "household_list",
     "household_of",

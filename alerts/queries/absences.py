@@ -11,7 +11,7 @@ from sqlalchemy.sql import ColumnElement
 from alerts.outcomes import OUTCOMES
 from alerts.queries.cases import HOME, home_of, names_of
 from alerts.queries.models import Home
-from alerts.registry.changes import OUTCOME
+from alerts.registry.lookups import OUTCOME
 from alerts.schema import absences as table
 from alerts.schema import areas, cases, households
 

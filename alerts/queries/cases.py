@@ -125,6 +125,7 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
             area_event=row.area_event,
             emergency=row.emergency,
             recurs=row.recurs,
+            ask_only=row.ask_only,
             policy=row.policy,
         )
         for row in rows

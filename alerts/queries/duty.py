@@ -116,6 +116,8 @@ def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime
 
 def _next(card: CaseCard, at: Tonight, asked: list[tuple[str, str]]) -> str | None:
     """Return whom the next step reaches, None: the operators.  As in `alerts.cases`."""
+    if card.asks_only_next:
+        return None
     tried = {worker for worker, state in asked if state != "withdrawn"}
     if card.next_step == "repeat":
         rungs = tuple(dict.fromkeys(who for who in (*at.rungs, *at.roster.duty) if who is not None))

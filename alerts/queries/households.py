@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from alerts.queries.absences import Absence, absences_of, absences_past
 from alerts.queries.areas import AreaEvent, areas_of, open_areas
-from alerts.queries.cases import cards, dialable, names_of, place, residents_of
+from alerts.queries.cases import HOME, cards, dialable, home_of, names_of, place, residents_of
 from alerts.queries.models import CaseCard, Home, Resident, Sign
 from alerts.queries.points import BadPoint, bad_contacts
 from alerts.queries.schematic import in_order
@@ -18,7 +18,7 @@ from alerts.queries.slow import Drift, drifts_of
 from alerts.queries.states import STATES, HomeState, home_states
 from alerts.registry.agreed import holds
 from alerts.registry.ways import BETWEEN
-from alerts.schema import cases, consents, contacts, devices, findings, households, residents, view_log
+from alerts.schema import areas, cases, consents, contacts, devices, findings, households, residents, view_log
 
 HISTORY = timedelta(days=90)
 """How far back the page of one household tells of cases and findings."""
@@ -71,6 +71,13 @@ def household_list(
     rows.sort(key=_order(sort))
     chosen = tuple(found) if building else ()
     return Listed(tuple(rows[:most]), len(rows), chosen, tuple(sorted(names, key=in_order)))
+
+
+def homes(conn: Connection, names: Sequence[str]) -> tuple[Home, ...]:
+    """Return the homes of these ids, in the order of their addresses."""
+    asked = select(*HOME).join(areas, areas.c.id == households.c.area).where(households.c.id.in_(names))
+    found = [home_of(row) for row in conn.execute(asked)] if names else []
+    return tuple(sorted(found, key=lambda one: (in_order(one.building), in_order(one.riser or ""), in_order(one.door))))
 
 
 def _names(conn: Connection) -> dict[str, list[str]]:

@@ -97,8 +97,15 @@ class CaseCard:
     """A human called 120."""
     recurs: str | None = None
     """The case that ended a short while before it in the same home."""
+    ask_only: bool = False
+    """It rests on nothing but the quiet of a home that is only asked: nobody is sent for that."""
     policy: str | None = None
     """The settings under which it was opened (`alerts.frozen`)."""
+
+    @property
+    def asks_only_next(self) -> bool:
+        """Whether the next step reaches the operators because nobody is sent to this home for that alone."""
+        return self.ask_only and self.next_step in ("ask", "hand_back")
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:

@@ -13,13 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from alerts import audit
-from alerts.registry.lookups import version
+from alerts.registry.lookups import OUTCOME, version
 from alerts.registry.reading import Registry
 from alerts.registry.sheets import KEYS, SHEETS
 from alerts.schema import area_events, area_members, cases, findings, metadata, notices, offers, registry_version
-
-OUTCOME = "outcome:"
-"""How `absences.by` begins when the outcome of a case made it; the case's id follows."""
 
 Key = tuple[Any, ...]
 Row = Mapping[str, Any]

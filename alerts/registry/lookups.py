@@ -28,6 +28,8 @@ from alerts.schema import (
     workers,
 )
 
+OUTCOME = "outcome:"
+"""How `absences.by` begins when the outcome of a case made it; the case's id follows."""
 KINDS = {"worker": workers, "operator": workers, "contact": contacts}
 # Built once: building a statement costs more than carrying it out.
 _NOW = bindparam("now", type_=Utc())
@@ -161,15 +163,18 @@ def _consented(purpose: str) -> Select[tuple[int]]:
     return wanted.where(of_home, holds(_NOW, purpose)).limit(1)
 
 
-def absent(conn: Connection, household: str, at: datetime, *, vouched: bool = False) -> bool:
+def absent(conn: Connection, household: str, at: datetime, *, vouched: bool = False, declared: bool = False) -> bool:
     """Whether the household declared to be away at that moment (until its end, exclusive).
 
-    `vouched`: by more than a relative's word on a page.
+    `vouched`: by more than a relative's word on a page.  `declared`: by a person, not by the outcome of a case, which
+    nobody gave an end.
     """
     a = absences.c
     wanted = select(a.id).where(a.household == household, a.start <= at, a.end > at)
     if vouched:
         wanted = wanted.where(or_(a.declared_at.is_(None), a.by.not_like("contact:%")))
+    if declared:
+        wanted = wanted.where(a.by.not_like(f"{OUTCOME}%"))
     return conn.execute(wanted.limit(1)).first() is not None
 
 

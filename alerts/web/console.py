@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from alerts import access, queries
 from alerts.queries.states import STATES
-from alerts.web import absences
+from alerts.web import absences, serving
 from alerts.web.fragments import Page
 from alerts.web.site import Refused, Visit, Visiting
 from alerts.web.worker import case_page, seen_case, tapped
@@ -38,8 +38,20 @@ def _overview(visit: Visit, session: access.Session) -> Page:
     words = visit.words
     title = words.t("page.c.title_count", n=view.unowned) if view.unowned else words.t("page.c.title")
     health = visit.site.health()
+    budget, irregular = visit.budget()
+    with visit.site.looking() as conn:
+        asked_only = queries.homes(conn, irregular)
     return visit.page(
-        "c", part="parts/c.html", title=title, view=view, user=user, tab="desk", health=health, states=STATES
+        "c",
+        part="parts/c.html",
+        title=title,
+        view=view,
+        user=user,
+        tab="desk",
+        health=health,
+        states=STATES,
+        budget=serving.budget(budget, words),
+        irregular=asked_only,
     )
 
 

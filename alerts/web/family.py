@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from alerts import access, queries
 from alerts.outcomes import OUTCOMES
+from alerts.web import serving
 from alerts.web.absences import carry_out, is_about_absence
 from alerts.web.actions import FLOW
 from alerts.web.fragments import Page
@@ -217,6 +218,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         may_declare=says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
+        promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",
         too_late=too_late,
     )
 
@@ -257,6 +259,8 @@ def _next_step(visit: Visit, card: queries.CaseCard) -> str | None:
     if card.next_due is None:
         return None
     step = card.next_step if card.owner is None else "follow"
+    if step == "ask" and card.asks_only_next:
+        step = "ask_only"
     return visit.words.t(f"page.f.next.{step}", clock=visit.words.clock(card.next_due, card.home.zone))
 
 

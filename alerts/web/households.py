@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from alerts import access, queries
 from alerts.queries.schematic import MOST_CELLS, buildings
 from alerts.queries.states import STATES
-from alerts.web import absences, charts
+from alerts.web import absences, charts, serving
 from alerts.web.ports import Day, Water
 from alerts.web.site import Refused, Visit, Visiting
 from alerts.web.words import Words
@@ -104,6 +104,7 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
         numbers=charts.numbers(days, visit.now, zone),
         hours=charts.PARTS_H,
         day_name=name,
+        served=serving.lines(visit.served(view.home.id), words),
         meters={meter.device: meter for meter in visit.meters() or ()},
     )
 

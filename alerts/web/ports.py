@@ -54,8 +54,65 @@ class Meter:
     """The same for the last seven days."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How well a home can be watched, by its own history.  None: not known yet."""
+
+    median_s: float | None
+    late_s: float | None
+    """If water stopped for good, how long until somebody asks: half of the times, nine times in ten at the latest. [s]"""
+    own_level: float
+    """What its level lies above the common one."""
+    well: int
+    """Alarms of the last three months at which all was well."""
+    irregular: bool
+    """Its use is too irregular for more than a question."""
+    asked_a_month: float | None
+    """How often it would be asked for nothing in a month, by its own past."""
+    empty_p: float | None
+    """The share of days on which hardly anything was drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """False alarms of the last 30.4 days over all homes, and how many were intended."""
+
+    asked: int
+    asked_intended: float
+    gone: int
+    """Those that were told as urgent."""
+    gone_intended: float
+    a_month: float
+    """How many a home and month are intended."""
+
+    LEAST = 10.0
+    """Fewer intended than this: chance would decide."""
+    FROM, TO = 0.6, 1.6
+    """Obtained over intended: within the budget."""
+
+    @property
+    def says(self) -> str:
+        """Return ``few``, ``kept``, ``over`` or ``under``."""
+        if self.asked_intended < self.LEAST:
+            return "few"
+        ratio = self.asked / self.asked_intended
+        return "over" if ratio > self.TO else "under" if ratio < self.FROM else "kept"
+
+
 class Readings(Protocol):
     """History and present of a home's water."""
+
+    def served(self, household: str, now: datetime) -> Served | None:
+        """Return how well a home can be watched; None: it is not watched."""
+        ...
+
+    def irregular(self) -> tuple[str, ...]:
+        """Return the ids of the homes whose use is too irregular for more than a question."""
+        ...
+
+    def budget(self, now: datetime) -> Budget | None:
+        """Return whether the budget of false alarms is kept; None: not known."""
+        ...
 
     def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
         """Return the last `count` local days, today last; quarters after `now` are None."""

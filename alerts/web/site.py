@@ -23,7 +23,7 @@ from alerts import access, database, registry
 from alerts.texts import Texts
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
-from alerts.web.ports import Day, Health, Meter, Readings, Water
+from alerts.web.ports import Budget, Day, Health, Meter, Readings, Served, Water
 from alerts.web.settings import Settings
 from alerts.web.taps import Done
 from alerts.web.words import HTML_LANG, Words, language_of
@@ -162,6 +162,22 @@ class Visit:
         except Exception:
             log.exception("readings cannot be had")
             return NOTHING_KNOWN
+
+    def served(self, household: str) -> Served | None:
+        """Return how well a home can be watched; None when it is not watched, or that cannot be had."""
+        try:
+            return self.site.readings.served(household, self.now)
+        except Exception:
+            log.exception("how well a home is served cannot be had")
+            return None
+
+    def budget(self) -> tuple[Budget | None, tuple[str, ...]]:
+        """Return whether the budget is kept, and the homes that can only be asked; nothing when that cannot be had."""
+        try:
+            return self.site.readings.budget(self.now), self.site.readings.irregular()
+        except Exception:
+            log.exception("the budget cannot be had")
+            return None, ()
 
     def must_be(self, role: access.Role) -> access.Session:
         """Return the session, refusing anybody else.

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from alerts import absence, registry, schema
 from alerts.errors import BadAbsence
@@ -172,3 +172,12 @@ def test_while_a_home_is_away_its_silence_opens_nothing_and_its_flow_does(store,
     assert store.raise_finding(finding(at=T0 + timedelta(hours=1)), T0 + timedelta(hours=1)) is None
     flow = finding("f-2", kind="surge", at=T0 + timedelta(hours=1))
     assert store.raise_finding(flow, T0 + timedelta(hours=1)) is not None
+
+
+@pytest.mark.parametrize(("by", "asked"), [("worker:wang", True), ("sheet", True), ("outcome:c-1", False)])
+def test_use_while_away_is_asked_about_if_a_person_said_until_when(store, engine, by, asked):
+    span = {"start": T0 - timedelta(days=1), "end": T0 + timedelta(days=1)}
+    with engine.begin() as conn:
+        conn.execute(insert(schema.absences).values(household="h1", by=by, **span))
+    case = store.raise_finding(finding("f-1", "amber", kind="away_use", at=T0, reason="away_use"), T0)
+    assert (case is not None) == asked

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from alerts import registry, schema
+from alerts import explained, registry, schema
 from alerts.cases import Accepted, OutcomeRecorded, State, Undone
 from alerts.policy import Policy
 from alerts.store import Store
@@ -370,3 +370,10 @@ def test_each_commit_says_which_homes_it_touched(engine):
     store.clear_finding("f-1", NOON, NOON)
     home, both = frozenset({"h1"}), frozenset({"h1", "h2"})
     assert heard == [home, both, both, home, home]
+
+
+@pytest.mark.parametrize(("period_s", "covers"), [(900.0, False), (3600.0, True)])
+def test_the_beginning_that_hourly_meters_tell_may_be_an_hour_late(period_s, covers):
+    event = {"kind": explained.WATER, "onset": T0, "ended_at": None, "evidence": {"period_s": period_s}}
+    one = quiet(begun=-300, due=-50)
+    assert explained.explains(event, one.kind, one.onset, one.evidence, Policy()) == covers

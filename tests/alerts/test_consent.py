@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from alerts import access, audit, consent, database, queries, registry, schema
+from alerts import access, audit, consent, database, notice_truth, queries, registry, schema
 from alerts.errors import BadConsent
 from alerts.events import Accepted, OutcomeRecorded, ReviewClosed
 from alerts.policy import Policy
@@ -144,6 +144,48 @@ def test_whoever_was_asked_hears_that_it_is_over_and_not_what_it_was(engine, sto
     store.act("live", case, OutcomeRecorded("worker:wang", "HELPED"), T0, "tap")
     told = {(n.recipient, n.template) for n in of(engine, "contact") if n.state == "pending"}
     assert told == {("f1", "family_ended"), ("f2", "family_outcome.HELPED")}
+
+
+def in_doubt(engine, *where):
+    """Let nobody know whether some notices left: they wait for their provider's word, or another try."""
+    doubt = {"state": "unknown", "attempts": 1, "due_at": T0 + HOUR, "poll_at": T0 + HOUR, "next_at": T0 + HOUR}
+    with engine.begin() as conn:
+        assert conn.execute(update(schema.notices).where(*where).values(**doubt)).rowcount
+
+
+def test_a_message_that_may_have_been_sent_is_not_tried_again_either(engine, store):
+    store.raise_finding(finding(), T0)
+    in_doubt(engine, schema.notices.c.recipient_kind == "contact")
+    withdraw(engine, "relative", "f1")
+    by = {n.recipient: n for n in of(engine, "contact")}
+    assert (by["f1"].state, by["f1"].address, by["f1"].poll_at, by["f1"].next_at) == ("cancelled", "", None, None)
+    assert by["f2"].state == "unknown"
+
+
+def test_an_offer_that_may_have_been_sent_is_not_tried_again_once_nobody_may_go(engine, store):
+    store.raise_finding(finding(), T0)
+    in_doubt(engine, schema.notices.c.template == "offer")
+    withdraw(engine, "community")
+    assert [n.state for n in of(engine, "worker", "offer")] == ["cancelled"]
+
+
+def test_what_it_was_is_not_told_after_all_by_a_message_that_was_on_its_way(engine, store):
+    case = store.raise_finding(finding(), T0)
+    delivered(engine, T0)
+    store.act("live", case, OutcomeRecorded("worker:wang", "HELPED"), T0, "tap")
+    withdraw(engine, "relative", "f1", at=T0)
+    with engine.begin() as conn:
+        n = schema.notices.c
+        owed = conn.execute(select(schema.notices).where(n.recipient_kind == "contact", n.state == "pending"))
+        rows = {row["recipient"]: row for row in owed.mappings()}
+        assert {who: row["template"] for who, row in rows.items()} == {
+            "f1": "family_ended",
+            "f2": "family_outcome.HELPED",
+        }
+        of_case = notice_truth.about(conn, rows["f2"])
+        assert notice_truth.holds(conn, rows["f2"], of_case, T0)
+        assert not notice_truth.holds(conn, {**rows["f2"], "recipient": "f1"}, of_case, T0)
+        assert notice_truth.holds(conn, {**rows["f2"], "recipient": "f1", "template": "family_ended"}, of_case, T0)
 
 
 @pytest.mark.parametrize("purpose", ["monitor", "community"])

@@ -15,7 +15,7 @@ from tests.alerts.neighbourhood import T0, delivered, finding
 
 NAMES = ("李秀英", "0755-0000-0001", "儿子", "daughter@example.org", "son@example.org", "50400")
 NOBODY = {
-    "replies", "users", "areas", "policies", "area_events", "reply_codes", "api_tokens", "workers", "registry_version",
+    "users", "areas", "policies", "area_events", "api_tokens", "workers", "registry_version",
     "consent_texts", "shifts",
 }  # fmt: skip
 
@@ -117,7 +117,41 @@ def test_every_table_is_either_about_people_or_known_to_be_about_nobody():
     assert rights.unnamed(schema.metadata.tables) == NOBODY
 
 
-def test_an_address_that_is_known_to_be_bad_goes_too(lived):
+def known_of(conn, address, offer):
+    """Write down what is known of an address: that it is bad, a reply from it, a code that was sent to it."""
+    conn.execute(insert(schema.contact_points).values(channel="sms", address=address, bad_at=T0))
+    conn.execute(insert(schema.replies).values(channel="sms", id=address, address=address, at=T0, result="wrong"))
+    code = {"address": address, "code": "47", "realm": "live", "offer": offer, "expires_at": T0}
+    conn.execute(insert(schema.reply_codes).values(**code))
+
+
+KNOWN_OF = ("contact_points", "replies", "reply_codes")
+
+
+def test_what_is_known_of_an_address_goes_with_whom_it_leads_to(lived):
+    son, resident = "13900000001", "13900000002"
     with lived.begin() as conn:
-        conn.execute(insert(schema.contact_points).values(channel="email", address="son@example.org", bad_at=T0))
-    assert forget(lived)["deleted"]["contact_points"] == 1
+        of = update(schema.contacts).where(schema.contacts.c.id == "f1")
+        conn.execute(of.values(channel="email;sms", address=f"son@example.org;+86{son}"))
+        conn.execute(update(schema.residents).where(schema.residents.c.id == "r1").values(phone=resident))
+        offer = conn.scalar(select(schema.offers.c.id))
+        for address in (son, resident):
+            known_of(conn, address, offer)
+    with lived.connect() as conn:
+        copied = rights.everything(conn, rights.somebody(conn, "r1"))
+    assert {len(copied[name]) for name in KNOWN_OF} == {2}
+    deleted = forget(lived)["deleted"]
+    assert {deleted[name] for name in KNOWN_OF} == {2}
+    assert son not in everything_stored(lived)
+    assert resident not in everything_stored(lived)
+
+
+def test_what_is_known_of_an_address_that_somebody_else_has_too_stays(lived):
+    shared = {"channel": "sms", "address": "13900000003"}
+    with lived.begin() as conn:
+        conn.execute(update(schema.contacts).where(schema.contacts.c.id == "f1").values(**shared))
+        conn.execute(update(schema.workers).where(schema.workers.c.id == "wang").values(**shared))
+        known_of(conn, shared["address"], conn.scalar(select(schema.offers.c.id)))
+    assert not set(KNOWN_OF) & set(forget(lived)["deleted"])
+    with lived.connect() as conn:
+        assert all(conn.execute(select(schema.metadata.tables[name])).first() for name in KNOWN_OF)

@@ -33,6 +33,9 @@ EVIDENCE = {
     "leak": HEARD | {"leak_l_h": 12.0, "per_day_l": 288, "leak_since_at": AT, "running_s": 86400},
     "sos": HEARD | {"pressed_at": AT, "battery_percent": 90},
     "leak_sensor": HEARD | {"wet_at": AT},
+    "away_use": HEARD | {"away_since_at": AT - 86400, "away_until_at": AT + 86400, "used_since_at": AT, "volume_l": 9},
+    "meter_steps": HEARD | {"agreed_l": 1.0, "shown_l": 10.0, "volume_l": None},
+    "meter_unit": HEARD | {"agreed_l": 1.0, "shown_l": 10.0, "volume_l": 2000.0},
 }
 OPTIONAL = {
     "surge_limit": ("running_since_at", "usual_l"), "surge_usual": ("running_since_at",),
@@ -77,6 +80,13 @@ def test_a_sentence_says_what_happened_since_when_and_what_is_usual():
     assert TEXTS.finding("zh_CN", "title", "surge_limit", stopped, SHANGHAI, NOW) == "短时间用了很多水"
     leak = shown("zh_CN", "leak", EVIDENCE["leak"])
     assert "大约每小时 12 升，一天约 288 升" in leak
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("reason", EVIDENCE)
+def test_every_sentence_says_how_fresh_it_is(reason, lang):
+    fresh = TEXTS.moment(lang, datetime.fromtimestamp(AT + 60, UTC), SHANGHAI, NOW)
+    assert fresh in TEXTS.finding(lang, "sentence", reason, EVIDENCE[reason] | {"heard_at": AT + 60}, SHANGHAI, NOW)
 
 
 @pytest.mark.parametrize(("rate", "said"), [(1.2, "1.2"), (1.0, "1"), (12.4, "12")])

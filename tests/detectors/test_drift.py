@@ -85,7 +85,7 @@ def test_a_step_is_told_within_weeks_and_since_when(night, litres, reason, withi
     (claim,) = drift.claims(np.array([0]))
     assert (claim.kind, claim.severity, claim.reason) == ("drift", "blue", reason)
     assert claim.onset == drift.began[0] * DAY
-    assert claim.evidence["since_day"] == claim.onset
+    assert claim.evidence["since_day"] == claim.onset + 43200
     assert claim.evidence["before_l"] == pytest.approx(91, abs=6)
     assert claim.evidence["now_l"] == pytest.approx(litres, rel=0.15)
     assert claim.evidence["before_times"] == pytest.approx(1.0, abs=0.3)
@@ -352,7 +352,7 @@ def test_what_a_finding_says_is_true_and_the_reading_that_ends_the_day_tells_it(
     assert finding.raised_at == MIDNIGHT + finding.evidence["days"] * DAY + HOUR
     assert finding.evidence["now_l"] == 149
     assert finding.evidence["before_l"] == pytest.approx(np.mean(plain(KNOWN_DAYS)[1]), abs=4)
-    assert (finding.evidence["since_day"], finding.evidence["heard_at"]) == (finding.onset, finding.raised_at)
+    assert (finding.evidence["since_day"] - 43200, finding.evidence["heard_at"]) == (finding.onset, finding.raised_at)
     assert part.open() == [finding]
     part._state.drift.told_on[0] -= HELD_DAYS  # as if it had been told for so long
     start, end, litres = hourly(1.1, uses=MORE)

@@ -163,3 +163,39 @@ def test_a_use_is_still_a_use_in_a_leaking_home_that_is_read_every_few_seconds()
     home.flow(300, 0, 0.02)
     home.live(0.25, period_s=15.0, quiet=True)
     assert home.part.last_use()[0] > before
+
+
+@pytest.mark.parametrize("period_s", [900.0, 3600.0])
+def test_a_strong_leak_is_told_after_eighteen_hours_and_not_once_more(period_s):
+    home = lived(10, period_s)
+    at = home.flow(20, 9.25)
+    home.live(60)
+    assert home.told("leak") == [("amber", "leak")]
+    assert 17.5 * HOUR <= home.first("leak").raised_at - at <= 20 * HOUR
+    assert home.first("leak").onset == pytest.approx(at, abs=2 * period_s)
+
+
+def test_a_busy_day_is_no_strong_leak():
+    home = lived(10, 3600.0, day=dict.fromkeys(range(6, 23), 25))
+    home.live(48)
+    assert home.told("leak") == []
+
+
+def test_a_fall_is_found_beside_a_leak_as_strong_as_a_tap_a_little_open():
+    home = lived(20, settings=Settings())
+    home.flow(60)
+    home.live(72)
+    last = home.at
+    home.live(24, quiet=True)
+    red = next(f for f in quiet(home) if f.severity == "red" and f.raised_at > last)
+    assert last - 4 * HOUR <= red.onset <= last
+    assert red.raised_at - last <= 16 * HOUR
+    assert home.told("leak") == [("amber", "leak")]
+
+
+def test_water_that_runs_faster_than_any_leak_stays_a_surge_for_days():
+    home = lived(20, settings=Settings())
+    home.flow(300)
+    home.live(60, quiet=True)
+    assert home.told("surge")[-1][0] == "red"
+    assert [f for f in home.cleared if f.kind == "surge"] == []

@@ -10,8 +10,21 @@ from detectors.bins import News
 from detectors.partition import Partition, Settings
 from detectors.quiet import QuietSettings
 from detectors.quiet_columns import COLUMNS, HOURS, columns, shipped_priors
-from detectors.quiet_hazard import BANDS, chances, log_odds, offsets, residuals, shipped, survival
-from detectors.quiet_past import RING, UNKNOWN, USED, QuietPast, hour_of
+from detectors.quiet_hazard import (
+    BANDS,
+    MOST_LIKE,
+    POPULATIONS,
+    chances,
+    likeness,
+    mixed,
+    offsets,
+    population_odds,
+    residuals,
+    shipped,
+    survival,
+)
+from detectors.quiet_past import NONE, UNKNOWN, USED, QuietPast, hour_of
+from tests import naive_quiet
 from tests.detectors.homes import START, case, partition, played, told
 from tests.naive_quiet import NaiveQuiet, levels, odds
 
@@ -81,8 +94,8 @@ def test_columns_odds_and_levels_are_those_of_the_plain_twin(seed):
             if begin == since and (row, begin) not in done:
                 done.add((row, begin))
                 lines = twin.columns(int(hour_of(np.array([begin + 7200.0]))[0]), bool(state.clock.by_use[row]))
-                expected = [odds(line, shipped()[0]) for line in lines[:30]]
-                np.testing.assert_allclose(state.spells.odds[row, :30], expected, rtol=1e-3, atol=2e-3)
+                expected = [[odds(line, population) for line in lines[:30]] for population in shipped()[0]]
+                np.testing.assert_allclose(state.spells.odds[row, :, :30], expected, rtol=1e-3, atol=2e-3)
     assert len(done) >= 8
 
 
@@ -90,9 +103,9 @@ def test_columns_odds_and_levels_are_those_of_the_plain_twin(seed):
 @settings(max_examples=20, deadline=None)
 def test_the_index_is_the_cheapest_way_to_wait(chance, at_night):
     lasting = np.cumprod(np.append(1.0, 1.0 - np.array(chance)))
-    night = quiet_index.night_costs(np.array([20]), HOURS, 2.0) if at_night else None
+    night = quiet_index.night_costs(np.array([20.0]), HOURS, 2.0) if at_night else None
     got = quiet_index.levels(lasting[None], night)[0]
-    expected = levels(lasting.tolist(), None if night is None else night[0].tolist())
+    expected = levels(lasting.tolist(), quiet_index.STAGES, None if night is None else night[0].tolist())
     np.testing.assert_allclose(got[:-1], expected, rtol=1e-9, atol=1e-9)
     assert (np.diff(got) >= 0).all()
 
@@ -114,11 +127,22 @@ def test_an_alarm_at_night_that_costs_more_comes_later_or_is_spared():
     chance[:, 0] = 0.0
     lasting = survival(chance)
     plain = quiet_index.levels(lasting)
-    dear = quiet_index.levels(lasting, quiet_index.night_costs(np.array([17]), HOURS, 4.0))
+    dear = quiet_index.levels(lasting, quiet_index.night_costs(np.array([17.0]), HOURS, 4.0))
     level = np.array([2.0])
     due = 17 + quiet_index.hours_to(plain, level)[0]
     assert 22 <= due <= 31, "this quiet would be told at night"
     assert quiet_index.hours_to(dear, level)[0] > quiet_index.hours_to(plain, level)[0]
+
+
+def test_no_part_of_the_day_price_is_paid_before_the_night_is_over():
+    chance = np.full((1, HOURS), 0.02)
+    chance[:, 0] = 0.0
+    dear = quiet_index.levels(survival(chance), quiet_index.night_costs(np.array([22.5]), HOURS, 2.0))
+    early, late = (quiet_index.level_at(dear, np.array([h]), stepped=True)[0] for h in (8.4, 9.4))
+    assert early == dear[0, 7], "half past six counts as night until half past seven was looked at"
+    assert late == dear[0, 8]
+    due = quiet_index.hours_to(dear, np.array([(dear[0, 7] + dear[0, 8]) / 2]), stepped=True)[0]
+    assert due == 9.0
 
 
 # --- nothing comes from the future ---
@@ -165,7 +189,7 @@ def test_one_upload_of_many_hours_is_judged_as_hour_by_hour():
     batch, _ = home(25)
     batch.step(hourly(day, at))
     np.testing.assert_array_equal(live._state.spells.curve, batch._state.spells.curve)
-    np.testing.assert_array_equal(live._state.past.runs, batch._state.past.runs)
+    np.testing.assert_array_equal(live._state.past.ring, batch._state.past.ring)
     assert live.deadline("red")[0] == batch.deadline("red")[0]
 
 
@@ -177,8 +201,9 @@ def test_an_hour_that_is_not_known_is_neither_used_nor_quiet():
     part, at = home(3)
     part.step(hourly([0.0, NAN, 0.0, 0.0, 5.0], at))
     hours = int(at // HOUR) + np.arange(4)
-    assert part._state.past.runs[0, hours % RING].tolist() == [1, UNKNOWN, 1, 2]
-    assert (past.runs[0, (int(START // HOUR) + np.arange(69)) % RING] != UNKNOWN).all()
+    one = np.zeros(1, int)
+    assert part._state.past.said(one, hours[None]).tolist() == [[NONE, UNKNOWN, NONE, NONE]]
+    assert (past.said(one, int(START // HOUR) + np.arange(69)[None]) != UNKNOWN).all()
     assert past.known[0].sum() <= 72
 
 
@@ -190,8 +215,8 @@ def test_a_trip_that_nobody_declared_and_a_declared_one_teach_nothing():
         before = part.snapshot()
         part.step(hourly([0.0] * 60 + [5.0], at))
         after = part.snapshot()
-        hours = (int(at // HOUR) + np.arange(2, 59)) % RING
-        assert (after["past.runs"][0, hours] == UNKNOWN).all()
+        hours = int(at // HOUR) + np.arange(2, 59)
+        assert (part._state.past.said(np.zeros(1, int), hours[None]) == UNKNOWN).all()
         np.testing.assert_array_equal(after["past.ended"], before["past.ended"])
         assert after["past.known"].sum() - before["past.known"].sum() <= 24
 
@@ -213,9 +238,9 @@ def test_a_meter_that_reports_hourly_gives_one_hour_a_report_whatever_the_minute
     part, at = home(10, minute)
     past = part._state.past
     newest = int(past.hour[0])
-    runs = past.runs[0, np.arange(newest - 9 * 24, newest) % RING]
-    assert (runs == USED).sum() == pytest.approx(9 * 10, abs=1)  # ten hours in use a day
-    assert (runs != UNKNOWN).all()
+    said = past.said(np.zeros(1, int), np.arange(newest - 9 * 24, newest)[None])
+    assert (said == USED).sum() == pytest.approx(9 * 10, abs=1)  # ten hours in use a day
+    assert (said != UNKNOWN).all()
     assert part.last_use()[0] == at
 
 
@@ -233,6 +258,51 @@ def test_coarse_registers_have_a_line_of_their_own():
     assert kinds.tolist() == [0, 0, 0, 1, 1]
     assert len(shipped()) == 2
     assert shipped_priors().lines.rate[1].sum() < shipped_priors().lines.rate[0].sum()
+
+
+# --- the population that a home takes after ---
+
+
+@given(seeds, st.integers(3, 58), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_what_came_tells_the_population_as_the_plain_twin_says(seed, lasted, ended):
+    pair = np.random.default_rng(seed).normal(-1.0, 1.5, (1, POPULATIONS, HOURS))
+    told = likeness(pair, np.array([lasted]), np.array([ended]))
+    np.testing.assert_allclose(told, naive_quiet.likeness(pair[0].tolist(), lasted, ended), rtol=1e-9, atol=1e-9)
+    swapped = likeness(pair[:, ::-1], np.array([lasted]), np.array([ended]))
+    np.testing.assert_allclose(swapped, -told)
+
+
+def test_a_home_without_a_past_is_judged_by_the_mean_and_a_known_one_by_its_population():
+    pair = np.stack([np.full(HOURS, -3.0), np.full(HOURS, 1.0)])[None]
+    assert mixed(pair, np.zeros(1))[0, 0] == pytest.approx(-1.0)
+    assert mixed(pair, np.array([MOST_LIKE]))[0, 0] == pytest.approx(-3.0, abs=0.02)
+    assert mixed(pair, np.array([-MOST_LIKE]))[0, 0] == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_population_is_learnt_from_quiets_that_ended_and_not_from_what_is_unknown():
+    part, at = home(12)
+    before = float(part._state.spells.like[0])
+    assert before != 0.0
+    part.step(hourly([0.0] * 8 + [5.0], at))
+    after = float(part._state.spells.like[0])
+    assert after != before
+    assert abs(after) <= MOST_LIKE
+    again, _ = home(12)
+    again.step(hourly([0.0] * 2 + [5.0], at))
+    assert again._state.spells.like[0] == before, "too short to tell anything"
+
+
+# --- what delay costs ---
+
+
+def test_all_stages_agree_on_twenty_hours_and_more_delay_never_costs_less():
+    for stage in quiet_index.STAGES:
+        costs = stage.costs(HOURS)
+        assert costs[0] == 0.0
+        assert costs[20] == pytest.approx(20.0)
+        assert (np.diff(costs) > 0).all()
+    assert np.diff([stage.level for stage in quiet_index.STAGES]).min() > 0
 
 
 # --- the home's own offset ---
@@ -303,7 +373,7 @@ def test_columns_are_finite_for_a_home_of_which_nothing_is_known():
     made = columns(past, rows, np.array([480_000, 480_011]), np.array([True, False]), prior)
     assert made.shape == (2, HOURS, len(COLUMNS))
     assert np.isfinite(made).all()
-    lasting = survival(chances(log_odds(shipped()[0], made), np.zeros((2, BANDS))))
+    lasting = survival(chances(mixed(population_odds(shipped()[0], made), np.zeros(2)), np.zeros((2, BANDS))))
     assert ((lasting > 0) & (lasting <= 1)).all()
 
 

@@ -11,6 +11,7 @@ from ingest.bindings import Binding
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian.handover import Open
+from shuian.outcomes import Told
 from shuian.pipeline import Pipeline
 from shuian.rows import NOWHERE, Bound
 
@@ -53,6 +54,7 @@ class Inbox:
         self.areas: dict[str, tuple[str, str, tuple[str, ...]]] = {}
         self.areas_ended: list[str] = []
         self.refuses: set[str] = set()
+        self.said: list[Told] = []
         self.down = False
 
     def raised(self, household, finding: Finding, finding_id):
@@ -82,6 +84,9 @@ class Inbox:
 
     def areas_open(self):
         return set(self.areas) - set(self.areas_ended)
+
+    def outcomes(self, since):
+        return list(self.said)
 
     def open(self):
         return [one for name, one in self.findings.items() if name not in self.ended]

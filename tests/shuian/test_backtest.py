@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from shuian.backtest import BacktestError, run
-from shuian.backtest_input import load, offsets
+from detectors.settings import Settings
+from shuian.backtest import BacktestError, episodes, run
+from shuian.backtest_input import Record, load, offsets
 from simulators.households import life
 from simulators.meters import register
 
@@ -167,7 +168,7 @@ def test_the_summary_and_the_page_hold_the_figures(whole):
     assert summary.months(range(3)) == pytest.approx(3 * DAYS / 30.4, rel=0.1)
     page = (folder / "report.html").read_text("utf-8")
     assert "<svg" in page
-    assert not re.search(r"<script|https?://|<link|@import|url\(", page)
+    assert not re.search(r"<script[^>]*src|https?://|<link|@import|url\(", page)
 
 
 def test_rows_without_register_and_coverage_never_pass_for_quiet(tmp_path):
@@ -256,3 +257,20 @@ def test_local_time_is_exact_over_changes_of_the_clock(zone):
     at = datetime(2025, 3, 27, tzinfo=UTC).timestamp() + 1800.0 * np.arange(48 * 8)
     exact = [datetime.fromtimestamp(t, ZoneInfo(zone)).utcoffset() / timedelta(seconds=1) for t in at]
     assert offsets(ZoneInfo(zone), at).tolist() == exact
+
+
+def test_homes_shared_out_among_processes_have_the_same_episodes():
+    start = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
+    ends = start + 3600.0 * np.arange(1, 24 * 60 + 1)
+    none = np.zeros(len(ends), np.bool_)
+    records = []
+    for n in range(5):
+        litres = np.where((np.arange(len(ends)) % 24 >= 7 + n) & (np.arange(len(ends)) < 24 * (50 + n)), 8.0, 0.0)
+        records.append(
+            Record(f"h{n}", UTC, 1, 3600.0, 1.0, ends - 3600, ends, litres, none, ends, np.zeros(len(ends)), ())
+        )
+    settings = Settings(rules=("12h-10l",))
+    alone = episodes(records, settings)
+    assert {finding.row for finding in alone} == set(range(5))
+    assert episodes(records, settings, processes=2) == alone
+    assert episodes(records, settings, processes=9) == alone

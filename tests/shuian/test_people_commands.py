@@ -104,14 +104,15 @@ def test_a_copy_of_everything_holds_the_readings_of_their_time_at_the_home(run, 
 def test_forgetting_first_says_what_it_would_do_and_leaves_no_byte(run, tmp_path):
     data = tmp_path / "shuian-data"
     assert "nothing was changed" in run("forget", "r1")[1]
-    (data / "detect.npz").write_bytes(b"habits")
+    for name in ("detect.npz", "detect.damaged.npz"):
+        (data / name).write_bytes(b"habits")
     code, said, _ = run("forget", "r1", "--sure", "--out", "proof.json")
     assert code == 0
     proof = json.loads(said)
     assert proof == json.loads((tmp_path / "proof.json").read_text("utf-8"))
     assert proof["deleted"]["residents"] == 1
     assert proof["files"]["readings"] == 1
-    assert not (data / "detect.npz").exists()
+    assert not list(data.glob("*.npz"))
     for file in data.rglob("*"):
         if file.is_file():
             assert "李秀英".encode() not in file.read_bytes(), file

@@ -107,14 +107,14 @@ def test_a_step_that_fails_half_way_loses_nothing(street, monkeypatch):
     street.hours(11)
     street.now += HOUR
     street.say()
-    real = type(street.pipeline.partition)._judge_rules
+    real = type(street.pipeline.partition)._judge_drift
 
     def breaks(self, *arguments):
         real(self, *arguments)  # the claim is made, and then lost with what called it
-        monkeypatch.setattr(type(street.pipeline.partition), "_judge_rules", real)
+        monkeypatch.setattr(type(street.pipeline.partition), "_judge_drift", real)
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(type(street.pipeline.partition), "_judge_rules", breaks)
+    monkeypatch.setattr(type(street.pipeline.partition), "_judge_drift", breaks)
     with pytest.raises(RuntimeError):
         street.work()
     street.now += HOUR
@@ -449,7 +449,7 @@ def test_two_absences_that_begin_together_hold_until_the_later_end(street):
 
 def test_consent_withdrawn_and_given_again_starts_afresh(street):
     lived(street)
-    street.hours(11)
+    street.hours(10)
     street.town.homes = [bound(consented=False)]
     street.town.moved()
     street.work()

@@ -17,7 +17,18 @@ from simulators.meters import Register, read, register
 from simulators.reports import Report
 
 CODES = [f"{letter}{n}" for letter, count in (("P", 17), ("W", 9), ("M", 20)) for n in range(1, count + 1)]
-KINDS = {"quiet", "surge", "leak", "drift", "meter_silent", "water_outage", "radio_outage", "sos", "leak_sensor"}
+KINDS = {
+    "quiet",
+    "surge",
+    "leak",
+    "drift",
+    "meter_silent",
+    "water_outage",
+    "radio_outage",
+    "sos",
+    "leak_sensor",
+    "meter_steps",
+}
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 2, 20, tzinfo=ZONE)
 DAYS, HOMES = 50, 5

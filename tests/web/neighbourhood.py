@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from alerts import database, schema
 from alerts.store import NewFinding
-from alerts.web.ports import Day, Meter, Water
+from alerts.web.ports import Budget, Day, Meter, Served, Water
 from detectors.findings import Severity
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -128,6 +128,11 @@ def morning_person(today: date, until: datetime, quiet_today: bool, gap: bool = 
     return rows
 
 
+SERVED = Served(
+    median_s=8 * 3600.0, late_s=13 * 3600.0, own_level=0.0, well=0, irregular=False, asked_a_month=0.8, empty_p=0.0
+)
+
+
 @dataclass
 class HandMade:
     """Readings that a test sets by hand."""
@@ -135,6 +140,8 @@ class HandMade:
     waters: Mapping[str, Water] = field(default_factory=dict)
     weeks: Mapping[str, list[Day]] = field(default_factory=dict)
     fitted: list[Meter] = field(default_factory=list)
+    serving: dict[str, Served] = field(default_factory=dict)
+    kept: Budget | None = None
 
     def days(self, household: str, now: datetime, count: int = 7) -> list[Day]:
         today = now.astimezone(ZONE).date()
@@ -144,6 +151,15 @@ class HandMade:
 
     def water(self, household: str, now: datetime) -> Water:
         return self.waters.get(household) or water(now, used=now - timedelta(hours=1))
+
+    def served(self, household: str, now: datetime) -> Served | None:
+        return self.serving.get(household, SERVED)
+
+    def irregular(self) -> tuple[str, ...]:
+        return tuple(home for home, one in self.serving.items() if one.irregular)
+
+    def budget(self, now: datetime) -> Budget | None:
+        return self.kept
 
     def meters(self, now: datetime) -> list[Meter]:
         return self.fitted or [meter(home, f"m{n}", now) for n, home in enumerate(HOMES, 1)]
@@ -184,7 +200,7 @@ def quiet(household: str, severity: Severity = "red", at: datetime = NOW, name: 
 def meter_silent(household: str, at: datetime = NOW) -> NewFinding:
     """Return what the detector says of a meter that is not heard."""
     since = at - timedelta(hours=5)
-    evidence = {"silent_s": 18000.0, "heard_at": since.timestamp(), "limit_s": 10800.0}
+    evidence = {"silent_s": 18000.0, "heard_at": since.timestamp(), "limit_s": 10800.0, "period_s": 3600.0}
     return NewFinding(
         f"{household}-silent", "live", household, "meter_silent", "blue", since, at, "meter_silent", evidence
     )

@@ -11,7 +11,7 @@ from tests.web.neighbourhood import NOW
 
 EVIDENCE = {
     "since_day": (NOW - timedelta(days=13)).timestamp(), "before_times": 0.8, "now_times": 2.4, "before_l": 96, "now_l": None,
-    "days": 12, "score": 4.6,
+    "days": 12, "score": 4.6, "heard_at": NOW.timestamp(),
 }  # fmt: skip
 
 

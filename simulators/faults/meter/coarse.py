@@ -3,8 +3,8 @@
 At the meter: the register stands still and jumps by 10 (by 100 if it showed tens before); small draws vanish into the next
 large one, and quiets look longer.
 The service must: learn the home anew, and wait longer until it has: the last 10 L may have been drawn at any time since the
-last step.  No alarm for a register that cannot show a hand-wash.  Today it knows the step from the registry: if that still
-says one litre, some homes look quiet that are not.
+last step.  No alarm for a register that cannot show a hand-wash.  It is known after six volumes of whole tens, about a day;
+a quiet has to be more unusual from the third on.
 """
 
 from dataclasses import replace
@@ -40,4 +40,4 @@ def strike(register: Register, at: float, rng: np.random.Generator) -> Register:
     return coarse(register, at, STEP_L if step_l(register) < STEP_L else COARSEST_L)
 
 
-FAULT = Fault("M19", "meter", strike, never=("meter_silent",))
+FAULT = Fault("M19", "meter", strike, finds=("meter_steps",), never=("meter_silent",))

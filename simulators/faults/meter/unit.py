@@ -2,7 +2,8 @@
 
 At the meter: from one report to the next everything is 1000 or 10 times as much, or a tenth, and stays so.
 The service must: quarantine the device and tell that something is wrong with it, not with the person: no surge for a unit.
-Today the jump itself is doubted, and what follows is believed.
+Today the jump itself is doubted, and volumes of whole thousands are not believed; ten times as much is told as other
+steps after some readings, and may be a surge before.  A tenth is believed.
 """
 
 from dataclasses import replace

@@ -1,7 +1,8 @@
 """Somebody else draws water behind this meter: a garden hose on a timer, a tapped pipe, a shared tap in the yard.
 
 At the meter: 5 to 200 L at a time, as regular as a clock, also while nobody is at home.
-The service must: ask about use while the home is declared empty, and not take a timer for the person.
+The service must: ask about use while the home is declared empty, as it does from five litres on, and not take a timer for
+the person: nothing knows timers yet.
 """
 
 import numpy as np
