@@ -7,7 +7,7 @@ from alerts.queries.cases import cards, case, name_of, open_cards, place, view_s
 from alerts.queries.consents import ResidentView, Waiting, consent_queue, household_of, resident
 from alerts.queries.console import Overview, Unwatched, overview
 from alerts.queries.deliveries import NOTICE_STATES, delivery_counts, delivery_log, lost, undelivered
-from alerts.queries.duty import DESK
+from alerts.queries.duty import DESK, unpromised, unpromised_at
 from alerts.queries.families import FamilyView, family
 from alerts.queries.households import SORTS, HouseholdView, homes, household, household_list
 from alerts.queries.live import Touched, touched
@@ -76,6 +76,8 @@ __all__ = [
     "resident",
     "touched",
     "undelivered",
+    "unpromised",
+    "unpromised_at",
     "view_seen",
     "worker",
 ]

@@ -3,7 +3,7 @@
 The same rules as `alerts.registry.roster`, which decides; a test holds the two together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple, cast
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, and_, select
 
 from alerts import frozen, registry
+from alerts.ladders import Ladder, uncovered
 from alerts.moves import Tonight, next_up
 from alerts.policy import Roster
 from alerts.queries.models import CaseCard
@@ -91,6 +92,31 @@ def duty(conn: Connection, now: datetime) -> Duty:
         },
         leads={row.area: row.id for row in sorted(people, key=lambda row: row.id, reverse=True) if row.role == "lead"},
     )
+
+
+def unpromised(
+    conn: Connection, ladders: Sequence[Ladder], now: datetime, within: Collection[str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Return the areas with homes to which no worker is promised at some hours: their names, and these hours.
+
+    `within`: ids of the areas that are meant; None: all.
+    """
+    if all(ladder.cover for ladder in ladders):
+        return ()
+    on, found = duty(conn, now), []
+    for area in sorted(conn.scalars(select(households.c.area).distinct())):
+        parts = uncovered(ladders, on.up(area)) if within is None or area in within else []
+        if parts:
+            found.append((on.area_names[area], ", ".join(map(str, parts))))
+    return tuple(found)
+
+
+def unpromised_at(conn: Connection, ladders: Sequence[Ladder], household: str) -> str:
+    """Return the hours, by a home's own clock, at which no worker is promised to it; empty: day and night one is."""
+    if all(ladder.cover for ladder in ladders):
+        return ""
+    up = registry.areas_of_home(conn, household)
+    return ", ".join(map(str, uncovered(ladders, up)))
 
 
 def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime) -> dict[tuple[str, str], str]:

@@ -216,6 +216,11 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
     return replace(ladder, family=family, minute=minute, loads=loads(conn, people, now))
 
 
+def areas_of_home(conn: Connection, household: str) -> list[str]:
+    """Return the areas of a home, its own first, then upwards."""
+    return list(_areas_up(conn, conn.execute(_PLACE, {"home": household}).one().area))
+
+
 def area_roster(conn: Connection, area: str | None, now: datetime) -> Roster:
     """Return who stands on the ladder of an area at `now`, as for `roster`; no family."""
     up = list(_areas_up(conn, area))

@@ -41,10 +41,12 @@ def _overview(visit: Visit, session: access.Session) -> Page:
     budget, irregular = visit.budget()
     with visit.site.looking() as conn:
         asked_only = queries.homes(conn, irregular)
+        unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now)
     return visit.page(
         "c",
         part="parts/c.html",
         title=title,
+        unpromised=[" ".join(one) for one in unpromised],
         view=view,
         user=user,
         tab="desk",

@@ -219,8 +219,14 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
         promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",
+        unpromised=_unpromised(visit, view) if says.key != "ended.DECEASED" else "",
         too_late=too_late,
     )
+
+
+def _unpromised(visit: Visit, view: queries.FamilyView) -> str:
+    with visit.site.looking() as conn:
+        return queries.unpromised_at(conn, visit.site.store.policy.ladders, view.home.id)
 
 
 def _answers(case: queries.CaseCard | None) -> tuple[tuple[str, str], ...]:

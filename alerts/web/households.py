@@ -91,8 +91,10 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
     away = [(absence.start, absence.end) for absence in (*view.past, *view.absences)]
     with visit.site.looking() as conn:
         user = queries.name_of(conn, session.actor)
+        unpromised = queries.unpromised_at(conn, visit.site.store.policy.ladders, view.home.id)
     return visit.page(
         "c_household",
+        unpromised=unpromised,
         title=words.address(view.home),
         user=user,
         tab="households",

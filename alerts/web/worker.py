@@ -112,9 +112,11 @@ def me(visit: Visiting) -> Response:
     session = visit.must_be("worker")
     with visit.site.looking() as conn:
         view = queries.worker(conn, session.person, visit.now, visit.now + timedelta(days=2))
+        mine = access.areas_of_worker(conn, session.person, visit.now)
+        unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now, mine)
     if view is None:
         raise Refused(401, "no_session")
-    return visit.page("w_me", me=view)
+    return visit.page("w_me", me=view, unpromised=[" ".join(one) for one in unpromised])
 
 
 def _view(visit: Visit, session: access.Session, case_id: str) -> queries.CaseView:
