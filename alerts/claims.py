@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Select, func, insert, select, update
 
 from alerts import case_rows, explained, metrics, registry
-from alerts.casefile import Case
+from alerts.casefile import Case, State
 from alerts.events import ASK_ONLY, FindingCleared, FindingRaised
 from alerts.policy import Policy
 from alerts.schema import cases, findings
@@ -43,6 +43,8 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
     """Store a finding and return the id of its case; None: it touched none (see `alerts.store.Store.raise_finding`)."""
     before = conn.execute(_again(finding.realm, finding.id)).first()
     if before is not None:
+        if before.cleared_at is None and explained.BACK in finding.evidence:
+            _said_anew(conn, replace(finding, id=before.id), before.case_id, now, policy)
         if before.cleared_at is None or finding.raised_at <= before.cleared_at:
             return before.case_id  # type: ignore[no-any-return]
         # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
@@ -57,6 +59,17 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
     if why:
         metrics.SUPPRESSED.labels(why).inc()
     return case
+
+
+def _said_anew(conn: Connection, finding: NewFinding, case: str | None, now: datetime, policy: Policy) -> None:
+    """Take the new evidence of a finding that holds: what its neighbours did since a cut may let its case stand for itself."""
+    f = findings.c
+    said = {name: plain(value) for name, value in finding.evidence.items()}
+    mine = f.realm == finding.realm, f.id == finding.id
+    conn.execute(update(findings).where(*mine).values(evidence=said, reason=finding.reason))
+    held = case_rows.load(conn, finding.realm, case) if case is not None else None
+    if held is not None and held.state == State.FOLDED:
+        into_case(conn, replace(finding, evidence=said), now, policy)
 
 
 def _suppressed(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str | None:

@@ -2,8 +2,9 @@
 
 A water outage explains that a home used no water, if that home was not overdue already when the water went off: its last
 use, or the time by which it usually is used again, lies after the beginning (less half an hour).  What was due before
-stays somebody's own trouble.  A radio outage explains that a meter was not heard, if it was heard until then.  Nothing
-explains a press for help, water that runs, or water on the floor.
+stays somebody's own trouble, and so does who is missed when the water is back and the neighbours draw (`BACK`).  A radio
+outage explains that a meter was not heard, if it was heard until then.  Nothing explains a press for help, water that runs,
+or water on the floor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from alerts.policy import Policy
 from alerts.schema import area_events, area_members, findings
 
 WATER, RADIO = "water_outage", "radio_outage"
+BACK = "water_back_at"
+"""Evidence of a quiet that was judged with the end of a cut in mind: since when its neighbours draw again."""
 
 
 class Explaining(NamedTuple):
@@ -29,6 +32,9 @@ class Explaining(NamedTuple):
 def explains(event: RowMapping, kind: str, onset: datetime, evidence: Mapping[str, Any], policy: Policy) -> bool:
     """Whether a row of `area_events` explains a finding of one of its homes."""
     if event["kind"] == WATER:
+        back = _time(evidence.get(BACK))
+        if back is not None and back >= event["onset"]:
+            return False  # the cut was taken into account: the neighbours draw again
         due = max(onset, _time(evidence.get("usual_return_at")) or onset)
         in_it = event["ended_at"] is None or onset < event["ended_at"]
         # The last use that a meter tells of may lie one report period before the end of its interval.

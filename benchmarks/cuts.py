@@ -9,12 +9,18 @@ In each copy one person falls while the water is off and draws nothing more, and
   in that hour, the homes independent, 10^-6 together), not earlier than the cut;
 - quiets of the other homes that no event explains, judged as the service does (`alerts.explained`): what was overdue
   before the cut, or is told before the event, is not the cut's;
-- when the fall is a red case of its own: at its red quiet, or when the event lets it go, whichever is later;
+- when the fall is asked about, and when it is a red case of its own: at its quiet, or when the event lets it go, whichever
+  is later; apart for returns by day (6 to 20 o'clock) and by night;
+- well people who are asked, or somebody is sent to, because their taps stay shut after the return;
 - quiets of the dead meters.
+
+What people do when the water is back nobody has measured, so each cut is lived through three times (`AFTER`): nobody makes up
+for anything; who wanted water comes for it; and besides, cisterns that were emptied fill by themselves, that of the person who
+fell too.  ``--without``: silence after the return is no evidence of its own.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -23,19 +29,35 @@ from numpy.typing import NDArray
 
 from alerts import explained
 from alerts.policy import Policy
-from benchmarks.flow import seniors
+from benchmarks.flow import FIRST_SENIOR, PROFILES, SENIORS_FROM, seniors
+from benchmarks.quiet import ZONE
 from detectors.bins import News
 from detectors.findings import Finding
 from detectors.groups import AreaFinding, Group
-from detectors.outage import Outages
+from detectors.outage import Outages, OutageSettings
 from detectors.partition import Partition, Settings
+from detectors.water_return import ReturnSettings
 from shuian.backtest_input import Record
+from simulators.faults.plumbing import cut as mains
+from simulators.households import Draws, Rhythm, life, rhythm
 
 Floats = NDArray[np.float64]
 HOUR_S, DAY_S, SLOT_S = 3600.0, 86_400.0, 900.0
 HOMES, HISTORY_DAYS, AFTER_H = 50, 28, 12.0
 SHORTEST_H, LONGEST_H = 2.0, 8.0
 CHANCE_LOG10 = -6.0
+AFTER = ("nothing", "fetched", "refilled")
+DAY_H = (6, 20)
+SILENT_AFTER = "quiet_after_cut"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who lives in one of the homes."""
+
+    draws: Draws
+    rhythm: Rhythm
+    absences: Sequence[tuple[float, float]]
 
 
 @dataclass
@@ -52,6 +74,16 @@ class Cut:
     events: list[AreaFinding] = field(default_factory=list)
     ended_at: float = np.inf
     quiets: list[Finding] = field(default_factory=list)
+
+    def by_day(self) -> bool:
+        """Whether the water comes back by day."""
+        hour = datetime.fromtimestamp(self.back, ZONE).hour
+        return DAY_H[0] <= hour < DAY_H[1]
+
+    def missed(self, severity: str) -> int:
+        """Return how many well people are told because they do not draw after the return."""
+        mine = [one for one in self.quiets if one.row not in {self.fallen, self.dead} and one.severity == severity]
+        return len({one.row for one in mine if one.reason == SILENT_AFTER and one.raised_at > self.back})
 
     def told_at(self) -> float:
         """Return when the first notice came; inf: none while the water was off."""
@@ -88,14 +120,15 @@ class Cut:
             return True  # overdue before the water went off: nobody's cut
         return any(_explains(event, self.ended_at, one, policy) for event in self.events)
 
-    def red_at(self, policy: Policy) -> float:
-        """Return when the fall is a red case; inf: not while it was watched."""
-        reds = [one for one in self.quiets if one.row == self.fallen and one.severity == "red"]
-        for one in reds:
-            held = any(_explains(event, self.ended_at, one, policy) for event in self.events)
-            if one.cleared_at is None and one.raised_at > self.fell_at:
-                return max(one.raised_at, self.ended_at + policy.fold_grace_s) if held else one.raised_at
-        return np.inf
+    def fall_at(self, policy: Policy, *severities: str) -> float:
+        """Return when the fall is a case of one of these severities; inf: not while it was watched."""
+        found = [np.inf]
+        for one in self.quiets:
+            if one.row == self.fallen and one.severity in severities and one.cleared_at is None:
+                held = any(_explains(event, self.ended_at, one, policy) for event in self.events)
+                at = max(one.raised_at, self.ended_at + policy.fold_grace_s) if held else one.raised_at
+                found += [at] if one.raised_at > self.fell_at else []
+        return min(found)
 
 
 def _explains(event: AreaFinding, ended_at: float, one: Finding, policy: Policy) -> bool:
@@ -160,8 +193,31 @@ def known_from(records: list[Record], begin: float, back: float) -> float:
     return np.inf
 
 
-def day(records: list[Record], partition: Partition, hour: int, rng: np.random.Generator) -> list[Cut]:
-    """Cut the water once in each hour of the day that begins at `hour` of the record; return what came of it."""
+def people(days: int) -> list[Person]:
+    """Return who lives in `homes`."""
+    found = []
+    for n, record in enumerate(homes(days)):
+        who = FIRST_SENIOR + n, SENIORS_FROM, HISTORY_DAYS + days + 2, ZONE, PROFILES[n % len(PROFILES)]
+        found.append(Person(life(*who), rhythm(*who), record.absences))
+    return found
+
+
+def made_up(who: Person, cut: Cut, fell_at: float, noticed_s: float, after: str) -> list[tuple[float, float]]:
+    """Return (when, litres) of what a home draws only because it had no water; its person fell at `fell_at` (inf: is well)."""
+    until = min(fell_at, cut.back)
+    found = []
+    wanted = ((who.draws.start_s >= cut.begin) & (who.draws.start_s < until)).any()
+    if after == "refilled" and wanted:
+        found.append((cut.back, mains.CISTERN_L + mains.AIR_L))
+    if after != "nothing" and np.isinf(fell_at):
+        own = mains.fetched(who.draws, who.rhythm, cut.begin, cut.back, noticed_s)
+        away = any(left <= at < back for at in own.start_s for left, back in who.absences)
+        found += [] if away else zip(own.start_s.tolist(), own.litres.tolist(), strict=True)
+    return found
+
+
+def planned(records: list[Record], hour: int, rng: np.random.Generator) -> list[Cut]:
+    """Return one cut in each hour of the day that begins at `hour` of the record."""
     at = float(records[0].end[hour - 1])
     cuts = []
     for n in range(24):
@@ -170,14 +226,29 @@ def day(records: list[Record], partition: Partition, hour: int, rng: np.random.G
         fallen, dead = rng.choice(HOMES, 2, replace=False).tolist()
         fell_at = rng.uniform(begin, back)
         cuts.append(Cut(begin, back, fallen, fell_at, dead, known_from(records, begin, back)))
-    many, outages = copied(partition, 24), Outages()
+    return cuts
+
+
+def day(
+    records: list[Record],
+    who: list[Person],
+    partition: Partition,
+    hour: int,
+    plan: list[Cut],
+    after: str,
+    without: bool,
+) -> list[Cut]:
+    """Cut the water of one copy of the building for each cut that is planned; return what came of it."""
+    cuts = [replace(one, events=[], quiets=[]) for one in plan]
+    back = ReturnSettings(amber=0.0, red=0.0) if without else ReturnSettings()
+    many, outages = copied(partition, 24), Outages(OutageSettings(back=back))
     outages.set_groups([Group(str(n), "building", np.arange(HOMES) + n * HOMES) for n in range(24)])
-    for now, news in _following(records, hour, cuts):
+    for now, news in _following(records, hour, cuts, _extra(who, cuts, hour, after)):
         changes = many.step(news)
-        for one in (*changes.raised, *changes.cleared):
+        area = outages.look(many, np.ones(len(many), np.bool_), now)
+        for one in (*changes.raised, *changes.cleared, *many.miss(area.missed, now).raised):
             if one.kind == "quiet":
                 _keep(cuts[one.row // HOMES], one)
-        area = outages.look(many, np.ones(len(many), np.bool_), now)
         for event in area.raised:
             if event.kind == "water_outage" and now > cuts[int(event.group)].begin:
                 cuts[int(event.group)].events.append(event)
@@ -195,7 +266,20 @@ def _keep(cut: Cut, one: Finding) -> None:
     cut.quiets.append(mine)
 
 
-def _following(records: list[Record], hour: int, cuts: list[Cut]) -> Iterator[tuple[float, News]]:
+def _extra(who: list[Person], cuts: list[Cut], hour: int, after: str) -> Floats:
+    """Return (N, 3) row, time and litres of what is drawn only because the water was off."""
+    rng = np.random.default_rng([4, hour])
+    found = [np.empty((0, 3))]
+    for n, cut in enumerate(cuts):
+        noticed_s = rng.exponential(mains.NOTICED_S / np.log(2.0), HOMES)
+        for home, one in enumerate(who):
+            fell_at = cut.fell_at if home == cut.fallen else np.inf
+            some = made_up(one, cut, fell_at, float(noticed_s[home]), after)
+            found += [np.array([[n * HOMES + home, at, litres]]) for at, litres in some]
+    return np.concatenate(found)
+
+
+def _following(records: list[Record], hour: int, cuts: list[Cut], extra: Floats) -> Iterator[tuple[float, News]]:
     """Yield (now, news) of all copies, a quarter of an hour at a time, until the last has been watched long enough."""
     last = min(hour + 24 + round(LONGEST_H + AFTER_H), len(records[0].end))
     fallen = {n * HOMES + one.fallen: one for n, one in enumerate(cuts)}
@@ -212,6 +296,11 @@ def _following(records: list[Record], hour: int, cuts: list[Cut]) -> Iterator[tu
             litres = np.floor(litres * wet + 1e-9)
             for r, cut in fallen.items():
                 litres[(row == r) & (start >= cut.fell_at - HOUR_S)] = 0.0
+            now = extra[(extra[:, 1] >= start[0]) & (extra[:, 1] < end[0])]
+            place = np.full(len(cuts) * HOMES, -1)
+            place[row] = np.arange(len(row))
+            own = place[now[:, 0].astype(np.intp)]
+            np.add.at(litres, own[own >= 0], now[own >= 0, 2])
             gone = np.zeros(len(row), np.bool_)
             for r, cut in dead.items():
                 gone |= (row == r) & (end > cut.begin)
@@ -223,17 +312,22 @@ def main() -> None:
     """Measure; print what is known after each day."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=9, help="days, with a cut in each of their hours")
+    parser.add_argument("--without", action="store_true", help="silence after the return is no evidence of its own")
     asked = parser.parse_args()
     rng, policy = np.random.default_rng(3), Policy()
-    records = homes(asked.days)
-    partition, cuts = learnt(records), list[Cut]()
+    records, who = homes(asked.days), people(asked.days)
+    partition, cuts = learnt(records), {after: list[Cut]() for after in AFTER}
     for hour in range(HISTORY_DAYS * 24 + asked.days * 24):
         if hour >= HISTORY_DAYS * 24 and hour % 24 == 0:
-            cuts += day(records, partition, hour, rng)
-            report(cuts, policy)
+            plan = planned(records, hour, rng)
+            for after in AFTER:
+                cuts[after] += day(records, who, partition, hour, plan, after, asked.without)
         news = column(records, hour)
         for slot in range(4):
             partition.step(news.take(np.flatnonzero(np.arange(HOMES) % 4 == slot)))
+    for after in AFTER:
+        print(f"\nwhen the water is back: {after}", end="")
+        report(cuts[after], policy)
 
 
 def report(cuts: list[Cut], policy: Policy) -> None:
@@ -255,12 +349,23 @@ def report(cuts: list[Cut], policy: Policy) -> None:
         held = held[np.isfinite(held)]
         print(
             f"  let go {grace_s / 3600:.0f} h after the end: {sum(one.released(other) for one in told)} homes become cases; "
-            f"{len(held)} reds of falls were held back, hours 50/90 % {np.quantile(held, [0.5, 0.9]).round(1)}"
+            f"{len(held)} reds of falls were held back, hours 50/90 % "
+            f"{np.quantile(held, [0.5, 0.9]).round(1) if len(held) else []}"
         )
     print(f"  hours until the end is seen, median: {np.median([one.ended_at - one.back for one in told]) / HOUR_S:.2f}")
-    red = np.array([one.red_at(policy) - one.back for one in told]) / HOUR_S
-    print(f"  falls: red within 2 h of the water's return {(red <= 2).mean():.0%}, hours 50/90 % "
-          f"{np.quantile(red, [0.5, 0.9], method='higher').round(1)}")  # fmt: skip
+    for name, some in (
+        ("day", [one for one in told if one.by_day()]),
+        ("night", [one for one in told if not one.by_day()]),
+    ):
+        asked, red = (
+            np.array([one.fall_at(policy, *kinds) - one.back for one in some]) / HOUR_S
+            for kinds in (("amber", "red"), ("red",))
+        )
+        shares = [f"{(asked <= 1.5).mean():.0%}", *(f"{(hours <= 2).mean():.0%}" for hours in (asked, red))]
+        print(f"  back by {name}, {len(some)} falls: asked about within 1.5 h {shares[0]}, 2 h {shares[1]}; red within 2 h {shares[2]}, "
+              f"4 h {(red <= 4).mean():.0%}, hours 50/90 % {np.quantile(red, [0.5, 0.9], method='higher').round(1)}; "
+              f"well people a cut: asked {np.mean([one.missed('amber') for one in some]):.1f}, "
+              f"red {np.mean([one.missed('red') for one in some]):.1f}")  # fmt: skip
     print(
         f"  quiets of dead meters: {sum(q.row == one.dead and q.raised_at > one.begin for one in cuts for q in one.quiets)}"
     )

@@ -34,6 +34,8 @@ Floats = NDArray[np.float64]
 HISTORY_S = 28 * 86_400.0
 COPY_S, HORIZON_S = 42 * 86_400.0, 36 * 3600.0
 RULES = ("day-2000l", "day-1000l", "250l-1h", "2h-continuous", "half-hours")
+FIRST_SENIOR = 8_000_000
+SENIORS_FROM = datetime(2025, 3, 3, tzinfo=ZONE)
 PROFILES: tuple[str, ...] = ("frugal", "frugal", "average", "average", "generous")
 FLOWS_L_S = {"tap 0.1 L/s": 0.1, "tap 0.03 L/s": 0.03, "leak 20 L/h": 20 / 3600, "leak 12 L/h": 12 / 3600}
 TAP, LEAK = "tap 0.1 L/s", "leak 20 L/h"
@@ -44,11 +46,11 @@ KINDS = ("surge", "leak", *(f"rule:{rule}" for rule in RULES))
 
 def seniors(count: int, days: int, period_s: float) -> list[Record]:
     """Return simulated one-person homes behind meters of one litre, their nights away declared."""
-    start = datetime(2025, 3, 3, tzinfo=ZONE)
+    start = SENIORS_FROM
     grid: Floats = start.timestamp() + np.arange(round(days * 86_400 / period_s) + 1, dtype=np.float64) * period_s
     homes = []
     for n in range(count):
-        seed, profile = 8_000_000 + n, PROFILES[n % len(PROFILES)]
+        seed, profile = FIRST_SENIOR + n, PROFILES[n % len(PROFILES)]
         litres = np.diff(register(life(seed, start, days, ZONE, profile), grid, 1.0))
         none, end = np.zeros(len(litres), np.bool_), grid[1:]
         away = tuple(trips(seed, start, days, ZONE, profile))

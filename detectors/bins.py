@@ -206,9 +206,22 @@ class Trail:
 
     def _points_from(self, rows: Rows, since: Floats) -> Rows:
         """Return (M,) how many points lie at `since` or later: back from the newest they only grow older."""
-        head, sure, beyond = self.head[rows], np.zeros(len(rows), np.intp), np.full(len(rows), self.POINTS + 1, np.intp)
-        for _ in range(self.POINTS.bit_length()):
-            some = (sure + beyond) // 2
-            inside = (some == 0) | (self.at[rows, (head + 1 - some) % self.POINTS] >= since)
-            sure, beyond = np.where(inside, some, sure), np.where(inside, beyond, some)
+        newest, last = self.at[rows, self.head[rows]], self.at[rows, self.head[rows] - 1]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            even = np.floor((newest - since) / (newest - last)) + 1.0  # if all steps are like the newest
+        sure = np.clip(np.nan_to_num(even, nan=0.0), 0, self.POINTS).astype(np.intp)
+        wrong = np.flatnonzero(~self._reach(rows, sure, since) | self._reach(rows, sure + 1, since))
+        rows, since = rows[wrong], since[wrong]
+        low, beyond = np.zeros(len(rows), np.intp), np.full(len(rows), self.POINTS + 1, np.intp)
+        for _ in range(self.POINTS.bit_length() if len(rows) else 0):
+            some = (low + beyond) // 2
+            inside = self._reach(rows, some, since)
+            low, beyond = np.where(inside, some, low), np.where(inside, beyond, some)
+        sure[wrong] = low
         return sure
+
+    def _reach(self, rows: Rows, points: Rows, since: Floats) -> Bools:
+        """Return (M,) whether so many of the newest points all lie at `since` or later; 0 always do, more than all never."""
+        oldest = self.at[rows, (self.head[rows] + 1 - points) % self.POINTS]
+        reach: Bools = (points == 0) | ((points <= self.POINTS) & (oldest >= since))
+        return reach

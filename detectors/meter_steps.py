@@ -1,7 +1,7 @@
 """What the steps of a register say about the meter: that it counts more coarsely than agreed, or in another unit.
 
 How this works.  Of the volumes that a register of litres shows, one in ten is whole tens by chance.  `MANY` one after the
-other, and not all of them the same (a constant flow of ten litres an hour looks like that), are no chance: the device
+other, not all at the same rate and with a rest between them (a constant flow has neither), are no chance: the device
 shows only tens now, or counts ten times as much.  From then on the home is learnt anew behind such a register, and it is
 told once, as a trouble of the device.  From `SOME` on a quiet has to be more unusual: it may be the register that rests.
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import LEAST_USE_L, Bools, Floats, News, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, Bools, Floats, News, Rows
 from detectors.episodes import Episodes
 from detectors.findings import Changes, Finding
 
@@ -24,6 +24,8 @@ TENS, THOUSANDS = 10.0, 1000.0
 LEAST_STEP_L = 0.5
 """Tens of a finer register are no loss: a hand-wash shows in them."""
 MOST_COUNTED = 1000
+ALIKE = 0.1
+"""Flows are the same if they differ by no more than this share: intervals are not all equally long."""
 KIND = "meter_steps"
 
 
@@ -45,10 +47,14 @@ class Steps:
 
     tens: NDArray[np.int16]
     """Volumes of whole tens one after the other, up to the newest."""
-    first_l: Floats
-    """The first of them. [L]"""
+    first_l_h: Floats
+    """The flow of the first of them. [L/h]"""
     mixed: Bools
-    """They are not all the same."""
+    """They are not all alike."""
+    rested: Bools
+    """The register stood still between two of them: no leak makes them whole."""
+    still: Bools
+    """It stood still in the newest interval."""
     step_l: Floats
     """The agreed step that they were held against. [L]"""
 
@@ -56,11 +62,11 @@ class Steps:
     def fresh(cls, resolution_l: Floats) -> "Steps":
         """Return registers of these steps that have said nothing yet."""
         rows = len(resolution_l)
-        return cls(np.zeros(rows, np.int16), np.zeros(rows), np.zeros(rows, np.bool_), resolution_l.copy())
+        return cls(np.zeros(rows, np.int16), np.zeros(rows), *np.zeros((3, rows), np.bool_), resolution_l.copy())
 
     def coarse(self, rows: Rows) -> Bools:
         """Return (M,) whether each register shows only tens of its agreed step."""
-        coarse: Bools = (self.tens[rows] >= MANY) & self.mixed[rows]
+        coarse: Bools = (self.tens[rows] >= MANY) & self.mixed[rows] & self.rested[rows]
         return coarse
 
     def doubted(self, rows: Rows) -> Bools:
@@ -76,7 +82,10 @@ class Steps:
         self.tens[rows[other]], self.step_l[rows] = 0, step
         before = self.coarse(rows)
         absurd = _whole(litres, THOUSANDS * step)
-        self._count(rows[~absurd], litres[~absurd], step[~absurd])
+        hours = np.maximum(news.end[n] - news.start[n], 1.0) / HOUR_S
+        self._count(rows[~absurd], litres[~absurd], step[~absurd], (litres / hours)[~absurd])
+        self.still[news.row[~np.isnan(news.litres)]] = False
+        self.still[news.row[news.litres < LEAST_USE_L]] = True  # False for NaN
         new, over = self.coarse(rows) & ~before, before & ~self.coarse(rows)
         at, heard = news.end[n], news.received[n]
         told = [_finding("meter_steps", rows[k], at[k], heard[k], step[k], None) for k in np.flatnonzero(new).tolist()]
@@ -86,11 +95,13 @@ class Steps:
         ]
         return Heard(_without(news, n[absurd]), told, rows[new], rows[over])
 
-    def _count(self, rows: Rows, litres: Floats, step_l: Floats) -> None:
+    def _count(self, rows: Rows, litres: Floats, step_l: Floats, flow_l_h: Floats) -> None:
         whole = _whole(litres, TENS * step_l)
         begun = self.tens[rows] == 0
-        self.first_l[rows] = np.where(begun, litres, self.first_l[rows])
-        self.mixed[rows] = whole & ~begun & (self.mixed[rows] | (litres != self.first_l[rows]))
+        self.first_l_h[rows] = np.where(begun, flow_l_h, self.first_l_h[rows])
+        other = np.abs(flow_l_h - self.first_l_h[rows]) > ALIKE * self.first_l_h[rows]
+        self.mixed[rows] = whole & ~begun & (self.mixed[rows] | other)
+        self.rested[rows] = whole & ~begun & (self.rested[rows] | self.still[rows])
         self.tens[rows] = np.where(whole, np.minimum(self.tens[rows] + 1, MOST_COUNTED), 0)
 
     def usual(self, rows: Rows) -> Bools:

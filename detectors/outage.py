@@ -1,7 +1,8 @@
 """What is wrong with many homes at once: a building without water, a gateway that died.
 
 `Outages` stands beside a partition: it needs several homes, the partition's rows need nobody.  `look` compares, `open`
-says what holds.  A riser is told only while its building is not: one notice, the largest that is true.
+says what holds.  A riser is told only while its building is not: one notice, the largest that is true.  When the water is
+back, `detectors.water_return` says who of the homes is missed.
 """
 
 import dataclasses
@@ -13,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import radio_cut, water_cut
+from detectors import radio_cut, water_cut, water_return
 from detectors.bins import Bools
 from detectors.errors import SnapshotError
 from detectors.groups import AreaFinding, AreaKind, Group, Members
 from detectors.partition import Partition
 from detectors.radio_cut import RadioCut, RadioSettings
 from detectors.water_cut import Cut, CutSettings
+from detectors.water_return import Missed, Return, ReturnSettings
 
 __all__ = ["AreaChanges", "AreaFinding", "Group", "OutageSettings", "Outages"]
 
@@ -36,6 +38,7 @@ class OutageSettings:
 
     water: CutSettings = field(default_factory=CutSettings)
     radio: RadioSettings = field(default_factory=RadioSettings)
+    back: ReturnSettings = field(default_factory=ReturnSettings)
     wait_s: float = 120.0
     """A quiet waits at most this long for neighbours who are sending what they stored."""
 
@@ -45,6 +48,8 @@ class AreaChanges(NamedTuple):
 
     raised: list[AreaFinding]
     cleared: list[AreaFinding]
+    missed: list[Missed]
+    """Homes that draw nothing though the water of their building is back, for `Partition.miss`; told again while it is so."""
 
 
 class Outages:
@@ -53,6 +58,7 @@ class Outages:
     def __init__(self, settings: OutageSettings | None = None) -> None:
         self.settings = OutageSettings() if settings is None else settings
         self._open: dict[Key, AreaFinding] = {}
+        self._returns: dict[str, Return] = {}  # group -> its homes, from the notice of a cut until hours after it
         self._known = np.empty(0)  # known_until of each row at the last look: only news can raise a water cut
         self._lay_out(())
 
@@ -85,17 +91,39 @@ class Outages:
         now, listening_since : float
             Our clock, and since when we could hear anything: time before that is not held against meters. [s since 1970]
         """
-        changes, watched, s = AreaChanges([], []), np.asarray(active, np.bool_), self.settings
+        changes, watched, s = AreaChanges([], [], []), np.asarray(active, np.bool_), self.settings
         dry = water_cut.cuts(partition, self._pipes, self._with_news(partition), watched, now, s.water)
         for water in sorted(dry, key=lambda cut: self._pipes.groups[cut.group].kind):  # a building before its risers
             if not self._told_above(water.group):
-                self._begin(_without_water(water, self._pipes, partition, watched, now), changes)
+                told = _without_water(water, self._pipes, partition, watched, now)
+                self._begin(told, changes)
+                self._returns[told.group] = Return.begun(partition, told)
         unheard = radio_cut.cuts(partition, self._radios, watched, now, listening_since, s.radio)
         for radio in unheard:
             self._begin(_unheard(radio, self._radios, now), changes)
         for key in [key for key in self._open if self._is_over(key, partition, watched)]:
             changes.cleared.append(replace(self._open.pop(key), cleared_at=now))
+        self._miss(partition, watched, now, changes)
         return changes
+
+    def _miss(self, partition: Partition, watched: Bools, now: float, changes: AreaChanges) -> None:
+        """Follow the homes of cuts: who has drawn, since when water is back, and who is missed then."""
+        s = self.settings
+        for name, one in list(self._returns.items()):
+            new = one.hear(partition, self._known)
+            if (name, "water_outage") in self._open:
+                continue
+            if one.event.cleared_at is None:
+                place = self._pipes.of_name.get(name)
+                within_s = s.water.back_within_s + float(partition.period_s()[one.row].max(initial=0.0))
+                if place is None or self._told_above(place) or not one.over(within_s, s.back):
+                    del self._returns[name]
+                    continue
+            elif not new:
+                if now - (one.event.cleared_at or now) > s.back.watched_s + s.water.longest_period_s:
+                    del self._returns[name]
+                continue
+            changes.missed.extend(each for each in one.missed(partition, s.back) if watched[each.row])
 
     def _with_news(self, partition: Partition) -> Bools:
         """Return (G,) which pipes have a home with news since the last look, and are not told already."""
@@ -156,7 +184,9 @@ class Outages:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Return what holds as named arrays (no objects in them)."""
-        return {"open": np.array([json.dumps(dataclasses.asdict(one)) for one in self.open()], np.str_)}
+        returns = list(self._returns.values())
+        arrays = {"open": _lines(self.open()), "return.event": _lines([one.event for one in returns])}
+        return arrays | water_return.packed(returns)
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], settings: OutageSettings | None = None) -> "Outages":
@@ -170,11 +200,23 @@ class Outages:
         if "open" not in arrays:
             raise SnapshotError("want a snapshot of outages, the array 'open' is missing: look again instead")
         made = cls(settings)
-        for line in arrays["open"]:
-            one = json.loads(str(line))
-            finding = AreaFinding(**one | {"rows": tuple(one["rows"]), "silent": tuple(one["silent"])})
-            made._open[finding.group, finding.kind] = finding
+        made._open = {(one.group, one.kind): one for one in _findings(arrays["open"])}
+        if "return.event" in arrays:  # who cut off before this was kept misses nobody
+            events = _findings(arrays["return.event"])
+            made._returns = {one.event.group: one for one in water_return.unpacked(arrays, events)}
         return made
+
+
+def _lines(findings: Sequence[AreaFinding]) -> NDArray[np.str_]:
+    return np.array([json.dumps(dataclasses.asdict(one)) for one in findings], np.str_)
+
+
+def _findings(lines: NDArray[Any]) -> list[AreaFinding]:
+    found = []
+    for line in lines:
+        one = json.loads(str(line))
+        found.append(AreaFinding(**one | {"rows": tuple(one["rows"]), "silent": tuple(one["silent"])}))
+    return found
 
 
 def _radios(groups: Sequence[Group]) -> list[Group]:

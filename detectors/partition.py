@@ -4,13 +4,13 @@ One `Partition` holds the state of H rows as arrays.  `step` takes news of any r
 the time as an argument.  A snapshot at any moment, restored anywhere, goes on with the same findings.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import away_use, meter_steps, quiet_judge, quiet_reasons, rulebook, silence, states, taught
+from detectors import away_use, meter_steps, quiet_judge, quiet_reasons, rulebook, silence, states, taught, water_return
 from detectors.alarms import AMBER, RED, Alarms, Outcome
 from detectors.away_use import AwayUse
 from detectors.bins import Bools, Floats, News, Rows, rounds
@@ -297,6 +297,10 @@ class Partition(Present):
                     self._episodes.end(key, float(heard.received[n]), changes)
         return in_order(changes)
 
+    def miss(self, missed: Sequence[water_return.Missed], now: float) -> Changes:
+        """Raise the quiets of homes that draw nothing though the water of their building is back (`Outages.look`)."""
+        return water_return.tell(self.settings.quiet, self._cohort, self._state, self._episodes, missed, now)
+
     def label(
         self, row: int, kind: str, severity: Severity, onset: float, until: float, outcome: Outcome | None
     ) -> None:
@@ -389,8 +393,8 @@ class Partition(Present):
             "drift",
             away_use.KIND,
             meter_steps.KIND,
-            *(f"rule:{rule.name}" for rule in partition._rules),
         }
+        kinds |= {f"rule:{rule.name}" for rule in partition._rules}
         found: Iterable[Finding] = states.unpacked_findings(arrays)
         partition._episodes = Episodes((f for f in found if f.kind in kinds), len(partition))
         return partition

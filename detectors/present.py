@@ -61,6 +61,22 @@ class Present:
         since = clock.origin(pick, until, ran=True)
         return np.where(since <= until, since, np.nan)
 
+    def quiet_since(self, rows: Rows) -> Floats:
+        """Return (M,) since when the present quiet of each row counts; NaN: never heard, away, or water runs."""
+        origin = quiet_reasons.origin(self._state, rows)
+        there = (origin <= self._state.clock.known_until[rows]) & ~self._state.water.running.owned(rows)
+        return np.where(there, origin, np.nan)
+
+    def lasting(self, rows: Rows, begin: Floats) -> Floats:
+        """Return (M, HOURS) the chance that quiets begun then last so many hours, by the hazard of the index."""
+        odds, _ = quiet_judge.look(self.settings.quiet, self._state, rows, begin)
+        return self._state.spells.lasting(rows, odds)
+
+    def last_draw(self, rows: Rows) -> Floats:
+        """Return (M,) the end of the last interval in which somebody drew water; NaN: what came since is not known."""
+        clock = self._state.clock
+        return np.where(clock.by_use[rows], clock.since[rows], np.nan)
+
     def score_at(self, rows: Rows, until: Floats) -> Floats:
         """Return (M,) the score that the present silence of each row had at `until`; 0 where it began later."""
         since, offset = self.silent_since(rows), self._state.clock.offset_s[rows]

@@ -112,12 +112,15 @@ def _indices(spent: Floats, spare: Floats) -> Floats:
 
 def _many(spent: Floats, spare: Floats) -> Floats:
     """Return (S, G, M) the least cost of a spared call: one wait after the other by its length, all quiets at once."""
-    lowest = np.full(spent.shape, np.inf)
-    for length in range(1, spent.shape[1]):
-        spared = np.maximum(spare[:-length] - spare[length:], TINY)  # next to nothing where waiting spares none
-        each = spent[:, length:] - spent[:, :-length]
-        each /= spared
-        np.minimum(lowest[:, :-length], each, out=lowest[:, :-length])
+    lowest, hours = np.full(spent.shape, np.inf), spent.shape[1]
+    each_of, spared_of = np.empty(spent.shape), np.empty(spare.shape)
+    for length in range(1, hours):
+        each, spared, low = each_of[:, length:], spared_of[length:], lowest[:, :-length]
+        np.subtract(spare[:-length], spare[length:], out=spared)
+        np.maximum(spared, TINY, out=spared)  # next to nothing where waiting spares none
+        np.subtract(spent[:, length:], spent[:, :-length], out=each)
+        np.divide(each, spared, out=each)
+        np.minimum(low, each, out=low)
     return lowest
 
 

@@ -27,6 +27,8 @@ STEADY_L_H = 4.0
 """A flow that is less sure than a litre a quarter of an hour is left to the leak floor. [L/h]"""
 TAP_L_H = 150.0
 """A flow that never stopped for a day is a leak from then on, and no open tap; but cisterns leak 2-120 L/h, not more. [L/h]"""
+ROUNDED_L = 0.1
+"""Sums count whole millilitres, floors follow from them: what is so close to a limit is at it. [L]"""
 HIDDEN_L = 8.0
 """A leak's swing that hides more than this leaves too little to see a person by: the run stays a surge, and no quiet. [L]"""
 FINE_S = 0.5 * HOUR_S
@@ -152,7 +154,7 @@ class Running:
         more = placed & (volume > np.maximum(shows(leak, step_l, look_s), LEAST_USE_L))  # False for NaN
         # What a leak of a day shows is no tap's; unless so much that a flush would not be seen on top of it.
         alone = shows(leaked_l_h(leak), step_l, look_s)
-        alone = np.where(alone - leak * look_s / HOUR_S <= HIDDEN_L, alone, 0.0)
+        alone = np.where(alone - leak * look_s / HOUR_S <= HIDDEN_L + ROUNDED_L, alone, 0.0)
         much = (volume + step_l > RUNNING_L_H * look_s / HOUR_S) & (volume > alone)
         strong = placed & much
         came = i.litres >= LEAST_USE_L

@@ -25,7 +25,7 @@ from detectors.rulebook import Rulebook
 from detectors.signs import Signs
 from detectors.water import Water
 
-VERSION = 5
+VERSION = 6
 Arrays = dict[str, NDArray[Any]]
 
 

@@ -56,6 +56,8 @@ class NaiveHome:
     open: dict = field(default_factory=dict)
     flow_since: dict = field(default_factory=dict)
     tens: list = field(default_factory=list)
+    """(flow, did the register stand still before it?) of whole tens one after the other"""
+    still: bool = False
     while_away: dict = field(default_factory=dict)
     """start of an absence -> [since, litres]"""
     log: list = field(default_factory=list)
@@ -83,9 +85,18 @@ class NaiveHome:
             return
         hole = math.isnan(self.known_until) or start > self.known_until + 1.0
         start = start if hole else self.known_until
+        if litres >= 1000 and litres % 1000 == 0:
+            # Litres where cubic metres were agreed: somebody drew water, nobody knows how much.
+            if ("meter_steps", "blue") not in self.open:
+                self.raised("meter_steps", "blue", end)
+            litres, moved = math.nan, True
         unknown, drew = math.isnan(litres), litres >= 0.05
         if drew:
-            self.tens = [*self.tens, litres] if litres % 10 == 0 else []
+            one = litres / max(end - start, 1.0), self.still
+            self.tens = [*self.tens, one] if litres % 10 == 0 else []
+            if not self.tens and ("meter_steps", "blue") in self.open:
+                self.clear("meter_steps", "blue", self.heard)
+        self.still = self.still if unknown else not drew
         used = self.water.hear(start, end, litres, hole)
         moved = used or (unknown and moved)
         before = max(self.since, self.back_at(start)) if not math.isnan(self.since) else math.nan
@@ -258,9 +269,9 @@ class NaiveHome:
             return
         score = self.score(origin + offset, end + offset)
         extra = self.new_extra if self.days < self.new_days else 0.0
-        extra += (
-            self.new_extra if len(self.tens) >= 3 and not (len(self.tens) >= 6 and len(set(self.tens)) > 1) else 0.0
-        )
+        mixed = any(abs(flow - self.tens[0][0]) > 0.1 * self.tens[0][0] for flow, _ in self.tens)
+        rested = any(still for _, still in self.tens[1:])
+        extra += self.new_extra if len(self.tens) >= 3 and not (len(self.tens) >= 6 and mixed and rested) else 0.0
         for severity, level in (("amber", self.amber), ("red", self.red)):
             if score >= level + extra and ("quiet", severity) not in self.open:
                 self.raised("quiet", severity, origin)

@@ -119,7 +119,7 @@ class NaiveWater:
         floor = 0.0 if self.steady() > 1.25 * self.floor else self.floor
         more = fine and volume > max(self.shows(floor, look), 0.05)
         alone = self.shows(floor if floor <= 150 else 0.0, look)
-        alone = alone if alone - floor * look / HOUR <= 8 else 0.0
+        alone = alone if alone - floor * look / HOUR <= 8.1 else 0.0
         much = volume + self.step_l > 20 * look / HOUR and volume > alone
         if came and start - self.seen_until > HOUR:
             self.run = self.strong = None

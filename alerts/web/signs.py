@@ -10,7 +10,7 @@ from alerts.web.ports import Water
 
 NO_USE: Mapping[str, str] = {
     "quiet": "quiet_s", "quiet_new_home": "quiet_s", "quiet_after_absence": "quiet_s", "quiet_after_gap": "quiet_s",
-    "quiet_no_motion": "quiet_s", "quiet_maybe_out": "quiet_s", "rule_no_use": "measured_s",
+    "quiet_no_motion": "quiet_s", "quiet_maybe_out": "quiet_s", "quiet_after_cut": "quiet_s", "rule_no_use": "measured_s",
 }  # fmt: skip
 """Reasons that say for how long no water was used, and the name of that duration."""
 SILENT = ("meter_silent", "meter_never_heard")

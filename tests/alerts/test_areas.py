@@ -100,6 +100,41 @@ def test_a_press_for_help_takes_the_folded_case_out_with_it(store, engine):
     assert ("offer", "wang") in said(engine)
 
 
+def missed(severity="red", back=NOON):
+    """Return a quiet of a home that does not draw though its neighbours do."""
+    made = quiet(severity=severity, at=back + HOUR)
+    return type(made)(
+        **{n: getattr(made, n) for n in made.__dataclass_fields__} | {"evidence": {"water_back_at": back.timestamp()}}
+    )
+
+
+def test_who_is_missed_when_the_neighbours_draw_again_does_not_wait_for_the_grace(store, engine):
+    store.begin_area(cut(), T0)
+    store.end_area("cut", NOON, NOON)
+    store.raise_finding(missed(), NOON + HOUR)
+    assert states(store) == {"h1": "AWAITING"}
+    assert ("offer", "wang") in said(engine)
+
+
+def test_a_red_that_was_folded_in_the_cut_stands_for_itself_when_it_is_missed_and_only_once(store, engine):
+    store.begin_area(cut(), T0)
+    case = store.raise_finding(quiet(severity="red"), T0 + MINUTE)
+    store.end_area("cut", NOON, NOON)
+    assert states(store) == {"h1": "FOLDED"}
+    assert store.raise_finding(missed(), NOON + HOUR) == case
+    assert states(store) == {"h1": "AWAITING"}
+    before = len(notices(engine))
+    assert store.raise_finding(missed(), NOON + HOUR + MINUTE) == case
+    assert len(notices(engine)) == before
+
+
+def test_a_second_cut_explains_who_was_missed_after_the_first():
+    event = {"kind": "water_outage", "onset": T0 + 4 * HOUR, "ended_at": None, "evidence": {}}
+    after = {"water_back_at": NOON.timestamp(), "usual_return_at": (T0 + 6 * HOUR).timestamp()}
+    assert explained.explains(event, "quiet", T0, after, Policy())
+    assert not explained.explains(event | {"onset": T0}, "quiet", T0, after, Policy())
+
+
 def test_water_after_the_outage_explains_it_and_labels_it(store, engine):
     store.begin_area(cut(), T0)
     store.raise_finding(quiet(severity="red"), T0)

@@ -24,6 +24,7 @@ DRIFT = {"since_day": AT, "before_times": 0.8, "now_times": 2.4, "before_l": 96,
 EVIDENCE = {
     "quiet_no_motion": QUIET | {"motion_at": AT},
     "quiet_maybe_out": QUIET | {"door_at": AT},
+    "quiet_after_cut": QUIET | {"water_back_at": AT, "homes_back": 41, "of_homes": 48},
     "surge_limit": RUN | {"window_s": 3600.0, "limit_l": 250, "usual_l": 60},
     "surge_usual": RUN | {"window_s": 3600.0, "usual_l": 60, "score": 2.7},
     "water_running": RUN | {"usual_run_s": 2400},

@@ -54,11 +54,16 @@ class Street:
         self.active = np.ones(HOMES, bool)
         self.listening_since = -np.inf
         self.slot = 0
-        self.raised, self.cleared, self.personal = [], [], []
+        self.raised, self.cleared, self.personal, self.missed = [], [], [], []
 
     def dry(self, homes, from_h, to_h=np.inf):
         """Draw nothing in some homes: somebody lies on the floor, or the water is cut."""
         self.litres[self._cells(homes, from_h, to_h)] = 0.0
+        return self
+
+    def draws(self, homes, at_h, litres=5.0):
+        """Draw something in some homes in the quarter of an hour that begins then."""
+        self.litres[np.atleast_1d(homes), round(at_h * 4)] += litres
         return self
 
     def unheard(self, homes, from_h, to_h=np.inf):
@@ -85,6 +90,7 @@ class Street:
         changes = self.outages.look(self.partition, self.active, now, self.listening_since)
         self.raised += changes.raised
         self.cleared += changes.cleared
+        self.missed += self.partition.miss(changes.missed, now).raised
         return changes
 
     def hour(self, at):

@@ -262,5 +262,5 @@ def test_no_homes_are_no_trouble():
     part = Partition(Settings(), np.empty(0), np.empty(0))
     outages = Outages()
     outages.set_groups([Group("empty", "building", np.empty(0, np.intp))])
-    assert outages.look(part, np.empty(0, bool), 1e9) == ([], [])
+    assert outages.look(part, np.empty(0, bool), 1e9) == ([], [], [])
     assert outages.catching_up(part, 1e9).shape == (0,)

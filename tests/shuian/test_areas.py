@@ -180,3 +180,18 @@ def test_a_gateway_that_dies_is_one_event_and_nobody_is_quiet(settled):
         settled.work()
     assert area_kinds(settled) == ["radio_outage"]
     assert [one for one in settled.inbox.told if one[1] == "quiet"] == []
+
+
+def test_the_home_that_stays_silent_when_its_neighbours_draw_again_is_told(settled):
+    dry(settled, 5)
+    for _ in range(2):
+        settled.now += HOUR
+        for meter in METERS[:-1]:
+            settled.litres[meter] += 6.0
+        settled.store.commit([settled.reading(meter, settled.now, settled.now) for meter in METERS], [])
+        settled.work()
+    last = f"h{HOMES - 1}"
+    assert [one[::2] for one in settled.inbox.told if one[1] == "quiet"] == [(last, "red"), (last, "amber")]
+    assert {one.finding.reason for one in settled.inbox.findings.values() if one.household == last} == {
+        "quiet_after_cut"
+    }

@@ -14,7 +14,7 @@ from simulators.faults.person.fall import fall
 from simulators.faults.person.trip import trip
 from simulators.faults.plumbing import air, backflow, burst, crossed, cut, draw_off, drip, leak, pressure
 from simulators.faults.plumbing.pieces import after, before
-from simulators.households import Draws
+from simulators.households import Draws, Rhythm
 from simulators.meters import read, register
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -352,6 +352,22 @@ def test_air_after_a_cut_is_all_that_a_home_shows_in_which_nobody_stirs():
     assert litres(blown, AT - HOUR, back) == 0
     assert litres(blown, back, back + 600) == pytest.approx(8, abs=0.002)
     assert litres(blown, back + 600, END) == 0
+
+
+@pytest.mark.parametrize(
+    ("wanted", "up", "out", "comes"),
+    [
+        pytest.param(1.0, (-9.0, 9.0), (5.0, 6.0), True, id="up and at home"),
+        pytest.param(-1.0, (-9.0, 9.0), (5.0, 6.0), False, id="wanted nothing meanwhile"),
+        pytest.param(1.0, (-9.0, 4.0), (5.0, 6.0), False, id="asleep"),
+        pytest.param(1.0, (-9.0, 9.0), (2.0, 6.0), False, id="out"),
+    ],
+)
+def test_who_wanted_water_in_a_cut_and_is_there_comes_for_it_when_it_is_noticed(wanted, up, out, comes):
+    rhythm = Rhythm(AT + HOUR * np.array([up]), AT + HOUR * np.array([out]))
+    one = cut.fetched(draw(AT + wanted * HOUR, 6.0, 30.0), rhythm, AT, AT + 4 * HOUR, 900.0)
+    assert one.start_s.tolist() == ([AT + 4.25 * HOUR] if comes else [])
+    assert one.litres.tolist() == ([cut.FETCH_L] if comes else [])
 
 
 def test_a_cut_and_air_in_any_order_leave_the_air_if_it_comes_after_the_cut():

@@ -13,7 +13,7 @@ import numpy as np
 from simulators.doings import merged
 from simulators.faults import Fault
 from simulators.faults.plumbing.pieces import after, before
-from simulators.households import Draws
+from simulators.households import Draws, Rhythm
 
 CISTERN_L = 6.0
 AIR_L = 2.0
@@ -25,6 +25,11 @@ BUCKET_BEFORE_S = 900.0
 LASTS_S = (3 * 3600.0, 12 * 3600.0)
 """Cuts last 1 to 12 hours; `strike` leaves out those that are over before the silence of a dozen homes with hourly meters
 cannot be chance any more (2.6 h, measured at half past nine in the morning; at night no silence says anything). [s]"""
+FETCH_L, FETCH_S = 4.0, 60.0
+"""What somebody draws who finds the water back: hands, a kettle, a pail. [A]"""
+NOTICED_S = 1200.0
+"""Half of those who wanted water meanwhile, and are up and at home, have noticed by then that it is back: they try the tap or
+hear the cistern.  Nobody has published how soon; the delay is taken as exponential. [A] [s]"""
 PLANNED = 0.5
 """Share of cuts that people are told of. [A]"""
 
@@ -41,6 +46,19 @@ def cut(draws: Draws, begin: float, end: float) -> Draws:
     refill = Draws(np.array([end]), np.array([back]), np.array([REFILL_S]))
     whole = merged(before(draws, begin), after(later, end))
     return merged(whole, refill) if back else whole
+
+
+def fetched(draws: Draws, rhythm: Rhythm, begin: float, end: float, noticed_s: float) -> Draws:
+    """Return what a home draws because it had no water in [begin, end): its person comes for it `noticed_s` after `end`.
+
+    Only who wanted water meanwhile does, and is up and at home by then; who is not goes on as on any day.  What the empty
+    cistern takes, `cut` says: it fills without anybody.
+    """
+    at = end + noticed_s
+    wanted = ((draws.start_s >= begin) & (draws.start_s < end)).any()
+    up, out = (bool(((spans[:, 0] <= at) & (at < spans[:, 1])).any()) for spans in (rhythm.awake, rhythm.out))
+    comes = np.array([at]) if wanted and up and not out else np.empty(0)
+    return Draws(comes, np.full(len(comes), FETCH_L), np.full(len(comes), FETCH_S))
 
 
 def announced(draws: Draws, begin: float, after_s: float) -> Draws:
