@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
+from alerts import audit
 from alerts.errors import BadAbsence
 from alerts.policy import Policy
 from alerts.registry.changes import bump
@@ -63,12 +64,12 @@ def declare(
     until = min(until, start + MOST)
     waiting = _waiting(conn, household, now) if kind == FAMILY else None
     if waiting is not None:
-        return _asked_again(conn, waiting, until)
+        return _asked_again(conn, waiting, by, until, now)
     held = min(until, start + timedelta(seconds=policy.family_absence_s)) if kind == FAMILY else until
     values = {"start": start, "end": held, "asked_until": until if until > held else None, "declared_at": now}
     made = conn.execute(insert(absences).values(household=household, by=by, **values)).inserted_primary_key
     assert made is not None
-    bump(conn)
+    _changed(conn, now, by, household, "declared", made[0], held)
     return Declared(made[0], start, held, values["asked_until"])
 
 
@@ -79,11 +80,11 @@ def _waiting(conn: Connection, household: str, now: datetime) -> RowMapping | No
     return conn.execute(select(absences).where(*mine).order_by(a.start.desc()).limit(1)).mappings().first()
 
 
-def _asked_again(conn: Connection, row: RowMapping, until: datetime) -> Declared:
+def _asked_again(conn: Connection, row: RowMapping, by: str, until: datetime, now: datetime) -> Declared:
     if until <= row["end"]:
         return Declared(row["id"], row["start"], row["end"], row["asked_until"])
     conn.execute(update(absences).where(absences.c.id == row["id"]).values(asked_until=until))
-    bump(conn)
+    _changed(conn, now, by, row["household"], "asked", row["id"], until)
     return Declared(row["id"], row["start"], row["end"], until)
 
 
@@ -101,7 +102,11 @@ def confirm(conn: Connection, absence: int, by: str, now: datetime) -> bool:
         raise BadAbsence(f"want worker:ID or operator:NAME to confirm, got {by!r}")
     waiting = absences.c.id == absence, absences.c.asked_until > now
     values: dict[str, Any] = {"end": absences.c.asked_until, "asked_until": None, "by": by}
-    return _change(conn, bool(conn.execute(update(absences).where(*waiting).values(**values)).rowcount))
+    home = _home_of(conn, absence)
+    if not conn.execute(update(absences).where(*waiting).values(**values)).rowcount:
+        return False
+    _changed(conn, now, by, home, "confirmed", absence)
+    return True
 
 
 def end(conn: Connection, absence: int, by: str, now: datetime) -> bool:
@@ -114,14 +119,24 @@ def end(conn: Connection, absence: int, by: str, now: datetime) -> bool:
     """
     if by.partition(":")[0] not in (*STAFF, FAMILY):
         raise BadAbsence(f"want worker:ID, operator:NAME or contact:ID, got {by!r}")
-    a = absences.c
+    a, home = absences.c, _home_of(conn, absence)
     planned = conn.execute(delete(absences).where(a.id == absence, a.start >= now)).rowcount
     running = update(absences).where(a.id == absence, a.end > now).values(end=now, asked_until=None)
     asked = update(absences).where(a.id == absence, a.asked_until > now).values(asked_until=None)
-    return _change(conn, bool(planned or conn.execute(running).rowcount or conn.execute(asked).rowcount))
+    if not (planned or conn.execute(running).rowcount or conn.execute(asked).rowcount):
+        return False
+    _changed(conn, now, by, home, "ended", absence)
+    return True
 
 
-def _change(conn: Connection, changed: bool) -> bool:
-    if changed:
-        bump(conn)
-    return changed
+def _home_of(conn: Connection, absence: int) -> str:
+    return conn.scalar(select(absences.c.household).where(absences.c.id == absence)) or ""
+
+
+def _changed(
+    conn: Connection, now: datetime, by: str, household: str, what: str, number: int, until: datetime | None = None
+) -> None:
+    """Let the detectors hear of it, and write down who said so."""
+    bump(conn)
+    ends = {} if until is None else {"until": until.isoformat()}
+    audit.append(conn, now, "absence", by, f"household:{household}", what=what, absence=number, **ends)

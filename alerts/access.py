@@ -21,6 +21,8 @@ from typing import Literal, cast
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
+from alerts import audit
+from alerts.registry.agreed import holds
 from alerts.schema import (
     area_events,
     area_members,
@@ -38,13 +40,14 @@ from alerts.schema import (
     workers,
 )
 
-Role = Literal["worker", "family", "operator"]
-ROLES: tuple[Role, ...] = ("worker", "family", "operator")
+Role = Literal["worker", "family", "operator", "resident"]
+ROLES: tuple[Role, ...] = ("worker", "family", "operator", "resident")
 
 SESSION_LIFE: dict[Role, timedelta] = {
     "worker": timedelta(hours=12),  # a long shift
     "family": timedelta(days=30),
     "operator": timedelta(hours=12),
+    "resident": timedelta(days=30),
 }
 TOKEN_BYTES = 24  # 192 bit; OWASP ASVS 5.0, 7.2.3 asks for at least 128
 # OWASP password storage cheat sheet, scrypt with 16 MiB: N = 2^14, r = 8, p = 5.
@@ -72,7 +75,7 @@ class Session:
 class Link:
     """What a token of a link stands for; `state` tells whether it still opens the door."""
 
-    state: Literal["fresh", "used", "expired"]
+    state: Literal["fresh", "used", "expired", "ended"]
     role: Role
     person: str
     goto: str
@@ -85,7 +88,10 @@ def _hash(token: str) -> str:
 # --- links and sessions --------------------------------------------------------------------------------------------
 
 
-def new_link(conn: Connection, role: Role, person: str, goto: str, now: datetime, life: timedelta) -> str:
+def new_link(
+    conn: Connection, role: Role, person: str, goto: str, now: datetime, life: timedelta, *,
+    realm: str | None = None, notice: str | None = None,
+) -> str:  # fmt: skip
     """Write down a one-time link and return its token, which is kept nowhere.
 
     Parameters
@@ -98,6 +104,8 @@ def new_link(conn: Connection, role: Role, person: str, goto: str, now: datetime
         The page to open, a path of ours such as ``/w/a/17``.
     life : timedelta
         For how long it can be redeemed.
+    realm, notice : str, optional
+        The notice in which it is sent: opening it proves that this was seen.
 
     Raises
     ------
@@ -109,9 +117,8 @@ def new_link(conn: Connection, role: Role, person: str, goto: str, now: datetime
     if not _LOCAL_PATH.fullmatch(goto):
         raise ValueError(f"want a path of this site such as /w, got {goto!r}")
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    conn.execute(
-        insert(links).values(token_hash=_hash(token), role=role, person=person, goto=goto, expires_at=now + life)
-    )
+    row = {"token_hash": _hash(token), "role": role, "person": person, "goto": goto, "expires_at": now + life}
+    conn.execute(insert(links), row | {"realm": realm, "notice": notice})
     return token
 
 
@@ -120,8 +127,10 @@ def link(conn: Connection, token: str, now: datetime) -> Link | None:
     row = conn.execute(select(links).where(links.c.token_hash == _hash(token))).one_or_none()
     if row is None:
         return None
-    state: Literal["fresh", "used", "expired"] = "fresh"
-    if row.used_at is not None:
+    state: Literal["fresh", "used", "expired", "ended"] = "fresh"
+    if row.ended_at is not None:
+        state = "ended"
+    elif row.used_at is not None:
         state = "used"
     elif row.expires_at <= now:
         state = "expired"
@@ -133,7 +142,12 @@ def redeem(conn: Connection, token: str, now: datetime) -> Session | None:
 
     Of two requests at the same moment one wins: the row is taken by a conditional UPDATE.
     """
-    mine = update(links).where(links.c.token_hash == _hash(token), links.c.used_at.is_(None), links.c.expires_at > now)
+    mine = update(links).where(
+        links.c.token_hash == _hash(token),
+        links.c.used_at.is_(None),
+        links.c.ended_at.is_(None),
+        links.c.expires_at > now,
+    )
     if conn.execute(mine.values(used_at=now)).rowcount != 1:
         return None
     row = conn.execute(select(links.c.role, links.c.person).where(links.c.token_hash == _hash(token))).one()
@@ -148,12 +162,15 @@ def new_session(conn: Connection, role: Role, person: str, now: datetime) -> Ses
     conn.execute(
         insert(sessions).values(token_hash=_hash(token), role=role, person=person, expires_at=session.expires_at)
     )
+    audit.append(conn, now, "login", session.actor)
     return session
 
 
 def session(conn: Connection, token: str, now: datetime) -> Session | None:
     """Return the live session of a browser's cookie, None when there is none or its person may no longer look."""
-    found = select(sessions).where(sessions.c.token_hash == _hash(token), sessions.c.expires_at > now)
+    found = select(sessions).where(
+        sessions.c.token_hash == _hash(token), sessions.c.expires_at > now, sessions.c.ended_at.is_(None)
+    )
     row = conn.execute(found).one_or_none()
     if row is None or not _still_known(conn, row.role, row.person):
         return None
@@ -163,7 +180,9 @@ def session(conn: Connection, token: str, now: datetime) -> Session | None:
 def live_sessions(conn: Connection, tokens: Collection[str], now: datetime) -> dict[str, Session]:
     """Return the live sessions among many cookies at once, by cookie; the same question as `session` of each."""
     hashes = {_hash(token): token for token in tokens}
-    found = select(sessions).where(sessions.c.token_hash.in_(hashes), sessions.c.expires_at > now)
+    found = select(sessions).where(
+        sessions.c.token_hash.in_(hashes), sessions.c.expires_at > now, sessions.c.ended_at.is_(None)
+    )
     rows = conn.execute(found).all()
     known = {who: _still_known(conn, *who) for who in {(row.role, row.person) for row in rows}}
     return {
@@ -171,6 +190,12 @@ def live_sessions(conn: Connection, tokens: Collection[str], now: datetime) -> d
         for row in rows
         if known[row.role, row.person]
     }
+
+
+def ended_with_consent(conn: Connection, token: str) -> bool:
+    """Whether the session of a browser's cookie ended because sharing with its person did."""
+    ended = sessions.c.token_hash == _hash(token), sessions.c.ended_at.is_not(None)
+    return conn.scalar(select(exists().where(*ended))) or False
 
 
 def end_session(conn: Connection, token: str) -> None:
@@ -188,6 +213,8 @@ def _still_known(conn: Connection, role: str, person: str) -> bool:
         return conn.scalar(select(exists().where(workers.c.id == person))) or False
     if role == "family":
         return conn.scalar(select(exists().where(contacts.c.id == person))) or False
+    if role == "resident":
+        return conn.scalar(select(exists().where(residents.c.id == person))) or False
     # An operator is an account with a password or a worker with that role; a disabled account ends its sessions at once.
     disabled = conn.scalar(select(users.c.disabled).where(users.c.name == person))
     on_desk = exists().where(workers.c.id == person, workers.c.role == "operator")
@@ -281,7 +308,10 @@ def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bo
     """Return the condition on `cases` under which a worker may see a case: by area, by offer or by owning it."""
     in_area = cases.c.household.in_(select(households.c.id).where(households.c.area.in_(its_areas)))
     offered = exists().where(offers.c.realm == cases.c.realm, offers.c.case_id == cases.c.id, offers.c.worker == worker)
-    return or_(in_area, offered, cases.c.owner == worker)
+    not_ended = cases.c.state.not_in(
+        ("CONSENT_REVIEW", "CANCELLED_CONSENT")
+    )  # nobody of the community is asked any more
+    return or_(and_(or_(in_area, offered), not_ended), cases.c.owner == worker)
 
 
 def events_of_worker(its_areas: Collection[str]) -> ColumnElement[bool]:
@@ -292,13 +322,16 @@ def events_of_worker(its_areas: Collection[str]) -> ColumnElement[bool]:
 
 
 def home_of_relative(conn: Connection, contact: str, now: datetime) -> str | None:
-    """Return the household whose state this contact may see, None when nobody agreed (any more) to that."""
+    """Return the household whose state this contact may see, None when nobody agreed (any more) to that.
+
+    A home that is not watched any more has no state to share.
+    """
     agreed = exists().where(
-        consents.c.resident == residents.c.id,
-        consents.c.purpose == "relative",
-        consents.c.recipient.in_(("", contact)),
-        consents.c.given_at <= now,
-        or_(consents.c.withdrawn_at.is_(None), consents.c.withdrawn_at > now),
+        consents.c.resident == residents.c.id, consents.c.recipient.in_(("", contact)), holds(now, "relative")
+    )
+    other = residents.alias("other").c
+    watched = exists().where(
+        other.household == residents.c.household, consents.c.resident == other.id, holds(now, "monitor")
     )
     home = select(residents.c.household).join(contacts, contacts.c.resident == residents.c.id)
-    return conn.scalar(home.where(contacts.c.id == contact, agreed))
+    return conn.scalar(home.where(contacts.c.id == contact, agreed, watched))

@@ -4,14 +4,25 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, delete, insert, select, update
 
+from alerts import audit
 from alerts.casefile import Case, Offer, State, Undo
 from alerts.errors import Conflict
 from alerts.events import Timer
 from alerts.schema import case_events, cases, offers, timers
 
-KEPT_IN_ROW = ("severity", "version", "owner", "rung", "loop", "closed_at", "outcome", "outcome_reason", "area_event")
+KEPT_IN_ROW = (
+    "severity", "version", "owner", "rung", "loop", "closed_at", "outcome", "outcome_reason", "area_event", "emergency",
+    "ask_only", "recurs", "policy",
+)  # fmt: skip
+
+# Built once: building a statement costs more than carrying it out.
+_CASE = select(cases).where(cases.c.realm == bindparam("realm"), cases.c.id == bindparam("case"))
+_CLOCKS = select(timers.c.kind, timers.c.due_at).where(
+    timers.c.realm == bindparam("realm"), timers.c.case_id == bindparam("case")
+)
+_ASKED = select(offers).where(offers.c.realm == bindparam("realm"), offers.c.case_id == bindparam("case"))
 
 
 def offer_id(case: str, n: int) -> str:
@@ -21,7 +32,7 @@ def offer_id(case: str, n: int) -> str:
 
 def load(conn: Connection, realm: str, case: str) -> Case | None:
     """Return a case with its clocks and offers; None: there is none of that id in that realm."""
-    found = conn.execute(select(cases).where(cases.c.realm == realm, cases.c.id == case)).mappings().first()
+    found = conn.execute(_CASE, {"realm": realm, "case": case}).mappings().first()
     return None if found is None else _case(conn, found)
 
 
@@ -32,9 +43,9 @@ def load_open(conn: Connection, *where: ColumnElement[bool]) -> list[Case]:
 
 
 def _case(conn: Connection, row: RowMapping) -> Case:
-    mine = timers.c.realm == row["realm"], timers.c.case_id == row["id"]
-    clocks = {Timer(t.kind): t.due_at for t in conn.execute(select(timers.c.kind, timers.c.due_at).where(*mine))}
-    asked = conn.execute(select(offers).where(offers.c.realm == row["realm"], offers.c.case_id == row["id"])).all()
+    mine = {"realm": row["realm"], "case": row["id"]}
+    clocks = {Timer(t.kind): t.due_at for t in conn.execute(_CLOCKS, mine)}
+    asked = conn.execute(_ASKED, mine).all()
     in_order = sorted(asked, key=lambda o: int(o.id.rpartition("-")[2]))
     return Case(
         realm=row["realm"], id=row["id"], household=row["household"], stream=row["stream"], onset=row["onset"],
@@ -59,7 +70,7 @@ def save(conn: Connection, before: Case, after: Case) -> None:
     values |= {"state": after.state.value, "undo": None if after.undo is None else _undo_row(after.undo)}
     if before.state == State.NEW:
         names = ("realm", "id", "household", "stream", "onset", "opened_at")
-        conn.execute(insert(cases).values(**values, **{name: getattr(after, name) for name in names}))
+        conn.execute(insert(cases), values | {name: getattr(after, name) for name in names})
     elif conn.execute(update(cases).where(*mine, cases.c.version == before.version).values(**values)).rowcount != 1:
         raise Conflict(f"case {after.id} is no longer at version {before.version}: read it again")
     _save_timers(conn, before, after)
@@ -84,7 +95,7 @@ def _save_offers(conn: Connection, before: Case, after: Case) -> None:
         if n >= len(before.offers):
             key = {"realm": after.realm, "id": name, "case_id": after.id}
             values |= {"worker": offer.worker, "rung": offer.rung, "offered_at": offer.offered_at}
-            conn.execute(insert(offers).values(**key, **values))
+            conn.execute(insert(offers), key | values)
         elif before.offers[n] != offer:
             conn.execute(update(offers).where(offers.c.realm == after.realm, offers.c.id == name).values(**values))
     for n in range(len(after.offers), len(before.offers)):  # an undone tap had made these
@@ -92,9 +103,12 @@ def _save_offers(conn: Connection, before: Case, after: Case) -> None:
 
 
 def log(conn: Connection, case: Case, now: datetime, kind: str, actor: str, data: Mapping[str, Any]) -> None:
-    """Append to the log of the case; its number there is the version it led to."""
+    """Append to the log of the case, and to the audit chain; its number there is the version it led to."""
     row = {"realm": case.realm, "case_id": case.id, "n": case.version, "at": now, "kind": kind, "actor": actor}
-    conn.execute(insert(case_events).values(**row, data=dict(data)))
+    conn.execute(insert(case_events), row | {"data": dict(data)})
+    audit.append(
+        conn, now, "case", actor, f"case:{case.id}", realm=case.realm, n=case.version, event=kind, data=dict(data)
+    )
 
 
 # --- what can be undone, as JSON -----------------------------------------------------------------------------------
@@ -114,7 +128,7 @@ def _undo_row(undo: Undo) -> dict[str, Any]:
         "version": undo.version, "by": undo.by, "until": _ms(undo.until), "state": undo.state.value,
         "severity": undo.severity, "owner": undo.owner, "rung": undo.rung, "loop": undo.loop,
         "timers": {kind.value: _ms(due) for kind, due in undo.timers.items()}, "offers": offered,
-        "area_event": undo.area_event,
+        "area_event": undo.area_event, "emergency": undo.emergency,
     }  # fmt: skip
 
 
@@ -127,5 +141,5 @@ def _undo(row: Mapping[str, Any]) -> Undo:
         severity=row["severity"], owner=row["owner"], rung=row["rung"], loop=row["loop"],
         timers={Timer(kind): at(due) for kind, due in row["timers"].items()},
         offers=tuple(Offer(who, rung, state, at(since), _at(end)) for who, rung, state, since, end in row["offers"]),
-        area_event=row.get("area_event"),
+        area_event=row.get("area_event"), emergency=row.get("emergency", False),
     )  # fmt: skip

@@ -23,16 +23,21 @@ class State(StrEnum):
     ACCEPTED = "ACCEPTED"
     EN_ROUTE = "EN_ROUTE"
     ON_SITE = "ON_SITE"
+    NEEDS_ACCESS = "NEEDS_ACCESS"
+    """At the door, and nobody opens: keys, the property office, the police, never alone."""
     FOLDED = "FOLDED"
     """The water is off, or the gateway silent, for many homes at once: one event stands for all of them."""
     NOTED = "NOTED"
+    CONSENT_REVIEW = "CONSENT_REVIEW"
+    """The consent it rests on ended before anybody went: the operator decides."""
+    CANCELLED_CONSENT = "CANCELLED_CONSENT"
     EXPLAINED = "EXPLAINED"
     CLOSED = "CLOSED"
 
 
-ENDED = frozenset({State.EXPLAINED, State.CLOSED})
+ENDED = frozenset({State.EXPLAINED, State.CLOSED, State.CANCELLED_CONSENT})
 UNOWNED = frozenset({State.SUSPECTED, State.AWAITING, State.UNATTENDED})
-OWNED = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SITE})
+OWNED = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SITE, State.NEEDS_ACCESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Undo:
     timers: Mapping[Timer, datetime]
     offers: tuple[Offer, ...]
     area_event: str | None = None
+    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,14 @@ class Case:
     undo: Undo | None = None
     area_event: str | None = None
     """The area event it is folded into, or that its owner was told of."""
+    emergency: bool = False
+    """A human called 120 (or 110): nothing that follows takes that back but the one who tapped, within seconds."""
+    ask_only: bool = False
+    """It rests on nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
+    recurs: str | None = None
+    """The case that ended a short while before it in the same home."""
+    policy: str | None = None
+    """The settings under which it was opened (`alerts.policy.Policy.id`); None: those in force."""
 
     @property
     def accepted_at(self) -> datetime | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from numbers import Integral
 from typing import Any, Literal
@@ -91,26 +91,19 @@ def _explaining(conn: Connection, f: NewFinding, now: datetime, policy: Policy) 
 
 def into_case(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str:
     """Let a finding open or join the household's case; return that case's id."""
-    case = _case_for(conn, finding, now)
+    case = _case_for(conn, finding, now, policy)
     mine = findings.c.realm == case.realm, findings.c.case_id == case.id
     kinds = set(conn.scalars(select(findings.c.kind).where(*mine)))
     area, until = _explaining(conn, finding, now, policy) or (None, None)
     event = FindingRaised(
         finding.kind, finding.severity, finding.onset, finding.kind not in kinds, area=area, release_at=until,
-        ask_only=bool(finding.evidence.get(ASK_ONLY)),
+        last_owner=_last_owner(conn, case, now) if case.recurs else None, ask_only=bool(finding.evidence.get(ASK_ONLY)),
     )  # fmt: skip
     said = {"finding": finding.id, "kind": finding.kind}
     return advance(conn, policy, case, event, now, "system", said).id
 
 
-def ask_only(conn: Connection, case: Case) -> bool:
-    """Whether a case rests on nothing but the quiet of a home that is only asked."""
-    f = findings.c
-    mine = conn.scalars(select(f.evidence).where(f.realm == case.realm, f.case_id == case.id)).all()
-    return bool(mine) and all(evidence.get(ASK_ONLY) for evidence in mine)
-
-
-def _case_for(conn: Connection, finding: NewFinding, now: datetime) -> Case:
+def _case_for(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> Case:
     """Return the one open case of that household and stream, or a new one named after its first finding."""
     stream: Literal["care", "technical"] = "technical" if finding.severity == "blue" else "care"
     same = cases.c.realm == finding.realm, cases.c.household == finding.household, cases.c.stream == stream
@@ -118,7 +111,20 @@ def _case_for(conn: Connection, finding: NewFinding, now: datetime) -> Case:
     if found:
         return found[0]
     name = sha256(f"{finding.realm}|{stream}|{finding.id}".encode()).hexdigest()[:16]
-    return Case(finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now)
+    since = now - timedelta(seconds=policy.recurs_s)
+    last = select(cases.c.id).where(*same, cases.c.closed_at > since).order_by(cases.c.closed_at.desc())
+    recurs = conn.execute(last.limit(1)).scalar() if stream == "care" else None
+    return Case(
+        finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now, recurs=recurs
+    )
+
+
+def _last_owner(conn: Connection, case: Case, now: datetime) -> str | None:
+    """Return who had the case that this one recurs from, if that person may still be told of the home."""
+    if not registry.consented(conn, case.household, "community", now):
+        return None
+    owner = conn.execute(select(cases.c.owner).where(cases.c.realm == case.realm, cases.c.id == case.recurs)).scalar()
+    return owner if owner is not None and registry.person(conn, f"worker:{owner}") is not None else None
 
 
 def cleared(

@@ -2,10 +2,15 @@
 
 SQLite runs in WAL mode with a sync at every commit, and every transaction begins with the write lock, so that what was
 read is still true when it is written.  Whoever only reads asks for `reading(engine)` and never waits for a writer.
+Writers of one process take turns in the order in which they came: SQLite itself lets whoever happens to ask first have the
+lock, and a thread that writes without a pause keeps the others waiting until they give up.
 """
 
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,40 @@ BUSY_MS = 10_000
 """How long a writer waits for another one. [ms]"""
 
 
+class Turns:
+    """Whose turn it is to write, in the order of asking; who waits too long goes on and meets the database's own lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writes: object | None = None
+        self._waiting: deque[tuple[object, threading.Event]] = deque()
+
+    def take(self, who: object) -> None:
+        """Wait for the turn of `who`, which may have it already."""
+        with self._lock:
+            if self._writes is who:
+                return
+            if self._writes is None:
+                self._writes = who
+                return
+            mine = (who, threading.Event())
+            self._waiting.append(mine)
+        if not mine[1].wait(BUSY_MS / 1000):
+            with self._lock:
+                if mine in self._waiting:
+                    self._waiting.remove(mine)
+
+    def end(self, who: object) -> None:
+        """Give the turn on, if `who` has it."""
+        with self._lock:
+            if self._writes is not who:
+                return
+            self._writes = None
+            if self._waiting:
+                self._writes, called = self._waiting.popleft()
+                called.set()
+
+
 def open(path_or_url: Path | str) -> Engine:  # noqa: A001 - read as `database.open`
     """Return an engine on a database that exists and is up to date; creates and migrates it as needed.
 
@@ -36,18 +75,26 @@ def open(path_or_url: Path | str) -> Engine:  # noqa: A001 - read as `database.o
     DatabaseError
         The file is no database, cannot be reached, or was written by a newer version of this program.
     """
-    where = str(path_or_url)
-    if "://" not in where:
-        where = f"sqlite+pysqlite:///{Path(where).absolute()}"
-    engine = create_engine(where, hide_parameters=True)  # an error goes to the log: without names and addresses
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
+    engine = connect(path_or_url)
     try:
         migrate(engine)
     except BaseException:
         engine.dispose()
         raise
+    return engine
+
+
+def connect(path_or_url: Path | str) -> Engine:
+    """Return an engine on a database that is known to be up to date: one that was opened a moment ago."""
+    where = str(path_or_url)
+    if "://" not in where:
+        where = f"sqlite+pysqlite:///{Path(where).absolute()}"
+    engine = create_engine(where, hide_parameters=True)  # an error goes to the log: without names and addresses
+    if engine.dialect.name == "sqlite":
+        turns = Turns()
+        event.listen(engine, "connect", _configure)
+        event.listen(engine, "begin", partial(_begin, turns=turns))
+        event.listen(engine, "checkin", partial(_over, turns=turns))
     return engine
 
 
@@ -115,6 +162,14 @@ def _configure(connection: Any, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _begin(conn: Connection) -> None:
-    only_reads = conn.get_execution_options().get("shuian_reading", False)
-    conn.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+def _begin(conn: Connection, *, turns: Turns) -> None:
+    if conn.get_execution_options().get("shuian_reading", False):
+        conn.exec_driver_sql("BEGIN")
+        return
+    turns.take(conn.connection.dbapi_connection)
+    conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _over(connection: Any, _: ConnectionPoolEntry, *, turns: Turns) -> None:
+    """End the turn of a connection that was given back: its transaction is committed or rolled back by then."""
+    turns.end(connection)

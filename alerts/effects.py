@@ -59,8 +59,15 @@ class CancelHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class CallBack:
+    """Somebody is to call the home and ask whether it was as told; not `owed`: the outcome was taken back."""
+
+    owed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CallRound:
     """Ask the operator to call round the homes of the case's area event; once for all of them."""
 
 
-Effect = Notify | TellTold | SetLabel | Explain | CancelHeld | CallRound
+Effect = Notify | TellTold | SetLabel | Explain | CancelHeld | CallBack | CallRound

@@ -8,6 +8,8 @@
     ├── UnknownCase       a case was named that does not exist in that realm
     ├── UnknownOutcome    an outcome code, or its reason, that is not in the table
     ├── BadAbsence        an absence that cannot be: ends before it begins, of nobody's home, on nobody's word
+    ├── BadConsent        a consent that cannot be: of nobody, to nobody, for a purpose there is not
+    ├── BadApplication    a step that an application cannot take
     └── Conflict          other writers were faster, several times in a row
 """
 
@@ -40,6 +42,14 @@ class UnknownOutcome(AlertsError, ValueError):
 
 class BadAbsence(AlertsError, ValueError):
     """An absence was declared, confirmed or ended that cannot be."""
+
+
+class BadConsent(AlertsError, ValueError):
+    """A consent was given, paused or withdrawn that cannot be."""
+
+
+class BadApplication(AlertsError, ValueError):
+    """An application cannot take this step, or lacks what the step needs."""
 
 
 class Conflict(AlertsError):

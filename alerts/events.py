@@ -34,6 +34,10 @@ class Timer(StrEnum):
     """The water has been back for a while: a folded case stands for itself again."""
     CALL_ROUND = "call_round"
     """Folded for long: the operator is asked to call these homes."""
+    REVIEW = "review"
+    """Consent ended: the operator is asked again what is to become of the case."""
+    ACCESS = "access"
+    """Nobody opens: the owner and the lead are asked how it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,10 @@ class FindingRaised:
     """The area event that explains it; None: it stands for itself."""
     release_at: datetime | None = None
     """That event has ended: until when it still explains; None: it holds."""
+    last_owner: str | None = None
+    """The worker who had this home's last case, if that ended a short while ago; for the first finding of a case."""
     ask_only: bool = False
-    """Nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
+    """It is nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,27 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The owner is at the door and nobody opens."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Somebody got in."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyCalled:
+    """A human called 120 or 110."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeRecorded:
     """A human says what it was; `code` and `reason` as in `alerts.outcomes`."""
 
@@ -130,12 +157,29 @@ class Undone:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentWithdrawn:
+    """The consent on which the case rests ended or was paused; `purpose` is monitor or community."""
+
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """All that was missing has been agreed to again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewClosed:
+    """An operator ends a case whose consent ended, without a visit."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimerDue:
     """A clock of the case has run out; late, early and repeated calls are harmless."""
 
     kind: Timer
-    ask_only: bool = False
-    """The case rests on nothing but the quiet of a home that is only asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +191,30 @@ class Undeliverable:
 
     recipient: str
     alone: bool
-    ask_only: bool = False
-    """As for `TimerDue`."""
 
 
-Tap = Accepted | Declined | SetOff | Arrived | OutcomeRecorded | Undone
+Tap = (
+    Accepted
+    | Declined
+    | SetOff
+    | Arrived
+    | NoAnswer
+    | Entered
+    | EmergencyCalled
+    | OutcomeRecorded
+    | ReviewClosed
+    | Undone
+)
 """What people do."""
 
-Event = FindingRaised | FindingCleared | AreaBegan | AreaEnded | Tap | TimerDue | Undeliverable
+Event = (
+    FindingRaised
+    | FindingCleared
+    | AreaBegan
+    | AreaEnded
+    | ConsentWithdrawn
+    | ConsentGiven
+    | Tap
+    | TimerDue
+    | Undeliverable
+)

@@ -7,6 +7,19 @@ SUPPRESSED = Counter("shuian_findings_suppressed_total", "Findings that touched 
 UNATTENDED = Counter("shuian_cases_unattended_total", "Times that a ladder ended without anybody accepting", ["realm"])
 ATTEMPTS = Counter("shuian_notice_attempts_total", "Attempts to deliver a notice", ["channel", "result"])
 GIVEN_UP = Counter("shuian_notices_given_up_total", "Notices that did not reach anybody", ["channel", "state"])
+NEXT_CHANNEL = Counter(
+    "shuian_notices_next_channel_total", "Times that a person's next channel was tried", ["channel", "next"]
+)
+RECEIPTS = Counter(
+    "shuian_receipts_total",
+    "What providers said became of messages: applied, repeated, late, contradicted, stranger, forged, unreadable",
+    ["channel", "result"],
+)
+REPLIES = Counter(
+    "shuian_replies_total",
+    "Answers by message: done, repeated, late, wrong, blocked, not_ours, forged, unreadable",
+    ["channel", "result"],
+)
 WAIT = Histogram(
     "shuian_notice_wait_seconds",
     "From when a notice was owed until a provider took it",

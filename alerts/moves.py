@@ -1,15 +1,17 @@
 """What a case becomes by each row of the table of `alerts.cases`, and what the world is owed for it.  Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from alerts.casefile import OWNED, UNOWNED, Case, Offer, State, Undo
-from alerts.effects import FAMILY, STAFF, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
-from alerts.events import FindingCleared, OutcomeRecorded, Timer
+from alerts.effects import FAMILY, STAFF, CallBack, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
+from alerts.events import FindingCleared, FindingRaised, OutcomeRecorded, Timer
+from alerts.ladders import Ladder
 from alerts.outcomes import outcome
-from alerts.policy import FOR_GOOD_S, LEAD, RUNGS, Policy, Roster
+from alerts.policy import FOR_GOOD_S, Load, Policy, Roster
+from detectors.findings import Severity
 
 Step = tuple[Case, tuple[Effect, ...]]
 
@@ -25,10 +27,42 @@ class Tonight(NamedTuple):
         """Return the moment `wait_s` from now."""
         return self.now + timedelta(seconds=wait_s)
 
+    @property
+    def ladder(self) -> Ladder:
+        """Return the ladder that is meant for this home at this hour."""
+        return self.policy.ladder(self.roster)
+
+    @property
+    def rungs(self) -> tuple[str | None, ...]:
+        """Return who stands on it, rung by rung."""
+        return tuple(self.roster.on(rung) for rung in self.ladder.rungs)
+
+    @property
+    def lead(self) -> int:
+        """Return the rung of the lead: the last one where no lead stands on it."""
+        rungs = self.ladder.rungs
+        return rungs.index("lead") if "lead" in rungs else max(len(rungs) - 1, 0)
+
+    def full(self, worker: str, severity: Severity) -> bool:
+        """Whether a worker has too much on hand for a case of that severity."""
+        return self.policy.full(self.roster.loads.get(worker, Load()), severity)
+
+    def patience(self, case: Case, rung: int) -> datetime:
+        """Return until when a rung has the offer to itself."""
+        red = case.severity == "red"
+        waits = self.ladder.rung_wait_s if red else self.ladder.amber_rung_wait_s
+        return self.after(waits[min(rung, len(waits) - 1)] if waits else 0.0)
+
 
 def newer(case: Case) -> Case:
     """Return the case with the next version: something about it was written down."""
     return replace(case, version=case.version + 1)
+
+
+def weighed(case: Case, event: FindingRaised) -> Case:
+    """Return the case with what a further finding, or its first one, says about whether it is only to be asked about."""
+    only = event.ask_only and (case.ask_only or case.state == State.NEW)
+    return case if only == case.ask_only else replace(case, ask_only=only)
 
 
 def clocked(case: Case, waits_s: Mapping[Timer, float], at: Tonight, *stopped: Timer) -> Case:
@@ -69,9 +103,37 @@ def over(case: Case, event: FindingCleared, now: datetime) -> Step:
 def asked_first(case: Case, at: Tonight) -> Step:
     """Amber: the family are asked before anybody is sent; nobody to ask: on at once."""
     if not at.roster.family:
-        return called_out(case, at)
+        return unanswered(case, at)
     asked = replace(clocked(case, {Timer.ASK: at.policy.ask_first_s}, at), state=State.SUSPECTED)
     return asked, _family(at.roster, "family_ask")
+
+
+def family_first(case: Case, at: Tonight) -> Step:
+    """Red where the programme telephones relatives before it calls anybody out; nobody to call: on at once."""
+    if not at.roster.family:
+        return called_out(case, at)
+    asked = replace(clocked(case, {Timer.ASK: at.ladder.head_start_s}, at), state=State.SUSPECTED)
+    return asked, _family(at.roster, "family_ask")
+
+
+def recurred(case: Case, owner: str, at: Tonight) -> Step:
+    """Again so soon: nobody is asked first; who had the last case and the lead are asked together with the ladder."""
+    called, effects = called_out(case, at)
+    if called.state != State.AWAITING:
+        return called, effects
+    for who in dict.fromkeys((owner, at.roster.lead)):
+        if who is not None and called.live(who) is None:
+            offers = (*called.offers, Offer(who, at.lead, "offered", at.now))
+            called, effects = (
+                replace(called, offers=offers),
+                (*effects, Notify(f"worker:{who}", "offer", offer=len(offers) - 1)),
+            )
+    return called, effects
+
+
+def unanswered(case: Case, at: Tonight) -> Step:
+    """The family did not answer, or there is none: somebody must go, unless this home is only asked."""
+    return asked_on(case, at) if case.ask_only else called_out(case, at)
 
 
 def asked_on(case: Case, at: Tonight) -> Step:
@@ -90,32 +152,57 @@ def called_out(case: Case, at: Tonight) -> Step:
 
 
 def climbed(case: Case, rung: int, at: Tonight) -> Step:
-    """Offer the case to the next person on the ladder who was not asked yet; none left: UNATTENDED, never silence."""
+    """Offer the case to the next person on the ladder who was not asked yet; none left: UNATTENDED, never silence.
+
+    Who has too much on hand is passed over while somebody further up is free; the lead hears of that.
+    """
     asked = {offer.worker for offer in case.offers if offer.state != "withdrawn"}
-    for n in range(rung, len(RUNGS)):
-        worker = at.roster.rungs[n]
-        if worker is not None and worker not in asked:
-            offers = (*case.offers, Offer(worker, n, "offered", at.now))
-            timers = {Timer.NEXT_RUNG: at.now + at.policy.wait(case.severity, n)}
-            offered = replace(newer(case), state=State.AWAITING, rung=n, offers=offers, timers=timers)
-            return offered, (Notify(f"worker:{worker}", "offer", offer=len(offers) - 1),)
-    timers = {Timer.REPEAT: at.after(at.policy.unattended_repeat_s)}
-    alone = replace(newer(case), state=State.UNATTENDED, rung=len(RUNGS), loop=case.loop + 1, timers=timers)
-    return alone, (*to_operators(at.roster, "operator_unattended"), *_family(at.roster, "family_unattended"))
+    found = next_up(at.rungs, rung, asked, lambda who: at.full(who, case.severity))
+    if found is None:
+        timers = {Timer.REPEAT: at.after(at.policy.unattended_repeat_s)}
+        top = len(at.ladder.rungs)
+        alone = replace(newer(case), state=State.UNATTENDED, rung=top, loop=case.loop + 1, timers=timers)
+        return alone, (*to_operators(at.roster, "operator_unattended"), *_family(at.roster, "family_unattended"))
+    n, worker, passed_over = found
+    offers = (*case.offers, Offer(worker, n, "offered", at.now))
+    timers = {Timer.NEXT_RUNG: at.patience(case, n)}
+    offered = replace(newer(case), state=State.AWAITING, rung=n, offers=offers, timers=timers)
+    effects: tuple[Effect, ...] = (Notify(f"worker:{worker}", "offer", offer=len(offers) - 1),)
+    lead = at.roster.lead
+    if passed_over is not None and lead is not None and lead != worker:
+        effects += (Notify(f"worker:{lead}", "overload", {"by": passed_over}),)
+    return offered, effects
+
+
+def next_up(
+    rungs: Sequence[str | None], rung: int, asked: Container[str], full: Callable[[str], bool]
+) -> tuple[int, str, str | None] | None:
+    """Return the rung and the person to be asked next, and who was passed over for having too much; None: nobody is left.
+
+    Above `rung` first, then whoever below was passed over or came on shift since.  If everybody has too much, nobody is
+    passed over: no case waits for it.
+    """
+    free_to_ask = [(n, who) for n, who in enumerate(rungs) if who is not None and who not in asked]
+    left = [one for one in free_to_ask if one[0] >= rung] or free_to_ask
+    if not left:
+        return None
+    free = next(((n, who) for n, who in left if not full(who)), left[0])
+    return *free, (left[0][1] if full(left[0][1]) else None)
 
 
 def called_again(case: Case, at: Tonight) -> Step:
     """Nobody accepted: call the operator and, in rotation, the people on the ladder; who came on shift goes first."""
     again = replace(clocked(case, {Timer.REPEAT: at.policy.unattended_repeat_s}, at), loop=case.loop + 1)
     effects = to_operators(at.roster, "operator_unattended")
-    ladder = tuple(dict.fromkeys(who for who in at.roster.rungs if who is not None))
+    rungs = {who: n for n, who in reversed(list(enumerate((*at.rungs, *at.roster.duty)))) if who is not None}
+    ladder = sorted(rungs, key=lambda who: rungs[who])
     if not ladder:
         return again, effects
     asked = {offer.worker for offer in case.offers}
     worker = next((who for who in ladder if who not in asked), ladder[case.loop % len(ladder)])
     offer = case.live(worker)
     if offer is None:
-        fresh = Offer(worker, at.roster.rungs.index(worker), "offered", at.now)
+        fresh = Offer(worker, rungs[worker], "offered", at.now)
         offer, again = len(case.offers), replace(again, offers=(*case.offers, fresh))
     return again, (Notify(f"worker:{worker}", "offer", offer=offer), *effects)
 
@@ -129,7 +216,7 @@ def upgraded(case: Case, at: Tonight) -> Step:
     again, effects = _offered_again(case, at)
     if case.state == State.UNATTENDED:
         return again, effects
-    due = at.now + at.policy.wait("red", case.rung)
+    due = at.patience(case, case.rung)
     return replace(again, timers={Timer.NEXT_RUNG: min(due, case.timers.get(Timer.NEXT_RUNG, due))}), effects
 
 
@@ -163,12 +250,16 @@ def explained(case: Case, away: bool, now: datetime) -> Step:
 
 def tapped(case: Case, by: str, state: State, waits_s: Mapping[Timer, float], at: Tonight) -> Case:
     """Return the case in `state` with new clocks only, remembering how it was."""
-    undo = Undo(
+    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=remembered(case, by, at))
+
+
+def remembered(case: Case, by: str, at: Tonight) -> Undo:
+    """Return how the case was before somebody tapped."""
+    return Undo(
         version=case.version + 1, by=by, until=at.after(at.policy.undo_s), state=case.state, severity=case.severity,
         owner=case.owner, rung=case.rung, loop=case.loop, timers=case.timers, offers=case.offers,
-        area_event=case.area_event,
+        area_event=case.area_event, emergency=case.emergency,
     )  # fmt: skip
-    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=undo)
 
 
 def accepted(case: Case, by: str, at: Tonight) -> Step:
@@ -181,7 +272,7 @@ def accepted(case: Case, by: str, at: Tonight) -> Step:
     mine = case.live(worker)
     offers = [replace(o, state="withdrawn", ended_at=at.now) if o.state == "offered" else o for o in case.offers]
     if mine is None:
-        offers.append(Offer(worker, min(case.rung, LEAD), "accepted", at.now, at.now))
+        offers.append(Offer(worker, min(case.rung, at.lead), "accepted", at.now, at.now))
     else:
         offers[mine] = replace(case.offers[mine], state="accepted", ended_at=at.now)
     told = (
@@ -206,11 +297,14 @@ def refused(case: Case, by: str, state: str, at: Tonight) -> Step:
 
 
 def handed_back(case: Case, state: str, at: Tonight) -> Step:
-    """The owner gave it back: on to the next rung; or made no progress: on to the lead."""
+    """The owner gave it back: on to the next rung; or made no progress: on to the lead.  Only asked about: nobody is next."""
     rung = next((o.rung for o in case.offers if o.state == "accepted"), case.rung)
     offers = tuple(replace(o, state=state, ended_at=at.now) if o.state == "accepted" else o for o in case.offers)
     unowned = replace(case, owner=None, offers=offers, undo=None, area_event=None)
-    back, effects = climbed(unowned, LEAD if state == "lapsed" else rung + 1, at)
+    if case.ask_only:
+        back, effects = asked_on(replace(unowned, timers={}), at)
+    else:
+        back, effects = climbed(unowned, at.lead if state == "lapsed" else rung + 1, at)
     return back, (*effects, Notify(f"worker:{case.owner}", "handed_back"))
 
 
@@ -229,6 +323,8 @@ def closed_with(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:
         effects += (TellTold("finished", ("operator",), held=True),)
     if found.tell_family and case.stream == "care":
         effects += (TellTold(f"family_outcome.{event.code}", FAMILY, but=event.by, held=True),)
+    if case.stream == "care":
+        effects += (CallBack(),)
     if found.explains is not None and case.stream == "care":
         known_s = event.away_s if found.explains == "away" else None
         wait_s = at.policy.explained_s(found.explains) if known_s is None else known_s
@@ -241,10 +337,11 @@ def undone(case: Case, undo: Undo, at: Tonight) -> Step:
     back = replace(
         newer(case), state=undo.state, owner=undo.owner, rung=undo.rung, loop=undo.loop, timers=undo.timers,
         offers=undo.offers, closed_at=None, outcome=None, outcome_reason=None, undo=None, area_event=undo.area_event,
+        emergency=undo.emergency,
     )  # fmt: skip
     effects: tuple[Effect, ...] = (CancelHeld(undo.version),)
     if case.outcome is not None:
-        effects += (SetLabel(None), Explain(undo.by, None))
+        effects += (SetLabel(None), Explain(undo.by, None), CallBack(owed=False))
     if case.severity == "red" and undo.severity != "red":  # it turned red while it looked taken
         louder, more = upgraded(back, at)
         return replace(louder, version=back.version), effects + more

@@ -5,14 +5,15 @@ true at that moment.  On the lock screen of a phone stands only the subject, whi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from alerts import area_notices, registry
 from alerts.casefile import ENDED, OWNED, UNOWNED, Case, State
+from alerts.notice_rows import number
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy
 from alerts.schema import findings, households, workers
@@ -37,19 +38,24 @@ class Template:
     """It asks for an answer: true while the offer waits, and worth trying only for a short time."""
     asks: bool = False
     """Nobody answering it, or nobody reached, must move the case on."""
+    urgent: bool = False
+    """It must be known to have arrived: without proof its person's next channel is tried (as of what asks)."""
     area: Literal["", "begun", "over"] = ""
     """It is about an area event, and true while that holds, or once it is over."""
 
 
 CASE, WORK, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/w", "/f", "/c"
 
+WITH_PLACE = frozenset({"reply_accepted", "now_urgent", "pressed"})
+"""Notices whose short text names the home: they go to who has it, and to nobody who was only asked."""
+
 TEMPLATES: Mapping[str, Template] = {
     template.name: template
     for template in (
         # to workers
         Template("offer", CASE, UNOWNED, offer=True, asks=True),
-        Template("now_urgent", CASE, OWNED),
-        Template("pressed", CASE, OWNED),
+        Template("now_urgent", CASE, OWNED, urgent=True),
+        Template("pressed", CASE, OWNED, urgent=True),
         Template("more_signs", CASE, OWNED),
         Template("owner_outage", CASE, OWNED),
         Template("owner_outage_before", CASE, OWNED),
@@ -57,26 +63,36 @@ TEMPLATES: Mapping[str, Template] = {
         Template("ask_progress", CASE, frozenset({State.ACCEPTED, State.EN_ROUTE})),
         Template("ask_outcome", CASE, frozenset({State.ON_SITE})),
         Template("handed_back", CASE, OPEN),
+        Template("reply_accepted", CASE, OWNED),
+        Template("reply_late", CASE),
+        Template("ask_access", CASE, frozenset({State.NEEDS_ACCESS})),
+        Template("overload", WORK, OPEN),
+        Template("owner_consent", CASE, OWNED),
         # to workers and operators
         Template("taken", CASE, OWNED | {State.CLOSED}),
         Template("likely_well", CASE, OPEN),
+        Template("needs_access", CASE, frozenset({State.NEEDS_ACCESS})),
+        Template("emergency", CASE, urgent=True),
         Template("stand_down", CASE),
         Template("folded", CASE, ENDED | {State.FOLDED}),
         Template("finished", CONSOLE),
         # to operators
-        Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED})),
+        Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED}), urgent=True),
         Template("operator_ask", CONSOLE, frozenset({State.SUSPECTED})),
         Template("operator_overdue", CONSOLE, frozenset({State.ON_SITE})),
         Template("operator_technical", CONSOLE, frozenset({State.NOTED})),
+        Template("operator_consent", CONSOLE, frozenset({State.CONSENT_REVIEW})),
         # to the family
         Template("family_ask", FAMILY_PAGE, frozenset({State.SUSPECTED}), asks=True),
-        Template("family_called_out", FAMILY_PAGE, OPEN),
+        Template("family_called_out", FAMILY_PAGE, OPEN, urgent=True),
         Template("family_accepted", FAMILY_PAGE, OWNED),
-        Template("family_arrived", FAMILY_PAGE, frozenset({State.ON_SITE})),
-        Template("family_unattended", FAMILY_PAGE, frozenset({State.UNATTENDED})),
-        Template("family_pressed", FAMILY_PAGE, OPEN),
+        Template("family_arrived", FAMILY_PAGE, frozenset({State.ON_SITE, State.NEEDS_ACCESS})),
+        Template("family_unattended", FAMILY_PAGE, frozenset({State.UNATTENDED}), urgent=True),
+        Template("family_pressed", FAMILY_PAGE, OPEN, urgent=True),
+        Template("family_emergency", FAMILY_PAGE, urgent=True),
         Template("family_likely_well", FAMILY_PAGE, OPEN),
         Template("family_stand_down", FAMILY_PAGE),
+        Template("family_ended", FAMILY_PAGE),
         Template("family_declared_away", FAMILY_PAGE),
         *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
         # about many homes at once
@@ -88,10 +104,21 @@ TEMPLATES: Mapping[str, Template] = {
     )
 }
 
+STAND_DOWNS = frozenset({
+    "stand_down", "folded", "family_stand_down", "family_declared_away", "family_ended", area_notices.OVER,
+    area_notices.FAMILY_OVER,
+})  # fmt: skip
+"""Messages that end what somebody was asked for: they are sent whatever was withdrawn."""
+
 
 def life(template: Template, case: Case, policy: Policy) -> timedelta:
     """Return how long trying to deliver it is useful."""
     return policy.offer_life(case.severity) if template.offer else timedelta(seconds=policy.news_life_s)
+
+
+def next_after(template: Template, case: Case, policy: Policy) -> timedelta | None:
+    """Return how long it may be without proof that it arrived until the next channel; None: only a failure leads on."""
+    return policy.next_channel(case.severity) if template.asks or template.urgent else None
 
 
 def role(recipient_kind: str) -> Role:
@@ -105,6 +132,8 @@ class Written:
 
     subject: str
     text: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What a text that was approved beforehand leaves open (docs/channels.md)."""
 
 
 def write(
@@ -121,11 +150,16 @@ def write(
     else:
         subject = texts(lang, f"notice.subject.{notice['recipient_kind']}")
         lines = area_notices.lines(conn, texts, notice, about, now)
-    lines += [texts(lang, "notice.link", link=link), texts(lang, "notice.number", number=notice["id"][:8])]
+    lines += [texts(lang, "notice.link", link=link), texts(lang, "notice.number", number=number(notice["root"]))]
     if notice["realm"] != "live":
         drill = texts(lang, "notice.drill")
         subject, lines[0] = f"{drill}{subject}", f"{drill}{lines[0]}"
-    return Written(subject, "\n\n".join(lines) + "\n")
+    params = {"number": number(notice["root"])}
+    if isinstance(about, Case) and notice["recipient_kind"] != "contact":
+        params |= {"level": texts(lang, f"notice.level.{about.severity}")}
+        if notice["template"] in WITH_PLACE:
+            params["place"] = _address(conn, texts, lang, about)
+    return Written(subject, "\n\n".join(lines) + "\n", params)
 
 
 def _of_case(conn: Connection, texts: Texts, notice: RowMapping, case: Case, now: datetime) -> tuple[str, list[str]]:
@@ -141,6 +175,10 @@ def _of_case(conn: Connection, texts: Texts, notice: RowMapping, case: Case, now
     return subject, lines
 
 
+_HOME = select(households).where(households.c.id == bindparam("home"))
+_SIGNS = select(findings).where(findings.c.realm == bindparam("realm"), findings.c.case_id == bindparam("case"))
+
+
 def _name(conn: Connection, worker: str | None) -> str:
     if worker is None:
         return ""
@@ -148,7 +186,7 @@ def _name(conn: Connection, worker: str | None) -> str:
 
 
 def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
-    home = conn.execute(select(households).where(households.c.id == case.household)).mappings().one()
+    home = conn.execute(_HOME, {"home": case.household}).mappings().one()
     return texts.address(lang, home["building"], home["riser"], home["floor"], home["door"])
 
 
@@ -163,8 +201,7 @@ def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -
 
 def _sign(conn: Connection, texts: Texts, lang: str, part: str, case: Case, now: datetime) -> str | None:
     """Return the words of the gravest sign of a case that has any; a press for help is the gravest."""
-    f = findings.c
-    signs = conn.execute(select(findings).where(f.realm == case.realm, f.case_id == case.id)).mappings().all()
+    signs = conn.execute(_SIGNS, {"realm": case.realm, "case": case.id}).mappings().all()
     zone = registry.household_zone(conn, case.household)
 
     def gravity(sign: RowMapping) -> tuple[Any, ...]:

@@ -2,43 +2,54 @@
 
 How this works
 --------------
-Each notice goes through three steps.  *Claim*: one transaction leases the notice, makes its link, writes its words and
-inserts the attempt row; committed before anything leaves this machine.  *Send*: one call of a channel, with a time
-limit below the lease, outside of any transaction.  *Record*: one transaction writes the result.  Killed before the
-claim commits, nothing happened.  Killed after it, nobody knows whether the message left: it is sent again under the
-same id, since a message twice does less harm than none.  A notice that asks for an answer and cannot arrive moves its
-case on in the transaction that gives it up; the case never waits for one channel.
+Each notice goes through three steps.  *Claim* (`alerts.outbox_leases`): one transaction leases the notice, makes its
+link, writes its words and inserts the attempt row; committed before anything leaves this machine.  *Send*: one call of a
+channel, with a time limit below the lease, outside of any transaction.  *Record* (`alerts.outbox_results`): one
+transaction writes the result, and those of all attempts that ended meanwhile.  Killed before the claim commits, nothing
+happened.  Killed after it, nobody knows whether the message left: it goes to its person's next channel, or is sent again
+under the same id, since a message twice does less harm than none.  A notice that asks for an answer and cannot arrive by
+any channel moves its case on in the transaction that gives it up; the case never waits for one channel.
+
+Beside that the dispatcher *sweeps*: what was not proved to arrive in time is tried by the next channel; and *polls*:
+providers that can be asked are asked what became of a message.  `POINTS` names every place between which it can be killed.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, insert, select, update
-from sqlalchemy import case as sql_case
+from sqlalchemy import Engine
 
-from alerts import case_rows, metrics, registry
-from alerts.casefile import Case
-from alerts.channels import Outgoing, Result, Sender
+from alerts import metrics, receipts
+from alerts.channels import Asked, Receipt, Result, Sender
 from alerts.database import reading
-from alerts.notices import TEMPLATES, Role, role, write
+from alerts.outbox_leases import MOST_AT_ONCE, Claimed, Leases, MakeLink, Pointing
+from alerts.outbox_polls import FIRST_S, Question, booked, questions
+from alerts.outbox_results import BACK_OFF_S, Results
 from alerts.policy import Policy
-from alerts.schema import area_events, attempts, cases, notices, offers
+from alerts.schema import notices
 from alerts.store import Store, nobody
 from alerts.texts import Texts
 
+__all__ = ["MOST_AT_ONCE", "POINTS", "Claimed", "Dispatcher", "MakeLink", "Settings"]
+
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 64
-"""Notices looked at in one transaction."""
-
-MakeLink = Callable[[Connection, Role, str, str, datetime, timedelta], str]
-"""(connection, role, person, goto, now, life) -> token of a one-time link."""
+POINTS = (
+    "take over: written", "take over: committed",
+    "sweep: written", "sweep: committed",
+    "claim: written", "claim: committed",
+    "send: begins", "send: returned",
+    "record: written", "record: committed",
+    "poll: written", "poll: committed", "poll: begins", "poll: returned",
+    "hear: written", "hear: committed",
+)  # fmt: skip
+"""Every place between two of which the dispatcher commits, or calls the network: before and after each of them."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +60,12 @@ class Settings:
     """How long an attempt may go without a result."""
     send_s: float = 20.0
     """When a channel that does not return is given up; below the lease."""
-    back_off_s: tuple[float, ...] = (5.0, 15.0, 45.0, 120.0, 300.0)
+    back_off_s: tuple[float, ...] = BACK_OFF_S
     """Pauses after failed attempts; the last one repeats while the notice is worth trying."""
-    at_once: int = 8
-    """Attempts in flight per channel: a slow channel takes no place of another."""
+    at_once: int = 16
+    """Attempts in flight per channel that does not say itself: a slow channel takes no place of another."""
+    ask_s: float = FIRST_S
+    """When a provider that can be asked is asked first what became of a message."""
     poll_s: float = 1.0
     """How often the table is looked at without being woken."""
     worker_link_s: float = 3600.0
@@ -60,15 +73,8 @@ class Settings:
     """How long a link in a notice opens the door, once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A notice on its way, its attempt already written."""
-
-    realm: str
-    notice: str
-    attempt: int
-    channel: str
-    outgoing: Outgoing
+def nowhere(_: str) -> None:
+    """Pass a point and do nothing."""
 
 
 class Dispatcher:
@@ -94,6 +100,8 @@ class Dispatcher:
         How hard to try.
     on_commit : callable, optional
         Called after each recorded attempt with the households it is about, as by `alerts.store.Store`.
+    passing : callable, optional
+        Called at each of `POINTS`: a rehearsal kills the process there.
     """
 
     def __init__(
@@ -108,14 +116,23 @@ class Dispatcher:
         policy: Policy,
         settings: Settings | None = None,
         on_commit: Callable[[frozenset[str]], None] = nobody,
+        passing: Pointing = nowhere,
     ) -> None:
-        self._engine, self._channels, self._texts = engine, channels, texts
-        self._base_url, self._clock, self._make_link = base_url.rstrip("/"), clock, make_link
-        self._store, self._on_commit = Store(engine, policy), on_commit
-        self._settings = settings or Settings()
+        self._engine, self.channels, self._clock = engine, channels, clock
+        self._on_commit, self._passing = on_commit, passing
+        self._settings = s = settings or Settings()
+        self._asked = {name: one for name, one in channels.items() if isinstance(one, Asked)}
+        self.results = Results(Store(engine, policy), policy, s.back_off_s, frozenset(self._asked), s.ask_s)
+        """Writes down what becomes of notices; receipts that arrive by call go through it as well."""
+        self._leases = Leases(
+            channels, texts, base_url, make_link, self.results,
+            lease_s=s.lease_s, worker_link_s=s.worker_link_s, family_link_s=s.family_link_s,
+        )  # fmt: skip
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: Counter[str] = Counter()
+        self._ended: list[tuple[Claimed, Result]] = []
+        self._writing = asyncio.Lock()
         self.trouble: str | None = None
         """Why nothing can be delivered at the moment, whatever the channels say; None: all is well."""
 
@@ -135,50 +152,45 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 while not stop.is_set():
                     self._woken.clear()
-                    for claimed in await self._claimed():
-                        group.create_task(self._deliver(claimed))
+                    claimed, asking = await self._look()
+                    for one in claimed:
+                        group.create_task(self._deliver(one))
+                    for question in asking:
+                        group.create_task(self._ask(question))
                     await self._pause(stopping)
         finally:
             stopping.cancel()
             with suppress(asyncio.CancelledError):
                 await stopping
-            for channel in self._channels.values():
+            for channel in self.channels.values():
                 await channel.close()
+
+    async def step(self) -> int:
+        """Deliver what is due now, once, and return how many attempts that took: for rehearsals without a clock."""
+        claimed, asking = await self._look()
+        await asyncio.gather(*map(self._deliver, claimed), *map(self._ask, asking))
+        return len(claimed)
 
     async def _pause(self, stopping: asyncio.Task[Any]) -> None:
         woken = asyncio.create_task(self._woken.wait())
         await asyncio.wait({woken, stopping}, timeout=self._settings.poll_s, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
 
-    async def _claimed(self) -> list[Claimed]:
-        free = {name: self._settings.at_once - self._busy[name] for name in self._channels}
+    async def _look(self) -> tuple[list[Claimed], Sequence[Question]]:
+        free = {name: self._places(name) - self._busy[name] for name in self.channels}
         try:
-            found = await asyncio.to_thread(self._claim, free)
+            found, asking = await asyncio.to_thread(self._found, free)
         except Exception as error:
             log.exception("owed notices could not be read; it is tried again")
             self.trouble = f"owed notices cannot be read: {type(error).__name__}"
-            return []
+            return [], ()
         self.trouble = None
         self._busy.update(claimed.channel for claimed in found)
-        return found
+        return found, asking
 
-    async def _deliver(self, claimed: Claimed) -> None:
-        try:
-            async with asyncio.timeout(self._settings.send_s):
-                result = await self._channels[claimed.channel].send(claimed.outgoing)
-        except TimeoutError:
-            result = Result("unknown", detail="no answer in time")
-        except Exception as error:
-            log.exception("a channel failed", extra={"channel": claimed.channel, "notice": claimed.notice})
-            result = Result("unknown", detail=type(error).__name__)
-        try:
-            if touched := await asyncio.to_thread(self._record, claimed, result):
-                self._on_commit(touched)
-        except Exception:  # the lease runs out and the notice goes out again
-            log.exception("a result could not be recorded", extra={"notice": claimed.notice})
-        finally:
-            self._busy[claimed.channel] -= 1
-            self._woken.set()
+    def _places(self, channel: str) -> int:
+        """Return how many attempts a channel may have in flight; one that lets messages wait needs more."""
+        return int(getattr(self.channels[channel], "at_once", self._settings.at_once))
 
     # --- claim -----------------------------------------------------------------------------------------------------
 
@@ -186,166 +198,121 @@ class Dispatcher:
         """What a dead process had leased is due again; on PostgreSQL others may be alive, so only what lapsed."""
         everything = self._engine.dialect.name == "sqlite"
         with self._engine.begin() as conn:
-            self._release(conn, self._clock(), notices.c.state == "leased" if everything else None)
+            self._leases.release(conn, self._clock(), notices.c.state == "leased" if everything else None)
+            self._passing("take over: written")
+        self._passing("take over: committed")
 
-    def _release(self, conn: Connection, now: datetime, which: ColumnElement[bool] | None = None) -> None:
-        """Make lapsed leases due again; what became of those attempts is not known."""
-        lapsed = (notices.c.state == "leased") & (notices.c.lease_until <= now) if which is None else which
-        for row in conn.execute(select(notices.c.realm, notices.c.id).where(lapsed)).all():
-            unheard = attempts.c.realm == row.realm, attempts.c.notice == row.id, attempts.c.result.is_(None)
-            conn.execute(update(attempts).where(*unheard).values(result="unknown", detail="never heard of again"))
-            mine = notices.c.realm == row.realm, notices.c.id == row.id
-            conn.execute(update(notices).where(*mine).values(state="pending", due_at=now, lease_until=None))
-            log.warning("an attempt was never heard of again", extra={"notice": row.id})
-
-    def _claim(self, free: Mapping[str, int]) -> list[Claimed]:
-        """Lease what is due, live before drill and longest waiting first; each with its attempt row, committed."""
-        now, n = self._clock(), notices.c
-        due = ((n.state == "pending") & (n.due_at <= now)) | ((n.state == "leased") & (n.lease_until <= now))
+    def _found(self, free: Mapping[str, int]) -> tuple[list[Claimed], Sequence[Question]]:
+        """Sweep, claim and poll, each in a transaction of its own, and only where there is something to do."""
+        now = self._clock()
         with reading(self._engine).connect() as conn:
-            if conn.execute(select(n.id).where(due).limit(1)).first() is None:
-                return []
-        with self._engine.begin() as conn:
-            self._release(conn, now)
-            return self._lease(conn, dict(free), now)
-
-    def _lease(self, conn: Connection, free: dict[str, int], now: datetime) -> list[Claimed]:
-        n, full = notices.c, [name for name, places in free.items() if places <= 0]
-        order = n.realm.desc(), sql_case((cases.c.severity == "red", 0), else_=1), n.due_at, n.id
-        ready = (
-            select(notices)
-            .outerjoin(cases, (cases.c.realm == n.realm) & (cases.c.id == n.case_id))
-            .where(n.state == "pending", n.due_at <= now, n.channel.not_in(full))
-            .order_by(*order)
-            .limit(MOST_AT_ONCE)
-            .with_for_update(skip_locked=True, of=notices)
-        )
+            late, due = self.results.late(conn, now), self._leases.due(conn, now)
+            asking = questions(conn, self._asked, now, MOST_AT_ONCE, self._settings.ask_s)
+        if late:
+            with self._engine.begin() as conn:
+                self.results.sweep(conn, now, MOST_AT_ONCE)
+                self._passing("sweep: written")
+            self._passing("sweep: committed")
         claimed: list[Claimed] = []
-        for notice in conn.execute(ready).mappings().all():
-            if free.get(notice["channel"], 1) <= 0:
-                continue
-            try:
-                with conn.begin_nested():
-                    one = self._start(conn, notice, now)
-            except Exception as error:
-                log.exception("a notice could not be written", extra={"notice": notice["id"]})
-                self._give_up(conn, notice, "failed", f"not writable: {type(error).__name__}", now)
-                continue
-            if one is not None:
-                claimed.append(one)
-                free[one.channel] -= 1
-        return claimed
+        if late or due:
+            with self._engine.begin() as conn:
+                self._leases.release(conn, now)
+                claimed = self._leases.take(conn, free, now)
+                self._passing("claim: written")
+            self._passing("claim: committed")
+        if asking:
+            with self._engine.begin() as conn:
+                booked(conn, asking)
+                self._passing("poll: written")
+            self._passing("poll: committed")
+        return claimed, asking
 
-    def _start(self, conn: Connection, notice: RowMapping, now: datetime) -> Claimed | None:
-        """Write the words, the lease and the attempt; None: there is nothing to send."""
-        about = self._about(conn, notice)
-        if about is None or not self._still_true(conn, notice, about, now):
-            return None
-        if notice["channel"] not in self._channels:
-            self._give_up(conn, notice, "failed", f"channel {notice['channel']} is not set up", now)
-            return None
-        outgoing = self._written(conn, notice, about, now)
-        lease = now + timedelta(seconds=self._settings.lease_s)
-        leased = {"state": "leased", "lease_until": lease, "attempts": notice["attempts"] + 1}
-        conn.execute(update(notices).where(*_is(notice)).values(**leased))
-        row = {"realm": notice["realm"], "notice": notice["id"], "started_at": now}
-        attempt = conn.execute(insert(attempts).values(**row)).inserted_primary_key
-        assert attempt is not None
-        return Claimed(notice["realm"], notice["id"], attempt[0], notice["channel"], outgoing)
+    # --- send ------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _about(conn: Connection, notice: RowMapping) -> Case | RowMapping | None:
-        """Return the case, or the row of the area event, that a notice is about."""
-        if notice["case_id"] is not None:
-            return case_rows.load(conn, notice["realm"], notice["case_id"])
-        e = area_events.c
-        asked = select(area_events).where(e.realm == notice["realm"], e.id == notice["area_event"])
-        return conn.execute(asked).mappings().first()
-
-    def _still_true(self, conn: Connection, notice: RowMapping, about: Case | RowMapping, now: datetime) -> bool:
-        """Cancel a notice that is no longer true; while the tap that made it so may be undone, only put it off."""
-        case = about if isinstance(about, Case) else None
-        agreed = case is not None and case.closed_at is not None  # the end of what somebody was told of is told
-        agreed = agreed or notice["recipient_kind"] != "contact"
-        true = _true_of(conn, notice, about) and (agreed or registry.still_agreed(conn, notice["recipient"], now))
-        if not true:
-            undo = None if case is None else case.undo
-            off = {"due_at": undo.until} if undo and now < undo.until else {"state": "cancelled", "done_at": now}
-            conn.execute(update(notices).where(*_is(notice)).values(**off))
-        return true
-
-    def _written(self, conn: Connection, notice: RowMapping, about: Case | RowMapping, now: datetime) -> Outgoing:
-        reader = role(notice["recipient_kind"])
-        goto = TEMPLATES[notice["template"]].goto.format(case=notice["case_id"]) if reader != "operator" else "/c"
-        seconds = self._settings.family_link_s if reader == "family" else self._settings.worker_link_s
-        token = self._make_link(conn, reader, notice["recipient"], goto, now, timedelta(seconds=seconds))
-        link = f"{self._base_url}/link/{token}"
-        words = write(conn, self._texts, notice, about, link, now)
-        return Outgoing(
-            id=notice["id"], address=notice["address"], subject=words.subject, text=words.text, link=link,
-            language=notice["lang"], realm=notice["realm"], created_at=notice["created_at"], sent_at=now,
-        )  # fmt: skip
+    async def _deliver(self, claimed: Claimed) -> None:
+        self._passing("send: begins")
+        try:
+            async with asyncio.timeout(self._settings.send_s):
+                result = await self.channels[claimed.channel].send(claimed.outgoing)
+        except TimeoutError:
+            result = Result("unknown", detail="no answer in time")
+        except Exception as error:
+            log.exception("a channel failed", extra={"channel": claimed.channel, "notice": claimed.notice})
+            result = Result("unknown", detail=type(error).__name__)
+        self._passing("send: returned")
+        try:
+            await self._settle(claimed, result)
+        finally:
+            self._busy[claimed.channel] -= 1
+            self._woken.set()
 
     # --- record ----------------------------------------------------------------------------------------------------
 
-    def _record(self, claimed: Claimed, result: Result) -> frozenset[str]:
-        """Write the result; return the household whose pages show it, none: it was about many."""
+    async def _settle(self, claimed: Claimed, result: Result) -> None:
+        """Write a result: whoever comes first writes, in one transaction, for all who came meanwhile."""
+        self._ended.append((claimed, result))
+        async with self._writing:
+            batch, self._ended = self._ended, []
+            if batch:
+                await asyncio.to_thread(self._record_all, batch)
+
+    def _record_all(self, batch: Sequence[tuple[Claimed, Result]]) -> None:
+        try:
+            self._record(batch)
+        except Exception:
+            log.exception("results could not be recorded together; each is tried by itself")
+            for one in batch:
+                try:
+                    self._record([one])
+                except Exception:  # the lease runs out and the notice goes out again
+                    log.exception("a result could not be recorded", extra={"notice": one[0].notice})
+
+    def _record(self, batch: Sequence[tuple[Claimed, Result]]) -> None:
         now = self._clock()
-        metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
+        touched: frozenset[str] = frozenset()
         with self._engine.begin() as conn:
-            finished = {"finished_at": now, "result": result.state, "detail": result.detail or None}
-            conn.execute(update(attempts).where(attempts.c.id == claimed.attempt).values(**finished))
-            key = notices.c.realm == claimed.realm, notices.c.id == claimed.notice
-            notice = conn.execute(select(notices).where(*key, notices.c.state == "leased")).mappings().first()
-            if notice is None:
-                return frozenset()  # its lease had lapsed: another attempt is under way
-            if result.state == "accepted":
-                done = {"state": "accepted", "done_at": now, "lease_until": None, "last_error": None}
-                conn.execute(update(notices).where(*key).values(**done))
-                if notice["tap"] is None:  # a held one waits on purpose
-                    metrics.WAIT.labels(claimed.channel).observe((now - notice["created_at"]).total_seconds())
-            elif result.permanent:
-                self._give_up(conn, notice, "failed", result.detail, now)
-            else:
-                self._again(conn, notice, result, now)
-            case = cases.c.realm == claimed.realm, cases.c.id == notice["case_id"]
-            return frozenset(conn.scalars(select(cases.c.household).where(*case)))
+            for claimed, result in batch:
+                metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
+                touched |= self.results.record(conn, claimed.realm, claimed.notice, claimed.attempt, result, now)
+            self._passing("record: written")
+        self._passing("record: committed")
+        if touched:
+            self._on_commit(touched)
 
-    def _again(self, conn: Connection, notice: RowMapping, result: Result, now: datetime) -> None:
-        """Book the next attempt, or give up when it would come too late to be of use."""
-        pauses = self._settings.back_off_s
-        pause = 0.0 if result.state == "unknown" and notice["attempts"] == 1 else None
-        if pause is None:
-            pause = pauses[min(notice["attempts"], len(pauses)) - 1]
-        due = now + timedelta(seconds=pause)
-        if notice["expires_at"] is not None and due >= notice["expires_at"]:
-            self._give_up(conn, notice, "expired", result.detail, now)
+    # --- poll ------------------------------------------------------------------------------------------------------
+
+    async def _ask(self, question: Question) -> None:
+        self._passing("poll: begins")
+        try:
+            async with asyncio.timeout(self._settings.send_s):
+                said = await self._asked[question.channel].ask(
+                    question.notice, question.address, question.provider_id, question.sent_at
+                )
+        except Exception:
+            log.exception("a provider could not be asked", extra={"channel": question.channel})
             return
-        values = {"state": "pending", "due_at": due, "lease_until": None, "last_error": result.detail}
-        conn.execute(update(notices).where(*_is(notice)).values(**values))
+        self._passing("poll: returned")
+        if said is not None:
+            try:
+                await asyncio.to_thread(self.hear, question.channel, [said])
+            except Exception:
+                log.exception("a receipt could not be recorded", extra={"notice": question.notice})
 
-    def _give_up(self, conn: Connection, notice: RowMapping, state: str, why: str, now: datetime) -> None:
-        """Record that a notice does not arrive; nobody is made to wait for its answer any longer."""
-        done = {"state": state, "done_at": now, "lease_until": None, "last_error": why}
-        conn.execute(update(notices).where(*_is(notice)).values(**done))
-        metrics.GIVEN_UP.labels(notice["channel"], state).inc()
-        log.warning("a notice was given up", extra={"notice": notice["id"], "channel": notice["channel"], "why": why})
-        self._store.undeliverable(conn, notice, now)
-
-
-def _true_of(conn: Connection, notice: RowMapping, about: Case | RowMapping) -> bool:
-    """Whether a notice says what is so: of the case it is about, or of the area event."""
-    template = TEMPLATES[notice["template"]]
-    if not isinstance(about, Case):
-        return bool((about["ended_at"] is None) == (template.area == "begun"))
-    if not template.offer:
-        return about.state in template.states
-    o = offers.c
-    offered = conn.execute(
-        select(o.state).where(o.realm == notice["realm"], o.id == notice["params"]["offer"])
-    ).scalar()
-    return about.state in template.states and offered == "offered"
-
-
-def _is(notice: RowMapping) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return notices.c.realm == notice["realm"], notices.c.id == notice["id"]
+    def hear(self, channel: str, said: Sequence[Receipt]) -> Counter[str]:
+        """Carry out receipts in one transaction; return how many did what.  Blocks; from any thread."""
+        now = self._clock()
+        done: Counter[str] = Counter()
+        touched: frozenset[str] = frozenset()
+        with self._engine.begin() as conn:
+            for receipt in said:
+                effect, homes = receipts.take(conn, self.results, channel, receipt, now)
+                done[effect] += 1
+                touched |= homes
+            self._passing("hear: written")
+        self._passing("hear: committed")
+        for what, times in done.items():
+            receipts.count(channel, what, times)
+        if touched:
+            self._on_commit(touched)
+        self.wake()
+        return done

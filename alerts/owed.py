@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from alerts import area_notices, notice_rows, registry
+from alerts import area_notices, audit, call_backs, notice_rows, registry
 from alerts.case_rows import offer_id
 from alerts.casefile import Case
-from alerts.effects import CallRound, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
-from alerts.notices import TEMPLATES, life
+from alerts.effects import CallBack, CallRound, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
+from alerts.notices import TEMPLATES, life, next_after
 from alerts.policy import Policy
 from alerts.registry.changes import bump
 from alerts.registry.lookups import OUTCOME
@@ -24,17 +24,22 @@ def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime
                 _notify(conn, case, effect, now, policy)
             case TellTold():
                 for actor in _told(conn, case, effect):
-                    one = Notify(actor, effect.template, effect.params, held=effect.held)
+                    template = _may_read(conn, actor, effect.template, now)
+                    if template is None:
+                        continue
+                    one = Notify(actor, template, effect.params, held=effect.held)
                     _notify(conn, case, one, now, policy)
             case SetLabel(label):
                 signs = findings.c.realm == case.realm, findings.c.case_id == case.id
                 conn.execute(update(findings).where(*signs).values(label=label))
             case Explain(_, until):
-                _explain(conn, case, until)
+                _explain(conn, case, until, now)
             case CancelHeld(version):
                 n = notices.c
                 held = n.realm == case.realm, n.case_id == case.id, n.tap == str(version), n.state == "pending"
                 conn.execute(update(notices).where(*held).values(state="cancelled", done_at=now))
+            case CallBack(owed):
+                call_backs.owe(conn, case, now, policy) if owed else call_backs.drop(conn, case)
             case CallRound():
                 area_notices.call_round(conn, case, now, policy)
 
@@ -47,9 +52,11 @@ def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: P
     params = dict(owed.params)
     if owed.offer is not None:
         params["offer"] = offer_id(case.id, owed.offer)
+    template = TEMPLATES[owed.template]
     row = notice_rows.Owed(
         realm=case.realm, case=case.id, to=to, template=owed.template, params=params, lang=policy.language,
-        key=f"{case.version}.{case.rung}|{case.loop}", life=life(TEMPLATES[owed.template], case, policy),
+        key=f"{case.version}.{case.rung}|{case.loop}", life=life(template, case, policy),
+        next_after=next_after(template, case, policy),
         due_at=now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s),
         tap=str(case.version) if owed.held else None,
     )  # fmt: skip
@@ -65,7 +72,22 @@ def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:
     return [actor for actor in actors if actor != effect.but]
 
 
-def _explain(conn: Connection, case: Case, until: datetime | None) -> None:
+def _may_read(conn: Connection, actor: str, template: str, now: datetime) -> str | None:
+    """Return which notice may be owed instead to a relative with whom nothing is shared any more; None: none.
+
+    That it is over they hear, because they were asked to keep it in mind; what it was they do not.
+    """
+    kind, _, who = actor.partition(":")
+    if (
+        kind != "contact"
+        or registry.still_agreed(conn, who, now)
+        or template in ("family_stand_down", "family_declared_away")
+    ):
+        return template
+    return "family_ended" if template.startswith("family_outcome.") else None
+
+
+def _explain(conn: Connection, case: Case, until: datetime | None, now: datetime) -> None:
     """Declare the home's silence explained because somebody found out, or take that back; the detectors hear of it."""
     by = f"{OUTCOME}{case.id}"
     if until is None:
@@ -73,4 +95,6 @@ def _explain(conn: Connection, case: Case, until: datetime | None) -> None:
             return
     else:
         conn.execute(insert(absences).values(household=case.household, start=case.onset, end=until, by=by))
+    what = {"what": "ended"} if until is None else {"what": "explained", "until": until.isoformat()}
+    audit.append(conn, now, "absence", "system", f"household:{case.household}", case=case.id, **what)
     bump(conn)

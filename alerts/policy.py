@@ -5,30 +5,40 @@ minutes without an answer, an answer is owed within two hours (Beijing's rule fo
 nobody answering is a state that repeats, never an end.
 """
 
-import math
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, NamedTuple
 
+from alerts import ladders
 from alerts.errors import PolicyError
+from alerts.ladders import Ladder
 from alerts.outcomes import Explains
 from detectors.findings import Severity
 
-RUNGS = ("owner", "backup", "lead")
-"""The ladder, in the order in which its people are asked."""
-
 FOR_GOOD_S = 3650 * 86400.0
-LEAD = RUNGS.index("lead")
+
+
+class Load(NamedTuple):
+    """What one worker has on hand."""
+
+    red: int = 0
+    amber: int = 0
+    """Cases accepted and not ended."""
+    offers: int = 0
+    """Asked within the last hour."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
     """The people of one household at one moment, by id; None or empty: nobody stands there.
 
-    `owner`, `backup` and `lead` are workers, `family` contacts in the order the resident chose, `operators` workers
-    with that role.  Whoever the resident did not agree to is not in it.
+    `owner`, `backup` and `lead` are workers, `duty` the duty telephones of the area, `family` contacts in the order the
+    resident chose, `operators` workers with that role.  Whoever the resident did not agree to is not in it.
     """
 
     owner: str | None = None
@@ -36,14 +46,23 @@ class Roster:
     lead: str | None = None
     family: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
+    duty: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
+    """The areas of the home, its own first, then upwards."""
+    minute: int = 720
+    """The local minute of the day at the home."""
+    loads: Mapping[str, Load] = field(default_factory=dict)
+    """What the workers on the ladder have on hand; who is not in it has nothing."""
 
-    @property
-    def rungs(self) -> tuple[str | None, ...]:
-        """Return the ladder: owner, backup, lead."""
-        return (self.owner, self.backup, self.lead)
+    def on(self, rung: str) -> str | None:
+        """Return who stands on a rung (`alerts.ladders.RUNG_NAMES`)."""
+        if rung == "duty":
+            return self.duty[0] if self.duty else None
+        found: str | None = getattr(self, rung)
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """Clocks and choices of one installation; all durations in seconds."""
 
@@ -55,6 +74,20 @@ class Policy:
     """Red: patience at owner, backup and lead: +10 min, +20 min, +30 min."""
     amber_rung_wait_s: tuple[float, ...] = (1800.0, 1800.0, 1800.0)
     """Amber: acceptance within half an hour each."""
+    ladders: tuple[Ladder, ...] = ()
+    """Ladders of some areas at some hours; where none is meant, the clocks above and owner, backup, lead."""
+    most_red: int = 2
+    most_amber: int = 5
+    most_offers: int = 6
+    """What one worker can have on hand, and be asked within an hour.  Who has that much is passed over while somebody
+    else is free; nothing is refused or kept waiting for it, and no red waits behind ambers.  (About one alarm in ten
+    minutes is what a full-time operator is taken to manage; a grid worker has other duties.)"""
+    recurs_s: float = 43200.0
+    """A new case so soon after the last one goes to who had that, and to the lead, and asks nobody first."""
+    call_back_s: float = 86400.0
+    """From an outcome until somebody should have called the home and asked."""
+    access_s: float = 900.0
+    """Nobody opens: how often the owner and the lead are asked how it goes until somebody is inside."""
     unattended_repeat_s: float = 300.0
     """How often a case that nobody accepted calls again; it never stops."""
     set_off_s: float = 600.0
@@ -73,6 +106,10 @@ class Policy:
     """How long trying to deliver a red offer is useful; then the next person is asked."""
     amber_offer_life_s: float = 600.0
     """The same for an amber offer."""
+    red_next_channel_s: float = 120.0
+    """How long a message of a red case may be without proof that it arrived until the person's next channel is tried."""
+    amber_next_channel_s: float = 600.0
+    """The same for an amber case."""
     news_life_s: float = 86400.0
     """How long other notices are tried: a stand-down is worth a day."""
     away_s: float = 86400.0
@@ -100,13 +137,39 @@ class Policy:
     language: str = "zh_CN"
     """Language of notices: zh_CN or en."""
 
-    def wait(self, severity: Severity, rung: int) -> timedelta:
-        """Return how long the person on `rung` has before the next one is asked."""
-        return timedelta(seconds=(self.rung_wait_s if severity == "red" else self.amber_rung_wait_s)[rung])
+    def ladder(self, roster: Roster) -> Ladder:
+        """Return the ladder of a home at this moment."""
+        found = ladders.nearest(self.ladders, roster.areas, roster.minute)
+        return self._usual if found is None else found
+
+    @cached_property
+    def _usual(self) -> Ladder:
+        return Ladder(rung_wait_s=self.rung_wait_s, amber_rung_wait_s=self.amber_rung_wait_s)
+
+    def full(self, load: Load, severity: Severity) -> bool:
+        """Whether somebody with so much on hand is passed over for a case of that severity."""
+        if severity == "red":
+            return load.red >= self.most_red
+        return load.red + load.amber >= self.most_amber or load.offers >= self.most_offers
+
+    @cached_property
+    def id(self) -> str:
+        """Return the name of exactly these settings: a case keeps those under which it was opened."""
+        return sha256(json.dumps(self.table(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def table(self) -> dict[str, Any]:
+        """Return the section that `load` makes this policy of."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "ladders"}
+        named = [asdict(ladder) | {"hours": str(ladder.hours)} for ladder in self.ladders]
+        return json.loads(json.dumps(plain | {"ladders": named}))  # type: ignore[no-any-return]
 
     def offer_life(self, severity: Severity) -> timedelta:
         """Return how long an offer is worth delivering."""
         return timedelta(seconds=self.red_offer_life_s if severity == "red" else self.amber_offer_life_s)
+
+    def next_channel(self, severity: Severity) -> timedelta:
+        """Return how long a message may be without proof that it arrived until the person's next channel is tried."""
+        return timedelta(seconds=self.red_next_channel_s if severity == "red" else self.amber_next_channel_s)
 
     def explained_s(self, explains: Explains) -> float:
         """Return the seconds from now for which an outcome explains that no water is used."""
@@ -123,14 +186,19 @@ class Policy:
         Raises
         ------
         PolicyError
-            With everything that is wrong: an unknown setting, a duration that is not a positive number, a ladder with
-            a hole (not one patience per rung), an unknown language.
+            With everything that is wrong: an unknown setting, a duration that is not a positive number, a ladder without
+            one patience per rung or with hours at which nobody is asked, an unknown language.
         """
         known = {f.name for f in fields(cls)}
-        faults, values = [], {}
+        faults: list[str] = []
+        values: dict[str, Any] = {}
         for name, value in section.items():
             if name not in known:
                 faults.append(f"{name}: no such setting; want one of {', '.join(sorted(known))}")
+                continue
+            if name == "ladders":
+                values[name], wrong = _ladders(value)
+                faults += wrong
                 continue
             wanted, values[name] = _checked(name, value)
             if wanted:
@@ -145,19 +213,25 @@ class Policy:
         return {"rung_wait_s": [60, 60, 60], "amber_rung_wait_s": [60, 60, 60], "ask_first_s": 60}
 
 
+def _ladders(value: Any) -> tuple[tuple[Ladder, ...], list[str]]:
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        return (), [f"ladders: want tables ([[policy.ladders]]), got {value!r}"]
+    return ladders.read(value)
+
+
 def _checked(name: str, value: Any) -> tuple[str | None, Any]:
     if name.endswith("rung_wait_s"):
-        if not isinstance(value, list | tuple) or len(value) != len(RUNGS) or not all(map(_duration, value)):
-            return f"{len(RUNGS)} durations in seconds above 0, one for each of {', '.join(RUNGS)}", None
+        usual = Ladder().rungs
+        if not isinstance(value, list | tuple) or len(value) != len(usual) or not all(map(ladders.duration, value)):
+            return f"{len(usual)} durations in seconds above 0, one for each of {', '.join(usual)}", None
         return None, tuple(float(wait) for wait in value)
-    if name == "no_use_kinds":
+    if name.endswith("_kinds"):
         if not isinstance(value, list | tuple) or not all(isinstance(kind, str) and kind for kind in value):
             return "a list of finding kinds", None
         return None, tuple(value)
+    if name.startswith("most_"):
+        good = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        return (None, value) if good else ("a whole number above 0", None)
     if name == "language":
         return (None, value) if value in ("zh_CN", "en") else ("zh_CN or en", None)
-    return (None, float(value)) if _duration(value) else ("a duration in seconds above 0", None)
-
-
-def _duration(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
+    return (None, float(value)) if ladders.duration(value) else ("a duration in seconds above 0", None)

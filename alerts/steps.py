@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts import case_rows, metrics, owed, registry
+from alerts import case_rows, frozen, metrics, owed, registry
 from alerts.casefile import Case, State
 from alerts.cases import step
 from alerts.events import AreaBegan, AreaEnded, Event, FindingCleared, FindingRaised, TimerDue, Undeliverable
@@ -32,9 +33,14 @@ def advance(
         Somebody else changed the case since it was read.
     """
     roster = registry.roster(conn, case.household, now)
+    before = case
+    if case.state == State.NEW:
+        case = replace(case, policy=frozen.keep(conn, policy, now))
+    elif case.policy is not None and case.policy != policy.id:
+        policy = frozen.of(conn, case.policy)
     after, effects = step(case, event, now, policy, roster)
     if after is case:
-        return case
+        return before
     case_rows.save(conn, case, after)
     data = dict(said) | {"state": after.state.value, "severity": after.severity}
     case_rows.log(conn, after, now, EVENT_KINDS.get(type(event)) or _snake(type(event).__name__), actor, data)

@@ -15,13 +15,14 @@ from typing import Literal, TypeVar
 from sqlalchemy import Connection, Engine, RowMapping, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from alerts import areas, case_rows, claims
+from alerts import areas, audit, case_rows, claims
 from alerts.areas import NewArea
 from alerts.casefile import ENDED, Case
 from alerts.claims import AGAIN, NewFinding
 from alerts.database import reading
 from alerts.errors import Conflict, UnknownCase
 from alerts.events import Tap, Timer, TimerDue, Undeliverable, Undone
+from alerts.notice_rows import HOPEFUL
 from alerts.notices import TEMPLATES
 from alerts.policy import Policy
 from alerts.schema import cases, notices, taps, timers
@@ -94,13 +95,13 @@ class Store:
         None: it touched no case, because nobody of the household consents to be monitored (only counted), or because
         the household is declared away or it only stands on a list (kept, as suppressed).  A second call with the same id changes nothing.
         """
-        found = self._write(lambda conn: claims.raised(conn, finding, now, self.policy))
+        found = self.within(lambda conn: claims.raised(conn, finding, now, self.policy))
         self._changed({finding.household})
         return found
 
     def clear_finding(self, finding: str, cleared_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that a finding no longer holds.  Unknown ids and second calls change nothing."""
-        household = self._write(lambda conn: claims.cleared(conn, realm, finding, cleared_at, now, self.policy))
+        household = self.within(lambda conn: claims.cleared(conn, realm, finding, cleared_at, now, self.policy))
         self._changed(() if household is None else {household})
 
     def begin_area(self, area: NewArea, now: datetime) -> None:
@@ -108,11 +109,11 @@ class Store:
 
         A second call with the same id changes nothing, unless the event had ended and was raised anew since.
         """
-        self._changed(self._write(lambda conn: areas.begin(conn, area, now, self.policy)))
+        self._changed(self.within(lambda conn: areas.begin(conn, area, now, self.policy)))
 
     def end_area(self, name: str, ended_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that an area event is over and let its cases go.  Unknown ids and second calls change nothing."""
-        self._changed(self._write(lambda conn: areas.end(conn, realm, name, ended_at, now, self.policy)))
+        self._changed(self.within(lambda conn: areas.end(conn, realm, name, ended_at, now, self.policy)))
 
     # --- what people do --------------------------------------------------------------------------------------------
 
@@ -128,11 +129,12 @@ class Store:
         UnknownOutcome
             The event is an outcome that is not in the table.
         """
-        acted = self._write(lambda conn: self._act(conn, realm, case, event, now, tap))
+        acted = self.within(lambda conn: self.act_in(conn, realm, case, event, now, tap))
         self._changed({acted.case.household})
         return acted
 
-    def _act(self, conn: Connection, realm: str, name: str, event: Tap, now: datetime, tap: str) -> Acted:
+    def act_in(self, conn: Connection, realm: str, name: str, event: Tap, now: datetime, tap: str) -> Acted:
+        """Carry out a tap in the caller's transaction, as `act`; the caller says that the case changed."""
         case = case_rows.load(conn, realm, name)
         if case is None:
             raise UnknownCase(f"no case {name} in realm {realm}")
@@ -140,6 +142,8 @@ class Store:
         if conn.execute(select(taps.c.id).where(taps.c.realm == realm, taps.c.id == key)).first() is not None:
             return Acted("repeated", case)
         conn.execute(insert(taps).values(realm=realm, id=key, case_id=name, at=now))
+        what = type(event).__name__
+        audit.append(conn, now, "tap", event.by, f"case:{name}", realm=realm, tap=key, what=what, version=case.version)
         if isinstance(event, Undone) and case.state in ENDED and self._has_newer(conn, case):
             return Acted("late", case)
         said = {k: v for k, v in asdict(event).items() if k != "by" and v is not None}
@@ -179,7 +183,7 @@ class Store:
         moved: list[str] = []
         for realm, case, kind in due:
             try:
-                moved += self._write(partial(self._fire, realm=realm, name=case, kind=Timer(kind), now=now))
+                moved += self.within(partial(self._fire, realm=realm, name=case, kind=Timer(kind), now=now))
             except Exception as error:
                 log.exception("a clock could not ring", extra={"case": case, "timer": kind})
                 trouble = f"clocks of cases cannot ring: {type(error).__name__}"
@@ -192,8 +196,7 @@ class Store:
         case = case_rows.load(conn, realm, name)
         if case is None:
             return []
-        event = TimerDue(kind, ask_only=kind == Timer.ASK and claims.ask_only(conn, case))
-        if advance(conn, self.policy, case, event, now, "system", {"timer": kind}) is case:
+        if advance(conn, self.policy, case, TimerDue(kind), now, "system", {"timer": kind}) is case:
             return []
         return [case.household]
 
@@ -210,13 +213,12 @@ class Store:
         n = notices.c
         hopeful = select(n.id).where(
             n.realm == case.realm, n.case_id == case.id, n.template == notice["template"], n.id != notice["id"],
-            n.state.in_(("pending", "leased", "accepted", "delivered")),
+            n.state.in_(("unknown", *HOPEFUL)),
         )  # fmt: skip
         alone = conn.execute(hopeful.limit(1)).first() is None
         who = f"{notice['recipient_kind']}:{notice['recipient']}"
         said = {"recipient": who, "notice": notice["id"]}
-        event = Undeliverable(who, alone, claims.ask_only(conn, case))
-        advance(conn, self.policy, case, event, now, "system", said)
+        advance(conn, self.policy, case, Undeliverable(who, alone), now, "system", said)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -237,7 +239,7 @@ class Store:
         if touched := frozenset(homes):
             self.on_commit(touched)
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
+    def within(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; again from the start if another writer was faster."""
         for tried in range(TRIES):
             try:

@@ -109,8 +109,8 @@ def _registry(config: Config) -> list[Checked]:
 
 def _people(rosters: Sequence[Roster]) -> Checked:
     """Whether there is somebody to tell of every home, now."""
-    nobody = sum(not (any(one.rungs) or one.operators) for one in rosters)
-    operator_only = sum(not any(one.rungs) and bool(one.operators) for one in rosters)
+    nobody = sum(not (_asked(one) or one.operators) for one in rosters)
+    operator_only = sum(not _asked(one) and bool(one.operators) for one in rosters)
     if nobody:
         return Checked("people", False, f"nobody is told of {nobody} household(s)", "name an operator in workers.csv")
     if not all(one.operators for one in rosters):
@@ -121,3 +121,8 @@ def _people(rosters: Sequence[Roster]) -> Checked:
     if operator_only:
         found += f"; of {operator_only} only the operator, because nobody is on shift or the resident did not agree"
     return Checked("people", True, found)
+
+
+def _asked(roster: Roster) -> bool:
+    """Whether anybody may be sent to that home now."""
+    return any((roster.owner, roster.backup, roster.lead, *roster.duty))

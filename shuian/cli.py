@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
+from shuian import people_commands
 from shuian.errors import BadInput, ShuianError, Trouble
 
 app = typer.Typer(
@@ -26,6 +28,10 @@ app = typer.Typer(
 )
 user = typer.Typer(help="Operators' accounts.", no_args_is_help=True)
 app.add_typer(user, name="user")
+app.add_typer(people_commands.audit_app, name="audit")
+app.add_typer(people_commands.consent_app, name="consent")
+app.add_typer(people_commands.token_app, name="token")
+app.command("forget")(people_commands.forget)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 DEFAULT_CONFIG = Path("shuian.toml")
@@ -132,11 +138,19 @@ def import_(
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .xlsx workbook, or a folder for .csv sheets.")],
     config: ConfigFile = DEFAULT_CONFIG,
+    resident: Annotated[
+        str | None,
+        typer.Option(help="Only this resident, with everything about them, readings too, into a new folder."),
+    ] = None,
 ) -> None:
     """Write the registry to a file that import reads back unchanged. Example: shuian export registry.xlsx"""
     from shuian import config as configuration
-    from shuian import registry_export
+    from shuian import personal, registry_export
 
+    if resident is not None:
+        with people_commands.people(config) as (engine, folder):
+            print(f"wrote {personal.copy(engine, folder, resident, file)} to {file}; keep it safe")
+        return
     registry_export.run(file, configuration.load(config))
 
 
@@ -289,7 +303,7 @@ def user_add(
     name: Annotated[str, typer.Argument(help="The name to log in with.")], config: ConfigFile = DEFAULT_CONFIG
 ) -> None:
     """Give an operator an account; the password is asked for, or read from standard input. Example: shuian user add lin"""
-    from alerts import access, database
+    from alerts import access, audit, database
     from shuian import config as configuration
 
     settings = configuration.load(config)
@@ -300,6 +314,7 @@ def user_add(
     engine = database.open(settings.service.data / "people.sqlite")
     with engine.begin() as conn:
         access.set_password(conn, name, password)
+        audit.append(conn, datetime.now(UTC), "account", "cli", f"operator:{name}")
     engine.dispose()
     print(f"{name} can log in at {settings.base_url}/login")
 

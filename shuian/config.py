@@ -165,7 +165,7 @@ def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | No
     except ValidationError as wrong:
         for fault in wrong.errors():
             place = ".".join(str(part) for part in (where, *fault["loc"]))
-            came = "(hidden)" if place.rpartition(".")[2] in SECRET else repr(fault["input"])
+            came = "(hidden)" if place.endswith(SECRET) else repr(fault["input"])
             faults.append(f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {came}")
         return None
 

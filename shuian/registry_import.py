@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alerts import database, registry
+from alerts import consent, database, registry
 from ingest.devices import FORMATS
 from shuian.config import Config
 from shuian.errors import BadInput
@@ -45,6 +45,8 @@ def run(path: Path, config: Config, apply: bool) -> None:
         if apply:
             with engine.begin() as conn:
                 changes = registry.apply(sheets, conn, now)
+                ended = changes.tables["consents"]
+                consent.follow(conn, [key[:2] for key in (*ended.changed, *ended.removed)], now, config.policy, "cli")
         else:
             with database.reading(engine).connect() as conn:
                 changes = registry.plan(sheets, conn)

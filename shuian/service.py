@@ -30,10 +30,12 @@ from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
 from ingest.bindings import Binding
+from ingest.devices import FORMATS
 from ingest.errors import StoreError
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
+from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
@@ -43,6 +45,8 @@ from shuian.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
+ANCHORS = "audit-anchors.jsonl"
+"""The file of the data folder that holds the anchors of the audit chain."""
 DEMO_MARK = "DEMO"
 """A data folder that holds this file belongs to `shuian demo`; `serve` refuses it."""
 
@@ -249,6 +253,7 @@ class Service:
         except (StoreError, DatabaseError) as trouble:
             raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
         self.words = texts.load()
+        self.anchors = Anchors(self.engine, folder / ANCHORS)
         self.hub = Hub(self.engine, self.clock)
         self.store = Store(self.engine, self.config.policy, self._committed)
         self.dispatcher = self._dispatcher()
@@ -332,15 +337,19 @@ class Service:
             duty_phone=self.config.web.duty_phone or None,
             zone=self.config.service.zone,
             demo=self.demo,
+            formats={name: one.sensors for name, one in FORMATS.items()},
         )
         history = History(self.readings, self.pipeline)
-        return web.create(self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub)
+        return web.create(
+            self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub, self.dispatcher
+        )
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
                 if await asyncio.to_thread(self.store.fire_due, self.clock()):
                     self.dispatcher.wake()
+                await asyncio.to_thread(self.anchors.keep_if_due, self.clock())
                 self._timer_trouble = self.store.trouble
             except Exception as trouble:
                 log.exception("timers failed; they are tried again")

@@ -1,8 +1,9 @@
-"""Phones and mailboxes on this machine: an SMTP server and webhook receiver that show what they were sent.
+"""Phones and mailboxes on this machine: they take mail, webhooks, text messages and a robot's words, and show them.
 
-They stand in for the providers of mail and work messages in demonstrations, drills and tests, and fail on request:
-``POST /faults`` with any of `Faults` as JSON.  Signatures are checked here with code of our own, written from the
-Standard Webhooks specification, so that sender and receiver prove each other.
+They stand in for the providers of messages in demonstrations, drills and tests, and fail on request: ``POST /faults`` with
+any of `Faults` as JSON, or by a script, one fate a message (``POST /script``).  Chance is seeded.  Signatures are checked
+here with code of our own, written from the Standard Webhooks specification, so that sender and receiver prove each other.
+Text messages are in `gateway_sms`, the robot in `gateway_robot`.
 
 Run it: ``python -m simulators.gateways --folder gateways --smtp-port 2525 --http-port 8025``
 """
@@ -20,6 +21,7 @@ import re
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
@@ -34,7 +36,9 @@ from fastapi import Body, FastAPI, HTTPException, Request
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from simulators import gateway_robot
 from simulators.gateway_pages import pages
+from simulators.gateway_sms import Aggregator, signing_key
 from simulators.inbox import Inbox, Message
 
 SKEW_S = 300
@@ -57,6 +61,26 @@ class Faults:
     """Delivers so many further copies."""
     delay_s: Annotated[float, Field(ge=0, le=600)] = 0.0
     """Delivers at once, but answers only after this."""
+    down: bool = False
+    """Takes nothing: 503 (mail: 421)."""
+    lie: Share = 0.0
+    """Of lost messages: says that they arrived."""
+    receipt_s: Annotated[float, Field(ge=0, le=600)] = 0.05
+    """When a receipt follows."""
+    reorder: bool = False
+    """Receipts overtake each other."""
+    quota: Annotated[int, Field(ge=0)] = 1000
+    """Most text messages to one number within an hour."""
+    reject_templates: tuple[str, ...] = ()
+    """Texts that are not approved any more."""
+    bad_numbers: tuple[str, ...] = ()
+    """Numbers (keys of robots) that do not exist."""
+    dead_numbers: tuple[str, ...] = ()
+    """Numbers that are taken and then found to be out of service."""
+
+
+FATES = ("take", "lose", "error", "refuse", "down")
+"""What a script may say of one message, before chance and `Faults` are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +104,20 @@ class Gateways:
         The one that webhooks are signed with.
     zone : tzinfo, optional
         In which the page tells times; this machine's if not given.
+    seed : int, optional
+        Of all chance.
     """
 
     def __init__(
         self, folder: Path, smtp_port: int = 0, http_port: int = 0, secret: str = "", faults: Faults | None = None,
-        zone: tzinfo | None = None,
+        zone: tzinfo | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.folder, self.smtp_port, self.http_port, self.secret = folder, smtp_port, http_port, secret
         self.faults, self.zone = faults or Faults(), zone
-        self._chance = random.Random(0)
+        self.chance = random.Random(seed)
+        self.script: deque[str] = deque()
+        """Fates of the next messages, one of `FATES` each; empty: `faults` decide."""
+        self.sms = Aggregator(self, "demo", secret)
         self._ends = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> "Gateways":
@@ -96,7 +125,8 @@ class Gateways:
             self.inbox = Inbox(self.folder / "gateways.sqlite")
             ends.callback(self.inbox.close)
             self.smtp_port = await ends.enter_async_context(_smtp(self, self.smtp_port))
-            self.http_port = await ends.enter_async_context(_http(_app(self), self.http_port))
+            self.http_port = await ends.enter_async_context(serving(_app(self), self.http_port))
+            ends.push_async_callback(self.sms.close)
             self._ends = ends.pop_all()
         return self
 
@@ -107,12 +137,12 @@ class Gateways:
 
     async def take(self, message: Message) -> Answer:
         """Take one message, or misbehave."""
-        faults = self.faults
-        if faults.refuse:
+        faults, fate = self.faults, self.script.popleft() if self.script else None
+        if fate == "refuse" or (fate is None and faults.refuse):
             return Answer(ok=False)
-        if self._chance.random() < faults.error:
+        if fate in ("error", "down") or (fate is None and (faults.down or self.chance.random() < faults.error)):
             return Answer(ok=False, later=True)
-        if self._chance.random() >= faults.lose:
+        if fate == "take" or (fate is None and self.chance.random() >= faults.lose):
             for _ in range(1 + faults.repeat):
                 await asyncio.to_thread(self.inbox.put, message)
         await asyncio.sleep(faults.delay_s)
@@ -175,6 +205,17 @@ async def _smtp(gateways: Gateways, port: int) -> AsyncIterator[int]:
 def _app(gateways: Gateways) -> FastAPI:
     app = FastAPI(title="Shuian gateways", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(pages.router(gateways.inbox, gateways.zone))
+    app.include_router(gateways.sms.router())
+    app.include_router(gateway_robot.router(gateways))
+
+    @app.post("/script")
+    def set_script(request: Request, fates: Annotated[list[str], Body()]) -> list[str]:
+        if request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+            raise HTTPException(403, "not from another page")
+        if not set(fates) <= set(FATES):
+            raise HTTPException(422, f"want some of {', '.join(FATES)}")
+        gateways.script.extend(fates)
+        return list(gateways.script)
 
     @app.post("/hook/{recipient}")
     async def hook(recipient: str, request: Request) -> dict[str, bool]:
@@ -218,18 +259,13 @@ def _verified(secret: str, request: Request, content: bytes) -> str:
     notice, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
     if not stamp.isdigit() or abs(time.time() - int(stamp)) > SKEW_S:
         raise HTTPException(401, "want a timestamp of the last five minutes")
-    want = hmac.new(_key(secret), f"{notice}.{stamp}.".encode() + content, hashlib.sha256).digest()
+    want = hmac.new(signing_key(secret), f"{notice}.{stamp}.".encode() + content, hashlib.sha256).digest()
     for signature in request.headers.get("webhook-signature", "").split():
         version, _, encoded = signature.partition(",")
         with contextlib.suppress(binascii.Error):
             if version == "v1" and hmac.compare_digest(base64.b64decode(encoded), want):
                 return notice
     raise HTTPException(401, "want a signature made with our secret")
-
-
-def _key(secret: str) -> bytes:
-    prefix, _, encoded = secret.partition("_")
-    return base64.b64decode(encoded) if prefix == "whsec" else secret.encode()
 
 
 class _Server(uvicorn.Server):
@@ -242,7 +278,8 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def _http(app: FastAPI, port: int) -> AsyncIterator[int]:
+async def serving(app: FastAPI, port: int = 0) -> AsyncIterator[int]:
+    """Serve an application on loopback meanwhile; yields its port."""
     # bound here, because uvicorn ends the process when it cannot have its port
     with socket.create_server(("127.0.0.1", port)) as listening:
         options = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
@@ -276,8 +313,12 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, default=2525)
     parser.add_argument("--http-port", type=int, default=8025)
     parser.add_argument("--secret", default="demo", help="the one that webhooks are signed with")
+    parser.add_argument("--callback", default="", help="where the service listens, for receipts and answers")
+    parser.add_argument("--seed", type=int, default=0, help="of all chance")
     given = parser.parse_args()
-    asyncio.run(_run(Gateways(given.folder, given.smtp_port, given.http_port, given.secret)))
+    gateways = Gateways(given.folder, given.smtp_port, given.http_port, given.secret, seed=given.seed)
+    gateways.sms.callback = given.callback.rstrip("/")
+    asyncio.run(_run(gateways))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 To add a channel, add a module here that has ``Settings`` (a frozen dataclass), ``address_fault(address)``,
 ``Channel(settings)`` with ``send`` and ``close``, and ``SAMPLES``.  Modules are found when this package is imported;
-one that fails to import stops the program.
+one that fails to import stops the program.  What a provider tells of a message afterwards is a `Receipt`: a channel that
+can be called back is `Called` as well, one that can be asked is `Asked`, one by which people answer is `Answered`.
 """
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Literal, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,12 @@ class Outgoing:
     realm: str
     created_at: datetime
     sent_at: datetime
+    template: str = ""
+    """Which kind of notice it is, for channels that may send only texts approved beforehand."""
+    role: str = ""
+    """worker, family or operator."""
+    params: Mapping[str, str] = field(default_factory=dict)
+    """What such a text leaves open: number, level, place, code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,47 @@ class Result:
     """What became of one attempt.
 
     accepted: the provider took it (which is not yet delivered); failed: it did not, and it surely was not sent;
-    unknown: it may have been sent.  `permanent`: trying again cannot help.  `detail` holds no address and no text.
+    unknown: it may have been sent.  `permanent`: trying again cannot help; `bad_address`: because nobody is reached there.
+    `detail` holds no address and no text.  `provider_id`: under which the provider knows the message.
     """
 
     state: Literal["accepted", "failed", "unknown"]
     permanent: bool = False
     detail: str = ""
+    bad_address: bool = False
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says of a message that it took before.
+
+    failed: the message surely did not arrive (`bad_address`: nor will another one).  `address` is the one it was sent to.
+    """
+
+    notice: str
+    address: str
+    state: Literal["delivered", "seen", "failed"]
+    at: datetime | None = None
+    detail: str = ""
+    bad_address: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What somebody answered by a channel: `id` is the provider's of the message, `address` whose it is."""
+
+    id: str
+    address: str
+    text: str
+
+
+class Forged(Exception):
+    """A call that its provider did not make, or made long ago: its signature does not fit."""
+
+
+class Unreadable(ValueError):
+    """A call with the right signature in which nothing of ours can be read."""
 
 
 class Sender(Protocol):
@@ -52,6 +94,35 @@ class Sender(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+@runtime_checkable
+class Called(Protocol):
+    """A channel whose provider calls us."""
+
+    def receipts(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Receipt]:
+        """Return what a call says became of messages; raises `Forged` or `Unreadable`.  Header names are lower case."""
+        ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A channel whose provider can be asked."""
+
+    async def ask(self, notice: str, address: str, provider_id: str, sent_at: datetime) -> Receipt | None:
+        """Return what became of a message; None: the provider does not know (yet), or does not answer."""
+        ...
+
+
+@runtime_checkable
+class Answered(Protocol):
+    """A channel by which people answer an offer, with a code that stands in it."""
+
+    answers: ClassVar[Literal[True]]
+
+    def replies(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Reply]:
+        """Return what people answered; raises `Forged` or `Unreadable`."""
         ...
 
 

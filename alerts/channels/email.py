@@ -5,7 +5,7 @@ over means that nobody knows.  Source for the answer codes: RFC 5321, 4.2.1 (4xx
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr
@@ -14,6 +14,8 @@ import aiosmtplib
 
 from alerts.channels import Outgoing, Result, Sample, is_loopback
 
+NO_MAILBOX = frozenset({550, 551, 553})
+"""Answers to the recipient that speak of the mailbox (RFC 5321, 4.2.3)."""
 _ADDRESS = re.compile(r"[^@\s<>\"(),:;\\]+@[^@\s<>\"(),:;\\]+")
 
 
@@ -74,7 +76,8 @@ class Channel:
         except ValueError as error:  # a header that cannot be written
             return Result("failed", permanent=True, detail=f"not writable: {type(error).__name__}")
         except aiosmtplib.SMTPRecipientsRefused as error:
-            return _answered(max(one.code for one in error.recipients))
+            code = max(one.code for one in error.recipients)
+            return replace(_answered(code), bad_address=code in NO_MAILBOX)
         except aiosmtplib.SMTPResponseException as error:
             return _answered(error.code)
         except (aiosmtplib.SMTPConnectError, ConnectionRefusedError) as error:

@@ -2,23 +2,24 @@
 
 Headers ``webhook-id`` (the notice id: a repeat carries the same), ``webhook-timestamp``, ``webhook-signature``
 (``v1,`` and base64 of HMAC-SHA256 over ``id.timestamp.body``).  Any 2xx answer means accepted; 408, 425, 429 and 5xx
-may be tried again; other answers, redirects too, never help.
+may be tried again; other answers, redirects too, never help.  A receiver that knows more tells it by a call of its own,
+signed the same way: ``{"type": "receipts", "data": [{"notice", "to", "state"}]}`` to ``/gateway/webhook/receipt``.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
 
-from alerts.channels import Outgoing, Result, Sample, is_loopback
+from alerts.channels import Outgoing, Receipt, Result, Sample, Unreadable, is_loopback
+from alerts.signatures import key, signature, verify
 
 LATER = frozenset({408, 425, 429})
+GONE = frozenset({404, 410})
+"""Nobody is reached at this address (the specification asks to end the deliveries after 410)."""
 
 
 @dataclass(frozen=True)
@@ -54,28 +55,6 @@ def body(outgoing: Outgoing) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def key(secret: str) -> bytes:
-    """Return the signing key of a secret.
-
-    Raises
-    ------
-    ValueError
-        It begins with ``whsec_`` but what follows is not base64.
-    """
-    if secret.startswith("whsec_"):
-        try:
-            return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error as error:
-            raise ValueError("want base64 after whsec_ in the webhook secret") from error
-    return secret.encode()
-
-
-def signature(secret: bytes, notice: str, timestamp: int, content: bytes) -> str:
-    """Return the value of ``webhook-signature``."""
-    signed = b".".join((notice.encode(), str(timestamp).encode(), content))
-    return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
-
-
 class Channel:
     """Posts notices."""
 
@@ -109,6 +88,18 @@ class Channel:
         except httpx.HTTPError as error:
             return Result("unknown", detail=f"cut off: {type(error).__name__}")
 
+    def receipts(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Receipt]:
+        """Return the receipts of a call that the receiver signed as we sign: what its person got, or opened."""
+        verify(self._settings.secret, headers, body, now)
+        try:
+            data = json.loads(body)["data"]
+            said = [(str(row["notice"]), str(row["to"]), row["state"], str(row.get("detail", ""))[:80]) for row in data]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise Unreadable('want {"type": "receipts", "data": [{"notice", "to", "state"}]}') from error
+        if any(state not in ("delivered", "seen", "failed") for _, _, state, _ in said):
+            raise Unreadable("want delivered, seen or failed as state")
+        return [Receipt(notice, to, state, now, detail) for notice, to, state, detail in said]
+
     async def close(self) -> None:
         """Close kept connections."""
         await self._client.aclose()
@@ -117,7 +108,8 @@ class Channel:
 def _answered(code: int) -> Result:
     if 200 <= code < 300:
         return Result("accepted", detail=str(code))
-    return Result("failed", permanent=code < 500 and code not in LATER, detail=str(code))
+    gone = code in GONE
+    return Result("failed", permanent=code < 500 and code not in LATER, detail=str(code), bad_address=gone)
 
 
 SAMPLES = (

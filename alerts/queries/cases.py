@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import ColumnElement
 
+from alerts import audit
 from alerts.queries.models import (
     SEVERITIES,
     CaseCard,
@@ -22,6 +23,8 @@ from alerts.queries.models import (
     Told,
     Undo,
 )
+from alerts.registry.agreed import holds
+from alerts.registry.ways import BETWEEN
 from alerts.schema import (
     area_events,
     areas,
@@ -46,8 +49,9 @@ _PHONE = re.compile(r"\+?[\d\s()-]{3,20}")
 
 
 def dialable(text: str | None) -> str | None:
-    """Return `text` when it is a telephone number, else None (an address may be a mailbox or a URL)."""
-    return text.strip() if text and _PHONE.fullmatch(text.strip()) else None
+    """Return the first telephone number of a list; None: it has none (an address may be a mailbox or a URL)."""
+    parts = (part.strip() for part in (text or "").split(BETWEEN))
+    return next((part for part in parts if _PHONE.fullmatch(part)), None)
 
 
 def home_of(row: Any) -> Home:
@@ -119,6 +123,10 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
             rung=row.rung,
             loop=row.loop,
             area_event=row.area_event,
+            emergency=row.emergency,
+            recurs=row.recurs,
+            ask_only=row.ask_only,
+            policy=row.policy,
         )
         for row in rows
     ]
@@ -233,9 +241,8 @@ def residents_of(conn: Connection, household: str, now: datetime) -> tuple[Resid
 def _family(conn: Connection, household: str, now: datetime) -> tuple[Person, ...]:
     agreed = and_(
         consents.c.resident == contacts.c.resident,
-        consents.c.purpose == "relative",
         consents.c.recipient.in_(("", contacts.c.id)),
-        or_(consents.c.withdrawn_at.is_(None), consents.c.withdrawn_at > now),
+        holds(now, "relative"),
     )
     query = (
         select(contacts.c.id, contacts.c.name, contacts.c.address)
@@ -283,7 +290,8 @@ def _told(row: Row[Any]) -> Told:
         template=row.template,
         state=row.state,
         created_at=row.created_at,
-        done_at=row.done_at,
+        done_at=row.seen_at or row.delivered_at or row.done_at,
+        number=row.root[:8],
         attempts=row.attempts,
         error=row.last_error,
     )
@@ -306,7 +314,7 @@ def names_of(conn: Connection, actors: Iterable[str]) -> dict[str, str]:
         kind, _, person = actor.partition(":")
         ids[kind].append(person)
     names = {f"operator:{name}": name for name in ids["operator"]}  # an account, unless it is a worker's id
-    for kind, table in (("worker", workers), ("operator", workers), ("contact", contacts)):
+    for kind, table in (("worker", workers), ("operator", workers), ("contact", contacts), ("resident", residents)):
         if ids[kind]:
             rows = conn.execute(select(table.c.id, table.c.name).where(table.c.id.in_(ids[kind])))
             names |= {f"{kind}:{person}": name for person, name in rows}
@@ -328,3 +336,4 @@ def view_seen(conn: Connection, viewer: str, household: str, what: str, now: dat
     )
     if not conn.scalar(recent):
         conn.execute(insert(view_log).values(at=now, viewer=viewer, household=household, what=what))
+        audit.append(conn, now, "view", viewer, f"household:{household}", page=what)

@@ -193,7 +193,7 @@ def _folded(card: CaseCard) -> bool:
 
 
 def _shared(event: AreaEvent, standing: Sequence[CaseCard], on: Duty) -> Shared:
-    lead = on.ladder(event.area_id).lead if event.area_id else None
+    lead = on.roster(event.area_id).lead if event.area_id else None
     return Shared(
         event=event,
         folded=tuple(card for card in standing if card.state == State.FOLDED and card.area_event == event.id),

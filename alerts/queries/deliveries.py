@@ -3,21 +3,26 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, distinct, exists, func, select
 from sqlalchemy.sql import ColumnElement
 
 from alerts.queries.cases import told
 from alerts.queries.models import Told
 from alerts.schema import notices
 
-NOTICE_STATES = ("pending", "leased", "accepted", "delivered", "failed", "expired", "cancelled")
+NOTICE_STATES = (
+    "pending", "leased", "unknown", "accepted", "delivered", "seen", "failed", "expired", "cancelled",
+)  # fmt: skip
 LATE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 
 
 def undelivered(conn: Connection, now: datetime) -> int:
-    """Return how many notices of the last day nobody can have read: failed, expired, or waiting for over a minute."""
-    return conn.scalar(select(func.count()).select_from(notices).where(_lost(now))) or 0
+    """Return how many messages of the last day nobody can have read: failed, expired, or waiting for over a minute.
+
+    What arrived by another channel of the same person is not lost, and who was tried in vain by two counts once.
+    """
+    return conn.scalar(select(func.count(distinct(notices.c.root))).where(_lost(now))) or 0
 
 
 def lost(conn: Connection, now: datetime, most: int) -> tuple[Told, ...]:
@@ -42,4 +47,10 @@ def delivery_counts(conn: Connection, now: datetime) -> Mapping[str, int]:
 
 def _lost(now: datetime) -> ColumnElement[bool]:
     late = notices.c.state.in_(("pending", "leased")) & (notices.c.due_at < now - LATE)
-    return (notices.c.created_at > now - DAY) & (notices.c.state.in_(("failed", "expired")) | late)
+    other = notices.alias("by_another_channel")
+    hopeful = other.c.state.in_(("accepted", "unknown", "delivered", "seen")) | (
+        other.c.state.in_(("pending", "leased")) & (other.c.due_at >= now - LATE)
+    )
+    same = (other.c.realm == notices.c.realm) & (other.c.root == notices.c.root) & (other.c.id != notices.c.id)
+    lost_here = notices.c.state.in_(("failed", "expired")) | late
+    return (notices.c.created_at > now - DAY) & lost_here & ~exists().where(same, hopeful)

@@ -3,30 +3,36 @@
 The same rules as `alerts.registry.roster`, which decides; a test holds the two together.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, select
 
-from alerts.policy import LEAD, RUNGS
+from alerts import frozen, registry
+from alerts.ladders import Ladder, uncovered
+from alerts.moves import Tonight, next_up
+from alerts.policy import Roster
 from alerts.queries.models import CaseCard
+from alerts.registry.agreed import holds
 from alerts.schema import areas, consents, households, offers, residents, shifts, workers
+from detectors.findings import Severity
 
 DESK = "desk"
 """Stands for the operators where a step reaches no single person."""
 
 
-class Ladder(NamedTuple):
-    """Ids of the workers who are asked in turn; None: nobody stands there."""
+class Shift(NamedTuple):
+    """Ids of the workers of a shift; None: nobody stands there."""
 
     owner: str | None
     backup: str | None
     lead: str | None
 
 
-EMPTY = Ladder(None, None, None)
+EMPTY = Shift(None, None, None)
 
 
 @dataclass(frozen=True)
@@ -37,10 +43,12 @@ class Duty:
     roles: Mapping[str, str]
     parents: Mapping[str, str | None]
     area_names: Mapping[str, str]
-    shifts: Mapping[str, Ladder]
+    shifts: Mapping[str, Shift]
     """The shift that runs now, by the area it was made for; of several the one that began last."""
     leads: Mapping[str, str]
     """A lead of each area that has one."""
+    telephones: Mapping[str, tuple[str, ...]]
+    """The duty telephones of each area that has any."""
 
     def up(self, area: str | None) -> list[str]:
         """Return an area and those above it, the nearest first; a circle is not followed."""
@@ -50,12 +58,13 @@ class Duty:
             area = self.parents.get(area)
         return found
 
-    def ladder(self, area: str) -> Ladder:
-        """Return who is asked in turn for a home of this area."""
+    def roster(self, area: str, minute: int = 0) -> Roster:
+        """Return who may be asked for a home of this area whose clock shows that minute of the day; no family."""
         up = self.up(area)
         nearest = next((self.leads[one] for one in up if one in self.leads), None)
         shift = next((self.shifts[one] for one in up if one in self.shifts), EMPTY)
-        return shift._replace(lead=shift.lead or nearest)
+        duty = tuple(who for one in up for who in self.telephones.get(one, ()))
+        return Roster(shift.owner, shift.backup, shift.lead or nearest, duty=duty, areas=tuple(up), minute=minute)
 
     def staffed(self, area: str) -> bool:
         """Whether somebody is on shift for this area now."""
@@ -75,9 +84,39 @@ def duty(conn: Connection, now: datetime) -> Duty:
         roles={row.id: row.role for row in people},
         parents={row.id: row.parent for row in tree},
         area_names={row.id: row.name for row in tree},
-        shifts={row.area: Ladder(row.owner, row.backup, row.lead) for row in running},
+        shifts={row.area: Shift(row.owner, row.backup, row.lead) for row in running},
+        telephones={
+            row.area: tuple(sorted(one.id for one in people if (one.role, one.area) == ("duty", row.area)))
+            for row in people
+            if row.role == "duty"
+        },
         leads={row.area: row.id for row in sorted(people, key=lambda row: row.id, reverse=True) if row.role == "lead"},
     )
+
+
+def unpromised(
+    conn: Connection, ladders: Sequence[Ladder], now: datetime, within: Collection[str] | None = None
+) -> tuple[tuple[str, str], ...]:
+    """Return the areas with homes to which no worker is promised at some hours: their names, and these hours.
+
+    `within`: ids of the areas that are meant; None: all.
+    """
+    if all(ladder.cover for ladder in ladders):
+        return ()
+    on, found = duty(conn, now), []
+    for area in sorted(conn.scalars(select(households.c.area).distinct())):
+        parts = uncovered(ladders, on.up(area)) if within is None or area in within else []
+        if parts:
+            found.append((on.area_names[area], ", ".join(map(str, parts))))
+    return tuple(found)
+
+
+def unpromised_at(conn: Connection, ladders: Sequence[Ladder], household: str) -> str:
+    """Return the hours, by a home's own clock, at which no worker is promised to it; empty: day and night one is."""
+    if all(ladder.cover for ladder in ladders):
+        return ""
+    up = registry.areas_of_home(conn, household)
+    return ", ".join(map(str, uncovered(ladders, up)))
 
 
 def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime) -> dict[tuple[str, str], str]:
@@ -86,45 +125,53 @@ def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime
     A case without a next step is not in it.
     """
     climbing = [card for card in cards if card.owner is None or card.next_step == "hand_back"]
-    ladders = _ladders(conn, {card.home.id for card in climbing}, on, now) if climbing else {}
+    rosters = _rosters(conn, {card.home.id for card in climbing}, on, now) if climbing else {}
     asked = _asked(conn, climbing) if climbing else {}
+    policies = {name: frozen.of(conn, name) for name in {card.policy for card in climbing}}
     found = {}
     for card in cards:
         if card.next_step is None:
             continue
-        ladder = ladders.get(card.home.id, EMPTY)
-        who = _next(card, ladder, asked.get((card.realm, card.id), []))
+        who = card.owner.id if card.owner is not None and card.next_step != "hand_back" else None
+        if who is None:
+            tonight = Tonight(now, policies[card.policy], rosters.get(card.home.id, Roster()))
+            who = _next(card, tonight, asked.get((card.realm, card.id), []))
         found[card.realm, card.id] = DESK if who is None else on.names.get(who, who)
     return found
 
 
-def _next(card: CaseCard, ladder: Ladder, asked: list[tuple[str, str]]) -> str | None:
+def _next(card: CaseCard, at: Tonight, asked: list[tuple[str, str]]) -> str | None:
     """Return whom the next step reaches, None: the operators.  As in `alerts.cases`."""
-    if card.owner is not None and card.next_step != "hand_back":
-        return card.owner.id
-    if card.next_step == "ask" and card.ask_only:
+    if card.asks_only_next:
         return None
     tried = {worker for worker, state in asked if state != "withdrawn"}
     if card.next_step == "repeat":
-        rungs = tuple(dict.fromkeys(who for who in ladder if who is not None))
+        rungs = tuple(dict.fromkeys(who for who in (*at.rungs, *at.roster.duty) if who is not None))
         ever = {worker for worker, _ in asked}
         return next((who for who in rungs if who not in ever), rungs[card.loop % len(rungs)] if rungs else None)
-    first = {"ask": 0, "hand_back": LEAD}.get(card.next_step or "", card.rung + 1)
-    return next((who for who in ladder[first : len(RUNGS)] if who is not None and who not in tried), None)
+    first = {"ask": 0, "hand_back": at.lead}.get(card.next_step or "", card.rung + 1)
+    found = next_up(at.rungs, first, tried, lambda who: at.full(who, cast(Severity, card.severity)))
+    return None if found is None else found[1]
 
 
-def _ladders(conn: Connection, homes: Iterable[str], on: Duty, now: datetime) -> dict[str, Ladder]:
-    """Return the ladder of each home; without consent to the community nobody stands on it."""
+def _rosters(conn: Connection, homes: Iterable[str], on: Duty, now: datetime) -> dict[str, Roster]:
+    """Return who may be asked for each home; without consent to the community nobody."""
     c = consents.c
-    agreed = and_(c.purpose == "community", c.given_at <= now, or_(c.withdrawn_at.is_(None), c.withdrawn_at > now))
+    agreed = holds(now, "community")
     query = (
-        select(households.c.id, households.c.area)
+        select(households.c.id, households.c.area, households.c.tz)
         .distinct()
         .join(residents, residents.c.household == households.c.id)
         .join(consents, and_(c.resident == residents.c.id, agreed))
         .where(households.c.id.in_(list(homes)))
     )
-    return {row.id: on.ladder(row.area) for row in conn.execute(query)}
+    found = {}
+    for row in conn.execute(query).all():
+        local = now.astimezone(ZoneInfo(row.tz))
+        found[row.id] = on.roster(row.area, local.hour * 60 + local.minute)
+    people = {who for one in found.values() for who in (one.owner, one.backup, one.lead, *one.duty) if who is not None}
+    have = registry.loads(conn, people, now)
+    return {home: replace(one, loads=have) for home, one in found.items()}
 
 
 def _asked(conn: Connection, cards: Sequence[CaseCard]) -> dict[tuple[str, str], list[tuple[str, str]]]:

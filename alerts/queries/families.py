@@ -47,6 +47,12 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
     household = home_of_relative(conn, contact, now)
     if household is None:
         return None
+    name = conn.scalars(select(contacts.c.name).where(contacts.c.id == contact)).one()
+    return home_view(conn, household, name, now)
+
+
+def home_view(conn: Connection, household: str, reader: str, now: datetime) -> FamilyView:
+    """Return the state of a home as whoever is named `reader` may see it: a relative, or the resident."""
     home = conn.execute(
         select(*HOME).join(areas, areas.c.id == households.c.area).where(households.c.id == household)
     ).one()
@@ -56,7 +62,7 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
     if case is None and closed and (before := _as_told(conn, closed[0], now)).is_open:
         case, closed = before, closed[1:]
     return FamilyView(
-        contact=conn.scalars(select(contacts.c.name).where(contacts.c.id == contact)).one(),
+        contact=reader,
         home=home_of(home),
         residents=residents_of(conn, household, now),
         case=case,

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
 from alerts.queries.absences import Absence, absences_of, absences_past
 from alerts.queries.areas import AreaEvent, areas_of, open_areas
 from alerts.queries.cases import HOME, cards, dialable, home_of, names_of, place, residents_of
 from alerts.queries.models import CaseCard, Home, Resident, Sign
+from alerts.queries.points import BadPoint, bad_contacts
 from alerts.queries.schematic import in_order
 from alerts.queries.slow import Drift, drifts_of
 from alerts.queries.states import STATES, HomeState, home_states
+from alerts.registry.agreed import holds
+from alerts.registry.ways import BETWEEN
 from alerts.schema import areas, cases, consents, contacts, devices, findings, households, residents, view_log
 
 HISTORY = timedelta(days=90)
@@ -111,9 +114,12 @@ class Contact:
 
     name: str
     resident: str
-    channel: str
+    channels: tuple[str, ...]
+    """By which they are told, in the order in which they are tried."""
     phone: str | None
     agreed: bool
+    bad: tuple[BadPoint, ...]
+    """Those by which nobody is reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +214,14 @@ def _contacts(conn: Connection, name: str, now: datetime) -> tuple[Contact, ...]
         .where(residents.c.household == name)
         .order_by(contacts.c.position, contacts.c.id)
     )
+    bad = bad_contacts(conn, [resident.id for resident in residents_of(conn, name, now)])
     return tuple(
         Contact(
             name=row.name,
             resident=row.resident_name,
-            channel=row.channel,
+            channels=tuple(row.channel.split(BETWEEN)),
             phone=dialable(row.address),
+            bad=bad.get(row.id, ()),
             agreed=bool({(row.resident, "relative", ""), (row.resident, "relative", row.id)} & given),
         )
         for row in conn.execute(query)
@@ -230,7 +238,7 @@ def _given(conn: Connection, name: str, now: datetime) -> set[tuple[str, str, st
     query = (
         select(c.resident, c.purpose, c.recipient)
         .join(residents, residents.c.id == c.resident)
-        .where(residents.c.household == name, c.given_at <= now, or_(c.withdrawn_at.is_(None), c.withdrawn_at > now))
+        .where(residents.c.household == name, holds(now))
     )
     return {(row.resident, row.purpose, row.recipient) for row in conn.execute(query)}
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, func, select
 
 from alerts.queries.duty import Duty
 from alerts.queries.models import SEVERITIES
+from alerts.queries.points import BadPoint, bad_workers
 from alerts.schema import cases, offers
 
 HOUR = timedelta(hours=1)
@@ -29,6 +30,8 @@ class Load:
     """Open cases that wait for their answer."""
     last_hour: int
     """Offers they got within the last hour, whatever became of them."""
+    bad: tuple[BadPoint, ...] = ()
+    """Ways to tell them by which nobody is reached."""
 
     @property
     def busy(self) -> int:
@@ -57,12 +60,12 @@ def loads(conn: Connection, on: Duty, now: datetime) -> tuple[Load, ...]:
     lately = select(offers.c.worker, func.count()).where(offers.c.realm == "live", offers.c.offered_at > now - HOUR)
     for worker, count in conn.execute(lately.group_by(offers.c.worker)):
         recent[worker] = count
-    parts = _parts(on)
+    parts, bad = _parts(on), bad_workers(conn)
     shown = parts.keys() | {worker for worker, _ in held} | {worker for worker, _ in offered}
     rows = [
         Load(
             who, on.names.get(who, who), on.roles.get(who, "worker"), tuple(parts.get(who, ())),
-            _pair(held, who), _pair(offered, who), recent[who],
+            _pair(held, who), _pair(offered, who), recent[who], bad.get(who, ()),
         )
         for who in shown
     ]  # fmt: skip

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.events import ASK_ONLY
 from alerts.texts import Place
 
 SEVERITIES = ("red", "amber", "blue")
@@ -94,11 +93,19 @@ class CaseCard:
     """How often everybody was asked in vain."""
     area_event: str | None = None
     """The area event that explains it, or that its owner was told of."""
+    emergency: bool = False
+    """A human called 120."""
+    recurs: str | None = None
+    """The case that ended a short while before it in the same home."""
+    ask_only: bool = False
+    """It rests on nothing but the quiet of a home that is only asked: nobody is sent for that."""
+    policy: str | None = None
+    """The settings under which it was opened (`alerts.frozen`)."""
 
     @property
-    def ask_only(self) -> bool:
-        """Whether it rests on nothing but the quiet of a home that is only asked: nobody is sent for that."""
-        return bool(self.signs) and all(sign.evidence.get(ASK_ONLY) for sign in self.signs)
+    def asks_only_next(self) -> bool:
+        """Whether the next step reaches the operators because nobody is sent to this home for that alone."""
+        return self.ask_only and self.next_step in ("ask", "hand_back")
 
     @property
     def other_signs(self) -> tuple[Sign, ...]:
@@ -132,6 +139,8 @@ class Told:
     attempts: int
     error: str | None
     """What the channel said when it last failed."""
+    number: str
+    """Under which its reader knows it; the same by every channel."""
 
 
 @dataclass(frozen=True, slots=True)

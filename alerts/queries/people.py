@@ -5,6 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
+from alerts.queries.points import BadPoint, bad_points
+from alerts.registry.ways import BETWEEN
 from alerts.schema import areas, shifts, workers
 
 
@@ -30,6 +32,10 @@ class WorkerView:
     role: str
     area: str
     shifts: tuple[Shift, ...]
+    channels: tuple[str, ...]
+    """By which they are told, in the order in which they are tried."""
+    bad: tuple[BadPoint, ...]
+    """Those by which nobody is reached."""
 
 
 def worker(conn: Connection, worker_id: str, now: datetime, until: datetime) -> WorkerView | None:
@@ -41,7 +47,8 @@ def worker(conn: Connection, worker_id: str, now: datetime, until: datetime) -> 
     ).one_or_none()
     if me is None:
         return None
-    return WorkerView(me.id, me.name, me.role, me.area_name, tuple(_shifts(conn, worker_id, now, until)))
+    channels, bad = tuple(me.channel.split(BETWEEN)), bad_points(conn, "worker", worker_id)
+    return WorkerView(me.id, me.name, me.role, me.area_name, tuple(_shifts(conn, worker_id, now, until)), channels, bad)
 
 
 def _shifts(conn: Connection, worker_id: str, now: datetime, until: datetime) -> list[Shift]:

@@ -4,12 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, select
 from sqlalchemy.sql import ColumnElement
 
 from alerts.queries.absences import Absence, absence_list, not_over
 from alerts.queries.cases import HOME, home_of
 from alerts.queries.models import Home, Sign
+from alerts.registry.agreed import holds
 from alerts.schema import absences, areas, consents, findings, households, residents
 
 FOR_GOOD = timedelta(days=366)
@@ -43,7 +44,7 @@ def drifts_in(conn: Connection, its_areas: Collection[str], now: datetime) -> tu
     Only of homes where somebody agreed that the community is told: nights are nobody's business otherwise.
     """
     c = consents.c
-    given = and_(c.purpose == "community", c.given_at <= now, or_(c.withdrawn_at.is_(None), c.withdrawn_at > now))
+    given = holds(now, "community")
     agreed = select(residents.c.household).join(consents, and_(c.resident == residents.c.id, given))
     return _drifts(conn, households.c.area.in_(its_areas), households.c.id.in_(agreed))
 

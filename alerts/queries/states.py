@@ -16,6 +16,7 @@ from alerts.casefile import State
 from alerts.queries.areas import AreaEvent
 from alerts.queries.cases import HOME, home_of
 from alerts.queries.models import Home
+from alerts.registry.agreed import holds
 from alerts.schema import absences, areas, cases, consents, devices, findings, households, residents
 
 STATES = ("red", "amber", "taken", "outage", "silent", "slow", "unwatched", "away", "usual")
@@ -103,9 +104,8 @@ def _silent(conn: Connection) -> Mapping[str, datetime]:
 
 def has_consent(now: datetime) -> ColumnElement[bool]:
     """Return the condition that somebody of the household agreed to be monitored."""
-    c = consents.c
-    given = and_(c.purpose == "monitor", c.given_at <= now, or_(c.withdrawn_at.is_(None), c.withdrawn_at > now))
-    agreed: Select[str] = select(residents.c.household).join(consents, and_(c.resident == residents.c.id, given))
+    given = and_(consents.c.resident == residents.c.id, holds(now, "monitor"))
+    agreed: Select[str] = select(residents.c.household).join(consents, given)
     return households.c.id.in_(agreed)
 
 

@@ -6,10 +6,12 @@ from alerts.registry.lookups import (
     Person,
     absent,
     area_roster,
+    areas_of_home,
     bindings,
     channels_used,
     consented,
     household_zone,
+    loads,
     person,
     relatives,
     roster,
@@ -18,9 +20,30 @@ from alerts.registry.lookups import (
 )
 from alerts.registry.reading import Registry, read
 from alerts.registry.sheets import Fault, RegistryError
+from alerts.registry.ways import Way
 
 __all__ = [
-    "Bound", "Changes", "Fault", "Person", "Registry", "RegistryError", "absent", "apply", "area_roster",
-    "bindings", "channels_used", "consented", "household_zone", "person", "plan", "read", "relatives", "roster",
-    "still_agreed", "version",
+    "Bound",
+    "Changes",
+    "Fault",
+    "Person",
+    "Registry",
+    "RegistryError",
+    "Way",
+    "absent",
+    "apply",
+    "area_roster",
+    "areas_of_home",
+    "bindings",
+    "channels_used",
+    "consented",
+    "household_zone",
+    "loads",
+    "person",
+    "plan",
+    "read",
+    "relatives",
+    "roster",
+    "still_agreed",
+    "version",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
+from alerts import audit
 from alerts.registry.lookups import OUTCOME, version
 from alerts.registry.reading import Registry
 from alerts.registry.sheets import KEYS, SHEETS
@@ -60,7 +61,7 @@ def plan(registry: Registry, conn: Connection) -> Changes:
     return Changes(tables)
 
 
-def apply(registry: Registry, conn: Connection, now: datetime) -> Changes:  # noqa: ARG001 - when, for the audit log
+def apply(registry: Registry, conn: Connection, now: datetime, by: str = "cli") -> Changes:
     """Make the database say what `registry` says, in the caller's transaction; return what changed."""
     changes = plan(registry, conn)
     for sheet in SHEETS:  # parents first
@@ -78,7 +79,29 @@ def apply(registry: Registry, conn: Connection, now: datetime) -> Changes:  # no
             conn.execute(delete(table).where(*_is(table, sheet, key)))
     if changes:
         bump(conn)
+        _write_down(conn, changes, now, by)
     return changes
+
+
+MOST_NAMED = 200
+"""Ids that one entry of the audit chain names; of more their number stands there."""
+
+
+def _write_down(conn: Connection, changes: Changes, now: datetime, by: str) -> None:
+    """Append to the audit chain: each consent for itself, of the other sheets which ids changed."""
+    for sheet, change in changes.tables.items():
+        done = (("added", change.added), ("changed", change.changed), ("removed", change.removed))
+        if sheet == "consents":
+            for what, keys in done:
+                said = [(f"resident:{key[0]}", {"what": what, "purpose": key[1], "to": key[2]}) for key in keys]
+                audit.append_all(conn, now, "consent", by, said)
+            continue
+        data: dict[str, Any] = {what: len(keys) for what, keys in done if keys}
+        if not data:
+            continue
+        if KEYS[sheet] == ("id",):  # other keys are times and the devices' serial numbers
+            data["ids"] = sorted(str(key[0]) for _, keys in done for key in keys)[:MOST_NAMED]
+        audit.append(conn, now, "registry", by, sheet=sheet, **data)
 
 
 def stored(conn: Connection, sheet: str) -> list[dict[str, Any]]:
@@ -108,6 +131,8 @@ def _is(table: Table, sheet: str, key: Key) -> list[Any]:
 def _change(registry: Registry, conn: Connection, sheet: str, in_use: set[str]) -> Change:
     new = {tuple(row[k] for k in KEYS[sheet]): row for row in registry.rows[sheet]}
     old = {tuple(row[k] for k in KEYS[sheet]): row for row in stored(conn, sheet)}
+    if sheet == "consents":
+        new = {key: _still_withdrawn(row, old.get(key)) for key, row in new.items()}
     former = _former(conn, new) if sheet == "workers" else set()
     gone = [key for key in old if key not in new]
     return Change(
@@ -116,6 +141,12 @@ def _change(registry: Registry, conn: Connection, sheet: str, in_use: set[str]) 
         removed=tuple(key for key in gone if key[0] not in in_use),
         kept=tuple(key for key in gone if key[0] in in_use),
     )
+
+
+def _still_withdrawn(new: Row, old: Row | None) -> Row:
+    """Return a consent of the sheets with the withdrawal that was made since: no import takes one back."""
+    before = None if old is None else old["withdrawn_at"]
+    return new if before is None or new["withdrawn_at"] is not None else {**new, "withdrawn_at": before}
 
 
 def _former(conn: Connection, new: Mapping[Key, Row]) -> set[Key]:

@@ -1,20 +1,27 @@
 """What the rest of the service asks of the registry: devices, consent, absence, and who is to be told tonight."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, or_, select
 
-from alerts.policy import Roster
+from alerts.policy import Load, Roster
+from alerts.registry.agreed import holds
+from alerts.registry.ways import BETWEEN, Way, ways
 from alerts.schema import (
+    Utc,
     absences,
     areas,
+    cases,
     consents,
     contacts,
     devices,
     households,
+    offers,
     registry_version,
     residents,
     shifts,
@@ -24,6 +31,39 @@ from alerts.schema import (
 OUTCOME = "outcome:"
 """How `absences.by` begins when the outcome of a case made it; the case's id follows."""
 KINDS = {"worker": workers, "operator": workers, "contact": contacts}
+# Built once: building a statement costs more than carrying it out.
+_NOW = bindparam("now", type_=Utc())
+_UP: BindParameter[str] = bindparam("up", expanding=True)
+_PEOPLE: BindParameter[str] = bindparam("people", expanding=True)
+_PLACE = select(households.c.area, households.c.tz).where(households.c.id == bindparam("home"))
+_LIVE_THERE = select(residents.c.id).where(residents.c.household == bindparam("home"))
+_RESIDENT = select(contacts.c.resident).where(contacts.c.id == bindparam("contact"))
+_AGREED = select(consents.c.resident, consents.c.recipient).where(
+    consents.c.resident.in_(_PEOPLE), holds(_NOW, "relative")
+)
+_LISTED = (
+    select(contacts.c.id, contacts.c.resident)
+    .where(contacts.c.resident.in_(_PEOPLE))
+    .order_by(contacts.c.position, contacts.c.id)
+)
+_PARENT = select(areas.c.parent).where(areas.c.id == bindparam("area"))
+_RUNNING = (
+    select(shifts.c.area, shifts.c.owner, shifts.c.backup, shifts.c.lead)
+    .where(shifts.c.area.in_(_UP), shifts.c.start <= _NOW, shifts.c.end > _NOW)
+    .order_by(shifts.c.start.desc(), shifts.c.id.desc())
+)
+_OF_ROLE = select(workers.c.id, workers.c.area).where(workers.c.area.in_(_UP), workers.c.role == bindparam("role"))
+_OWNED = select(cases.c.owner, cases.c.severity).where(
+    cases.c.owner.in_(_PEOPLE), cases.c.closed_at.is_(None), cases.c.realm == "live"
+)
+_LATELY = select(offers.c.worker).where(
+    offers.c.worker.in_(_PEOPLE), offers.c.offered_at > bindparam("since", type_=Utc()), offers.c.realm == "live"
+)
+_ZONE = select(households.c.tz).where(households.c.id == bindparam("home"))
+_PERSON = {
+    kind: select(t.c.id, t.c.name, t.c.channel, t.c.address).where(t.c.id == bindparam("who"))
+    for kind, t in KINDS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +102,18 @@ class Person:
     kind: str
     id: str
     name: str
-    channel: str
-    address: str
+    ways: tuple[Way, ...]
+    """How to reach them: the channels in the order in which they are tried, at least one."""
+
+    @property
+    def channel(self) -> str:
+        """Return the channel that is tried first."""
+        return self.ways[0].channel
+
+    @property
+    def address(self) -> str:
+        """Return where that one reaches them."""
+        return self.ways[0].address
 
     @property
     def actor(self) -> str:
@@ -82,7 +132,7 @@ def bindings(conn: Connection, now: datetime | None = None) -> list[Bound]:
         conn.scalars(
             select(residents.c.household)
             .join(consents, consents.c.resident == residents.c.id)
-            .where(_given("monitor", now or datetime.now(UTC)))
+            .where(holds(now or datetime.now(UTC), "monitor"))
         )
     )
     d = devices.c
@@ -101,19 +151,16 @@ def bindings(conn: Connection, now: datetime | None = None) -> list[Bound]:
     ]  # fmt: skip
 
 
-def _given(purpose: str, now: datetime) -> ColumnElement[bool]:
-    c = consents.c
-    return and_(c.purpose == purpose, c.given_at <= now, or_(c.withdrawn_at.is_(None), c.withdrawn_at > now))
-
-
 def consented(conn: Connection, household: str, purpose: str, now: datetime) -> bool:
     """Whether some resident of `household` agreed to `purpose` and has not withdrawn it by `now`."""
-    wanted = (
-        select(consents.c.id)
-        .join(residents, residents.c.id == consents.c.resident)
-        .where(residents.c.household == household, _given(purpose, now))
-    )
-    return conn.execute(wanted.limit(1)).first() is not None
+    return conn.execute(_consented(purpose), {"home": household, "now": now}).first() is not None
+
+
+@cache
+def _consented(purpose: str) -> Select[tuple[int]]:
+    of_home = residents.c.household == bindparam("home")
+    wanted = select(consents.c.id).join(residents, residents.c.id == consents.c.resident)
+    return wanted.where(of_home, holds(_NOW, purpose)).limit(1)
 
 
 def absent(conn: Connection, household: str, at: datetime, *, vouched: bool = False, declared: bool = False) -> bool:
@@ -133,7 +180,7 @@ def absent(conn: Connection, household: str, at: datetime, *, vouched: bool = Fa
 
 def household_zone(conn: Connection, household: str) -> ZoneInfo:
     """Return the zone in which the household's day is told."""
-    return ZoneInfo(conn.execute(select(households.c.tz).where(households.c.id == household)).scalar_one())
+    return ZoneInfo(conn.execute(_ZONE, {"home": household}).scalar_one())
 
 
 def person(conn: Connection, actor: str) -> Person | None:
@@ -141,14 +188,13 @@ def person(conn: Connection, actor: str) -> Person | None:
     kind, _, who = actor.partition(":")
     if kind not in KINDS:
         return None
-    t = KINDS[kind].c
-    row = conn.execute(select(t.id, t.name, t.channel, t.address).where(t.id == who)).first()
-    return None if row is None else Person(kind, row.id, row.name, row.channel, row.address)
+    row = conn.execute(_PERSON[kind], {"who": who}).first()
+    return None if row is None else Person(kind, row.id, row.name, ways(row.channel, row.address))
 
 
 def still_agreed(conn: Connection, contact: str, now: datetime) -> bool:
     """Whether the resident's consent to tell this contact still stands."""
-    resident = conn.execute(select(contacts.c.resident).where(contacts.c.id == contact)).scalar()
+    resident = conn.scalar(_RESIDENT, {"contact": contact})
     return resident is not None and contact in _family_of(conn, [resident], now)
 
 
@@ -160,11 +206,19 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
     the family only contacts whom their resident agreed to.  Operators are those of these areas, or else all.
     """
     family = tuple(relatives(conn, household, now))
-    area = conn.execute(select(households.c.area).where(households.c.id == household)).scalar()
-    ladder = area_roster(conn, area, now)
+    home = conn.execute(_PLACE, {"home": household}).one()
+    local = now.astimezone(ZoneInfo(home.tz))
+    ladder = area_roster(conn, home.area, now)
+    minute = local.hour * 60 + local.minute
     if not consented(conn, household, "community", now):
-        return Roster(family=family, operators=ladder.operators)
-    return replace(ladder, family=family)
+        return Roster(family=family, operators=ladder.operators, areas=ladder.areas, minute=minute)
+    people = [who for who in (ladder.owner, ladder.backup, ladder.lead, *ladder.duty) if who is not None]
+    return replace(ladder, family=family, minute=minute, loads=loads(conn, people, now))
+
+
+def areas_of_home(conn: Connection, household: str) -> list[str]:
+    """Return the areas of a home, its own first, then upwards."""
+    return list(_areas_up(conn, conn.execute(_PLACE, {"home": household}).one().area))
 
 
 def area_roster(conn: Connection, area: str | None, now: datetime) -> Roster:
@@ -175,34 +229,37 @@ def area_roster(conn: Connection, area: str | None, now: datetime) -> Roster:
     shift = _shift(conn, up, now)
     leads = _workers(conn, up, "lead")
     nearest = leads[0] if leads else None
-    if shift is None:
-        return Roster(lead=nearest, operators=operators)
-    owner, backup, lead = shift
-    return Roster(owner, backup, lead or nearest, operators=operators)
+    owner, backup, lead = shift or (None, None, None)
+    duty = tuple(_workers(conn, up, "duty"))
+    return Roster(owner, backup, lead or nearest, operators=operators, duty=duty, areas=tuple(up))
+
+
+def loads(conn: Connection, people: Collection[str], now: datetime) -> dict[str, Load]:
+    """Return what workers have on hand: live cases that are theirs, and how often they were asked lately."""
+    red, amber = Counter[str](), Counter[str]()
+    for owner, severity in conn.execute(_OWNED, {"people": list(people)}):
+        (red if severity == "red" else amber)[owner] += 1
+    asked = Counter(conn.scalars(_LATELY, {"people": list(people), "since": now - timedelta(hours=1)}))
+    return {who: Load(red[who], amber[who], asked[who]) for who in people}
 
 
 def relatives(conn: Connection, household: str, now: datetime) -> list[str]:
     """Return the contacts of a household who may be told, in the order the residents chose."""
-    people = list(conn.scalars(select(residents.c.id).where(residents.c.household == household)))
+    people = list(conn.scalars(_LIVE_THERE, {"home": household}))
     return _family_of(conn, people, now)
 
 
 def channels_used(conn: Connection) -> set[str]:
     """Return the channels by which people of the registry want to be told."""
     told = select(workers.c.channel).where(workers.c.role != "former").union(select(contacts.c.channel))
-    return set(conn.scalars(told))
+    return {one for listed in conn.scalars(told) for one in listed.split(BETWEEN)}
 
 
 def _family_of(conn: Connection, people: list[str], now: datetime) -> list[str]:
     """Return contacts in the order the residents chose; a consent without recipient is for all of them."""
-    agreed = conn.execute(
-        select(consents.c.resident, consents.c.recipient).where(
-            consents.c.resident.in_(people), _given("relative", now)
-        )
-    ).all()
+    agreed = conn.execute(_AGREED, {"people": people, "now": now}).all()
     allowed = {(row.resident, row.recipient) for row in agreed}
-    c = contacts.c
-    listed = conn.execute(select(c.id, c.resident).where(c.resident.in_(people)).order_by(c.position, c.id))
+    listed = conn.execute(_LISTED, {"people": people})
     return [row.id for row in listed if (row.resident, row.id) in allowed or (row.resident, "") in allowed]
 
 
@@ -212,16 +269,11 @@ def _areas_up(conn: Connection, area: str | None) -> Iterator[str]:
     while area is not None and area not in seen:
         yield area
         seen.add(area)
-        area = conn.execute(select(areas.c.parent).where(areas.c.id == area)).scalar()
+        area = conn.scalar(_PARENT, {"area": area})
 
 
 def _shift(conn: Connection, up: list[str], now: datetime) -> tuple[str, str | None, str | None] | None:
-    s = shifts.c
-    running = conn.execute(
-        select(s.area, s.owner, s.backup, s.lead)
-        .where(s.area.in_(up), s.start <= now, s.end > now)
-        .order_by(s.start.desc(), s.id.desc())
-    ).all()
+    running = conn.execute(_RUNNING, {"up": up, "now": now}).all()
     if not running:
         return None
     near = min(running, key=lambda row: up.index(row.area))  # the first of equals: the one that began last
@@ -234,6 +286,5 @@ def _every_operator(conn: Connection) -> list[str]:
 
 def _workers(conn: Connection, up: list[str], role: str) -> list[str]:
     """Return the workers of that role, nearest area first."""
-    w = workers.c
-    found = conn.execute(select(w.id, w.area).where(w.area.in_(up), w.role == role)).all()
+    found = conn.execute(_OF_ROLE, {"up": up, "role": role}).all()
     return [row.id for row in sorted(found, key=lambda row: (up.index(row.area), row.id))]

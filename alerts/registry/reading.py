@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts import channels
-from alerts.registry import tables
+from alerts.registry import tables, ways
 from alerts.registry.sheets import BY_FORMAT, KEYS, REFERENCES, SHEETS, Field, RegistryError, Wanted
 from alerts.registry.tables import Cell, Findings, Table
 
@@ -258,17 +257,15 @@ def _overlaps(
 
 
 def _check_people(sheets: Sheets, lost: Lost, findings: Findings) -> None:
-    """Addresses fit their channel; a consent to tell one relative names a contact of that resident."""
+    """Addresses fit their channels; a consent to tell one relative names a contact of that resident."""
     for sheet in ("contacts", "workers"):
         for row in sheets[sheet]:
             channel, address = row.cells["channel"], row.cells["address"]
-            if channel is not None and channel not in channels.CHANNELS:
-                wanted = f"one of {', '.join(sorted(channels.CHANNELS))}"
-                findings.add(sheet, row.number, "channel", wanted, repr(channel))
-            elif channel is not None and address is not None:
-                fault = channels.CHANNELS[channel].address_fault(address)
-                if fault is not None:
-                    findings.add(sheet, row.number, "address", fault, repr(address))
+            if channel is None or address is None:
+                continue
+            row.cells["channel"], row.cells["address"] = channel, address = ways.plain(channel, address)
+            for column, wanted, got in ways.faults(channel, address):
+                findings.add(sheet, row.number, column, wanted, got)
     contacts = _by_id(sheets, "contacts")
     for row in sheets["consents"] if not {"id", "resident"} & set(lost.get("contacts", ())) else ():
         purpose, recipient = row.cells["purpose"], row.cells["recipient"]

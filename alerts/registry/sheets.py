@@ -74,6 +74,13 @@ def text(cell: str) -> str:
     return cell
 
 
+def listed(cell: str) -> str:
+    """Read one or several addresses: one line, at most 600 characters."""
+    if len(cell) > 600 or not cell.isprintable():
+        raise Wanted("one line of at most 600 printable characters")
+    return cell
+
+
 def name_of(most: int) -> Callable[[str], str]:
     """Return a reader of ids of at most `most` characters."""
 
@@ -225,15 +232,15 @@ SHEETS: dict[str, tuple[Field, ...]] = {
         Field("name", text),
         Field("order", position, to="position"),
         Field("channel", text),
-        Field("address", text),
+        Field("address", listed),
     ),
     "workers": (
         Field("id", _ID),
         Field("name", text),
-        Field("role", one_of("worker", "lead", "operator")),
+        Field("role", one_of("worker", "lead", "duty", "operator")),
         Field("area", _ID),
         Field("channel", text),
-        Field("address", text),
+        Field("address", listed),
     ),
     "shifts": (
         Field("area", _ID),

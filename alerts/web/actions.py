@@ -6,7 +6,19 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from alerts.errors import UnknownOutcome
-from alerts.events import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, Tap, Undone
+from alerts.events import (
+    Accepted,
+    Arrived,
+    Declined,
+    EmergencyCalled,
+    Entered,
+    NoAnswer,
+    OutcomeRecorded,
+    ReviewClosed,
+    SetOff,
+    Tap,
+    Undone,
+)
 from alerts.outcomes import OUTCOMES, outcome
 from alerts.queries import CaseView
 
@@ -24,8 +36,10 @@ FLOW = frozenset((
 ))  # fmt: skip
 """Reasons which say that water runs, not that none is used."""
 
-Next = Literal["accept", "set_off", "arrived", "outcome"]
-_NEXT_OF_OWNER: dict[str, Next] = {"ACCEPTED": "set_off", "EN_ROUTE": "arrived", "ON_SITE": "outcome"}
+Next = Literal["accept", "set_off", "arrived", "entered", "outcome"]
+_NEXT_OF_OWNER: dict[str, Next] = {
+    "ACCEPTED": "set_off", "EN_ROUTE": "arrived", "ON_SITE": "outcome", "NEEDS_ACCESS": "entered",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,8 @@ class Bar:
     next: Next | None
     hand_back: bool = False
     outcomes: bool = False
+    no_answer: bool = False
+    """Nobody opens: among the outcomes, though it ends nothing."""
 
 
 def bar(view: CaseView, actor: str) -> Bar:
@@ -53,7 +69,12 @@ def bar(view: CaseView, actor: str) -> Bar:
         return Bar("accept", hand_back=actor.partition(":")[2] in view.offered_to)
     if actor != f"worker:{card.owner.id}":
         return Bar(None)
-    return Bar(_NEXT_OF_OWNER.get(card.state), hand_back=card.state != "ON_SITE", outcomes=True)
+    return Bar(
+        _NEXT_OF_OWNER.get(card.state),
+        hand_back=card.state != "ON_SITE",
+        outcomes=True,
+        no_answer=card.state == "ON_SITE",
+    )
 
 
 def end_of_day(now: datetime, zone: ZoneInfo, days: int) -> datetime:
@@ -65,7 +86,7 @@ def end_of_day(now: datetime, zone: ZoneInfo, days: int) -> datetime:
 def parse(do: str, by: str, now: datetime, zone: ZoneInfo) -> Tap | None:
     """Return what a button's value means, None when no button of ours has it.
 
-    ``accept``, ``set_off``, ``arrived``, ``undo``, ``decline:REASON``, ``outcome:CODE``, ``outcome:CODE:REASON`` or
+    ``accept``, ``set_off``, ``arrived``, ``no_answer``, ``entered``, ``emergency``, ``undo``, ``decline:REASON``, ``outcome:CODE``, ``outcome:CODE:REASON`` or
     ``outcome:SAFE_AWAY:today`` (``3d``, ``7d``): away until the end of that day in the home's `zone`.
     """
     verb, *rest = do.split(":")
@@ -76,6 +97,14 @@ def parse(do: str, by: str, now: datetime, zone: ZoneInfo) -> Tap | None:
             return SetOff(by)
         case "arrived", []:
             return Arrived(by)
+        case "no_answer", []:
+            return NoAnswer(by)
+        case "entered", []:
+            return Entered(by)
+        case "emergency", []:
+            return EmergencyCalled(by)
+        case "close_consent", []:
+            return ReviewClosed(by)
         case "undo", []:
             return Undone(by)
         case "decline", [reason] if reason in DECLINE_REASONS:

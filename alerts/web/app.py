@@ -10,9 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
+from alerts import api
 from alerts.access import WrongTries
 from alerts.texts import Texts
-from alerts.web import console, entry, family, households, machine, meters, worker
+from alerts.web import apply, consents, console, entry, family, gateway, households, machine, meters, worker
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -23,6 +24,7 @@ from alerts.web.site import Refused, Site, hosts, stranger, visit
 from alerts.web.taps import Done
 
 if TYPE_CHECKING:
+    from alerts.outbox import Dispatcher
     from alerts.store import Store
 
 
@@ -35,6 +37,7 @@ def create(
     clock: Callable[[], datetime],
     health: Callable[[], Health],
     hub: Hub,
+    dispatcher: "Dispatcher | None" = None,
 ) -> FastAPI:
     """Return the pages as an ASGI application.
 
@@ -56,13 +59,16 @@ def create(
         Returns how the service is; called by ``/healthz`` and the console.
     hub : Hub
         Hears from `store` what changed; whoever made it closes it before the server ends.
+    dispatcher : Dispatcher, optional
+        Takes what providers say became of messages; None: nobody calls us.
     """
     # No generated documentation: its pages load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     site = Site(store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done())
-    app.state.site = site
-    for room in (entry, worker, family, console, households, meters, machine):
+    app.state.site, app.state.dispatcher = site, dispatcher
+    for room in (entry, worker, family, consents, apply, console, households, meters, machine, gateway):
         app.include_router(room.router)
+    app.mount("/api/v1", api.create(site))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _no_such_page)
     app.add_middleware(SameSitePosts, hosts=hosts(settings))

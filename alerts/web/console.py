@@ -41,10 +41,12 @@ def _overview(visit: Visit, session: access.Session) -> Page:
     budget, irregular = visit.budget()
     with visit.site.looking() as conn:
         asked_only = queries.homes(conn, irregular)
+        unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now)
     return visit.page(
         "c",
         part="parts/c.html",
         title=title,
+        unpromised=[" ".join(one) for one in unpromised],
         view=view,
         user=user,
         tab="desk",
@@ -102,7 +104,7 @@ def act(
     card = _view(visit, case_id).card
     if absences.is_about_absence(do):
         done = absences.carry_out(visit, session, card.home.id, do, tap, start, until)
-    elif do.startswith("outcome:") or do == "undo":
+    elif do.startswith("outcome:") or do in ("undo", "close_consent"):
         done = tapped(visit, session, card, do, tap)
     else:
         raise Refused(400, "cannot")

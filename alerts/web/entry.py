@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
-from alerts import access
+from alerts import access, receipts
 from alerts.texts import LANGUAGES
 from alerts.web.site import HOME, SESSION_COOKIES, Refused, Visit, Visiting
 from alerts.web.words import LANG_COOKIE
@@ -29,7 +29,12 @@ def link(token: str, visit: Visiting) -> Response:
         found = access.link(conn, token, visit.now)
     if found is None:
         return visit.page("link", 404, state="unknown")
+    if found.state == "ended":
+        return visit.page("message", 403, about="sharing_ended")
     if _already_in(visit, found):
+        with visit.site.engine.begin() as conn:
+            touched = receipts.opened(conn, token, visit.now)
+        _changed(visit, touched)
         return visit.go(found.goto)
     return visit.page("link", 200 if found.state == "fresh" else 410, state=found.state)
 
@@ -41,12 +46,23 @@ def open_link(token: str, visit: Visiting) -> Response:
         found = access.link(conn, token, visit.now)
         if found is None:
             return visit.page("link", 404, state="unknown")
-        if _already_in(visit, found):
-            return visit.go(found.goto)
-        session = access.redeem(conn, token, visit.now)
+        inside = _already_in(visit, found)
+        session = None if inside else access.redeem(conn, token, visit.now)
+        touched = receipts.opened(conn, token, visit.now) if inside or session else frozenset[str]()
+    _changed(visit, touched)
+    if inside:
+        return visit.go(found.goto)
+    if session is None and found.state == "ended":
+        return visit.page("message", 403, about="sharing_ended")
     if session is None:
         return visit.page("link", 410, state=found.state if found.state != "fresh" else "used")
     return _enter(visit, session, found.goto)
+
+
+def _changed(visit: Visit, households: frozenset[str]) -> None:
+    """Let open pages show that a message was seen; the worker's own page of the case is on its way anyhow."""
+    if households:
+        visit.site.hub.changed(households)
 
 
 def _already_in(visit: Visit, link: access.Link) -> bool:

@@ -74,6 +74,8 @@ def _outage(view: queries.FamilyView) -> State | None:
 
 
 def _in_case(card: queries.CaseCard, cut: bool) -> State:
+    if card.emergency:
+        return State("emergency", "busy")
     match card.state:
         case "FOLDED":  # for a while still when the water is back
             return State("outage" if cut else "refilling", "blind")
@@ -81,7 +83,9 @@ def _in_case(card: queries.CaseCard, cut: bool) -> State:
             return State("asking", "busy")
         case "UNATTENDED":
             return State("unattended", "busy")
-        case "EN_ROUTE" | "ON_SITE" | "ACCEPTED" if card.owner is not None:
+        case "CONSENT_REVIEW":
+            return State("review", "busy")
+        case "EN_ROUTE" | "ON_SITE" | "NEEDS_ACCESS" | "ACCEPTED" if card.owner is not None:
             return State(card.state.lower(), "busy", {"name": card.owner.name})
         case _:
             return State("sos" if _pressed(card) else "awaiting", "busy")
@@ -215,8 +219,14 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
         promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",
+        unpromised=_unpromised(visit, view) if says.key != "ended.DECEASED" else "",
         too_late=too_late,
     )
+
+
+def _unpromised(visit: Visit, view: queries.FamilyView) -> str:
+    with visit.site.looking() as conn:
+        return queries.unpromised_at(conn, visit.site.store.policy.ladders, view.home.id)
 
 
 def _answers(case: queries.CaseCard | None) -> tuple[tuple[str, str], ...]:
@@ -255,7 +265,7 @@ def _next_step(visit: Visit, card: queries.CaseCard) -> str | None:
     if card.next_due is None:
         return None
     step = card.next_step if card.owner is None else "follow"
-    if step == "ask" and card.ask_only:
+    if step == "ask" and card.asks_only_next:
         step = "ask_only"
     return visit.words.t(f"page.f.next.{step}", clock=visit.words.clock(card.next_due, card.home.zone))
 

@@ -82,7 +82,7 @@ def _view(visit: Visit, household: str) -> queries.HouseholdView:
 
 def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) -> Response:
     words, zone, water = visit.words, view.home.zone, visit.water(view.home.id)
-    days = visit.days(view.home.id, DAYS)
+    days = visit.days(view.home.id, DAYS) if "monitor" in view.consents else []
 
     def name(day: Day) -> str:
         return words.short_day(day.date, zone)
@@ -91,8 +91,10 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
     away = [(absence.start, absence.end) for absence in (*view.past, *view.absences)]
     with visit.site.looking() as conn:
         user = queries.name_of(conn, session.actor)
+        unpromised = queries.unpromised_at(conn, visit.site.store.policy.ladders, view.home.id)
     return visit.page(
         "c_household",
+        unpromised=unpromised,
         title=words.address(view.home),
         user=user,
         tab="households",

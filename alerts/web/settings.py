@@ -1,6 +1,7 @@
 """What the pages can be told at start."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Settings:
     """Ambulance; 120 in mainland China."""
     zone: str = "Asia/Shanghai"
     """The operators' time zone; homes have their own."""
+    formats: Mapping[str, bool] = field(default_factory=dict)
+    """Device formats that can be fitted, and whether devices of each are mostly sensors."""
     demo: bool = False
     """Say on every page that nobody here exists."""
     refresh_s: int = 30

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOTHING_KNOWN = Water(None, None, None, None, ())
-SESSION_COOKIES: Mapping[access.Role, str] = {"worker": "shuian-w", "family": "shuian-f", "operator": "shuian-c"}
+SESSION_COOKIES: Mapping[access.Role, str] = {
+    "worker": "shuian-w", "family": "shuian-f", "operator": "shuian-c", "resident": "shuian-r",
+}  # fmt: skip
 """One for each role: a tester, or a worker with an old mother of her own, opens several links in one browser."""
-HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c"}
+HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c", "resident": "/r"}
 ROLES: Mapping[str, access.Role] = {path.removeprefix("/"): role for role, path in HOME.items()}
 """The first part of a page's address, and whose page it is."""
 KEPT_S = 5
@@ -127,6 +129,8 @@ class Visit:
     words: Words
     sessions: tuple[access.Session, ...] = ()
     """All sessions of this browser, that of the page's own role first."""
+    ended: bool = False
+    """A session of this browser ended because sharing with its person did."""
     version: tuple[int, int] = (0, 0)
     """Of cases and of the registry, both from before anything else was read."""
 
@@ -184,7 +188,7 @@ class Visit:
             401 without a session, 403 with one of another role.
         """
         if self.session is None:
-            raise Refused(401, "no_session")
+            raise Refused(*((403, "sharing_ended") if self.ended and role == "family" else (401, "no_session")))
         if self.session.role != role:
             raise Refused(403, "not_yours")
         return self.session
@@ -272,9 +276,10 @@ def visit(request: Request) -> Visit:
     with unknown.site.looking() as conn:
         register = registry.version(conn)
         found = [access.session(conn, token, unknown.now) for token in tokens]
+        ended = not any(found) and any(access.ended_with_consent(conn, token) for token in tokens)
     sessions = tuple(session for session in found if session is not None)
     first = sessions[0] if sessions else None
-    return replace(unknown, session=first, sessions=sessions, version=(version, register))
+    return replace(unknown, session=first, sessions=sessions, version=(version, register), ended=ended)
 
 
 Visiting = Annotated[Visit, Depends(visit)]

@@ -110,7 +110,7 @@ class Words:
     def step(self, card: CaseCard, name: str) -> str:
         """Return what happens next with a case by itself, and whom it reaches."""
         if name == DESK:
-            only = "_only" if card.next_step == "ask" and card.ask_only else ""
+            only = "_only" if card.asks_only_next else ""
             return self.t(f"page.c.desk.{card.next_step}{only}")
         return self.t(f"page.c.next.{card.next_step}", name=name)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.sql import ColumnElement
 from starlette.responses import Response
 
-from alerts import access, queries
+from alerts import access, queries, receipts
 from alerts.schema import cases
 from alerts.web import actions, charts, signs
 from alerts.web.absences import carry_out, is_about_absence
@@ -112,9 +112,11 @@ def me(visit: Visiting) -> Response:
     session = visit.must_be("worker")
     with visit.site.looking() as conn:
         view = queries.worker(conn, session.person, visit.now, visit.now + timedelta(days=2))
+        mine = access.areas_of_worker(conn, session.person, visit.now)
+        unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now, mine)
     if view is None:
         raise Refused(401, "no_session")
-    return visit.page("w_me", me=view)
+    return visit.page("w_me", me=view, unpromised=[" ".join(one) for one in unpromised])
 
 
 def _view(visit: Visit, session: access.Session, case_id: str) -> queries.CaseView:
@@ -149,6 +151,7 @@ def seen_case(visit: Visit, session: access.Session, view: queries.CaseView) -> 
     if not visit.wants_part:
         with visit.site.engine.begin() as conn:
             queries.view_seen(conn, session.actor, view.card.home.id, "case", visit.now)
+            receipts.looked(conn, view.card.realm, view.card.id, session.actor, visit.now)
     return case_page(visit, session, view)
 
 

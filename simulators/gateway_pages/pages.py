@@ -26,13 +26,13 @@ WORDS = {
     "zh": {
         "lang": "zh-CN", "title": "手机与邮箱（模拟）", "other": "English", "other_lang": "en",
         "about": "这里显示系统发给演示人物的消息。人物均为虚构，消息没有离开本机。",
-        "none": "还没有消息。", "email": "邮件", "webhook": "工作消息", "open": "打开链接",
+        "none": "还没有消息。", "email": "邮件", "webhook": "工作消息", "sms": "短信", "wecom": "企业微信", "open": "打开链接",
         "repeats": "同一条消息重复 {n} 次", "to": "收件人", "count": "{n} 条消息",
     },
     "en": {
         "lang": "en", "title": "Phones and mail (simulated)", "other": "中文", "other_lang": "zh",
         "about": "What the system sent to the people of this demo. Nobody here exists; no message left this machine.",
-        "none": "No messages yet.", "email": "Mail", "webhook": "Work message", "open": "Open the link",
+        "none": "No messages yet.", "email": "Mail", "webhook": "Work message", "sms": "Text message", "wecom": "WeCom robot", "open": "Open the link",
         "repeats": "Same message repeated {n} times", "to": "To", "count": "{n} messages",
     },
 }  # fmt: skip

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from alerts import schema
-from alerts.cases import Accepted, OutcomeRecorded, State
+from alerts import consent, database, schema
+from alerts.cases import Accepted, Declined, OutcomeRecorded, State
 from alerts.policy import Policy
-from tests.alerts.neighbourhood import T0, delivered, finding, notices
+from tests.alerts.neighbourhood import T0, cut, delivered, finding, notices
 
 MINUTE = timedelta(minutes=1)
 ONLY = {"quiet_s": 50400.0, "ask_only": True}
@@ -29,6 +29,12 @@ def state(store, case):
     return store.case("live", case).state
 
 
+def without_family(engine):
+    with engine.begin() as conn:
+        c = schema.consents.c
+        conn.execute(update(schema.consents).where(c.purpose == "relative").values(withdrawn_at=T0))
+
+
 def test_nobody_answering_reaches_the_operators_again_and_again_and_no_worker(store, engine):
     case = asked(store)
     assert owed(engine) == [("family_ask", "f1"), ("family_ask", "f2")]
@@ -42,9 +48,7 @@ def test_nobody_answering_reaches_the_operators_again_and_again_and_no_worker(st
 
 
 def test_without_family_the_operators_are_asked_at_once(store, engine):
-    with engine.begin() as conn:
-        c = schema.consents.c
-        conn.execute(update(schema.consents).where(c.purpose == "relative").values(withdrawn_at=T0))
+    without_family(engine)
     asked(store)
     assert owed(engine) == [("operator_ask", "ops")]
 
@@ -82,3 +86,56 @@ def test_a_worker_may_go_all_the_same_and_an_answer_ends_it(store):
     assert store.act("live", case, Accepted("worker:wang"), T0 + MINUTE, "t1").done
     assert store.act("live", case, OutcomeRecorded("worker:wang", "SAFE_AT_HOME"), T0 + 9 * MINUTE, "t2").done
     assert state(store, case) == State.CLOSED
+
+
+def test_soon_after_the_last_case_it_is_only_asked_all_the_same(store, engine):
+    first = asked(store)
+    store.act("live", first, Accepted("worker:wang"), T0, "t1")
+    store.act("live", first, OutcomeRecorded("worker:wang", "SAFE_AT_HOME"), T0, "t2")
+    hour = T0 + 60 * MINUTE
+    again = store.raise_finding(finding("f-2", severity="amber", evidence=ONLY), hour)
+    assert store.case("live", again).recurs == first
+    assert state(store, again) == State.SUSPECTED
+    assert not [name for name, _ in owed(engine) if name == "offer"]
+
+
+def test_a_worker_who_went_unasked_and_gives_it_back_leaves_it_with_the_operators(store, engine):
+    case = asked(store)
+    store.act("live", case, Accepted("worker:wang"), T0 + MINUTE, "t1")
+    store.act("live", case, Declined("worker:wang", "busy"), T0 + 5 * MINUTE, "t2")
+    assert state(store, case) == State.SUSPECTED
+    assert store.case("live", case).owner is None
+    assert ("operator_ask", "ops") in owed(engine)
+    assert not [name for name, _ in owed(engine) if name == "offer"]
+
+
+def test_after_an_outage_nobody_is_sent_either(store, engine):
+    without_family(engine)
+    case = asked(store)
+    store.begin_area(cut(onset=T0 - timedelta(hours=15)), T0 + MINUTE)
+    assert state(store, case) == State.FOLDED
+    over = T0 + timedelta(hours=1)
+    store.end_area("cut", over, over)
+    store.fire_due(over + timedelta(seconds=Policy().fold_grace_s))
+    assert state(store, case) == State.SUSPECTED
+    assert not [name for name, _ in owed(engine) if name == "offer"]
+
+
+def test_nor_when_a_consent_is_given_again(store, engine):
+    case = asked(store)
+    with engine.begin() as conn:
+        consent.withdraw(conn, "r1", "community", "", T0 + MINUTE, Policy(), by="cli")
+    assert state(store, case) == State.CONSENT_REVIEW
+    with engine.begin() as conn:
+        consent.give(conn, "r1", "community", "", T0 + 2 * MINUTE, Policy(), by="cli", given_by="resident")
+    assert state(store, case) == State.SUSPECTED
+    assert not [name for name, _ in owed(engine) if name == "offer"]
+
+
+def test_a_case_of_before_is_known_for_what_it_is_after_a_migration(store, engine):
+    case = asked(store)
+    other = store.raise_finding(finding("f-9", "amber", household="h2"), T0)
+    database.migrate(engine, "0005")
+    database.migrate(engine)
+    assert store.case("live", case).ask_only
+    assert not store.case("live", other).ask_only

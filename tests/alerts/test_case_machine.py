@@ -24,7 +24,18 @@ from sqlalchemy import func, select
 
 from alerts import database, schema
 from alerts.casefile import ENDED, OWNED, State
-from alerts.cases import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, Timer, Undone
+from alerts.cases import (
+    Accepted,
+    Arrived,
+    Declined,
+    EmergencyCalled,
+    Entered,
+    NoAnswer,
+    OutcomeRecorded,
+    SetOff,
+    Timer,
+    Undone,
+)
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy
 from alerts.store import Store
@@ -62,14 +73,17 @@ class Cases(RuleBasedStateMachine):
     # --- what happens ----------------------------------------------------------------------------------------------
 
     @rule(
-        home=HOMES, kind=st.sampled_from(["quiet", "quiet", "rule:250l-1h", "sos"]),
+        home=HOMES, kind=st.sampled_from(["quiet", "quiet", "only asked", "rule:250l-1h", "sos"]),
         severity=st.sampled_from(["red", "amber"]),
     )  # fmt: skip
     def a_finding_is_raised(self, home, kind, severity):
         self.n += 1
-        name = f"f-{self.n}"
+        name, evidence = f"f-{self.n}", {}
+        if kind == "only asked":
+            kind, severity, evidence = "quiet", "amber", {"ask_only": True}
         self.raised[name] = (home, severity, self.now)
-        case = self.store.raise_finding(finding(name, severity, household=home, kind=kind, at=self.now), self.now)
+        found = finding(name, severity, household=home, kind=kind, at=self.now, evidence=evidence)
+        case = self.store.raise_finding(found, self.now)
         assert self.store.case("live", case).household == home
 
     @precondition(lambda self: self.raised)
@@ -118,14 +132,17 @@ class Cases(RuleBasedStateMachine):
     @precondition(lambda self: self.cases())
     @rule(
         data=st.data(), who=PEOPLE,
-        what=st.sampled_from(["accept", "decline", "set off", "arrive", "undo", "outcome", "outcome"]),
+        what=st.sampled_from(
+            ["accept", "decline", "set off", "arrive", "no answer", "entered", "emergency", "undo", "outcome", "outcome"]
+        ),
         code=st.sampled_from(sorted(OUTCOMES)),
     )  # fmt: skip
     def somebody_taps(self, data, who, what, code):
         case = data.draw(st.sampled_from(sorted(c.id for c in self.cases())))
         event = {
             "accept": Accepted(who), "decline": Declined(who, "busy"), "set off": SetOff(who), "arrive": Arrived(who),
-            "undo": Undone(who), "outcome": OutcomeRecorded(who, code),
+            "no answer": NoAnswer(who), "entered": Entered(who), "emergency": EmergencyCalled(who), "undo": Undone(who),
+            "outcome": OutcomeRecorded(who, code),
         }[what]  # fmt: skip
         tap = f"tap-{len(self.tapped)}"
         self.tapped.append((case, event, tap))
@@ -200,6 +217,11 @@ class Cases(RuleBasedStateMachine):
             if case.severity == "red":
                 assert case.state != State.SUSPECTED, "a red case does not wait"
             assert (case.area_event is not None) or case.state != State.FOLDED
+
+    @invariant()
+    def nobody_is_asked_to_go_where_only_a_question_is_asked(self):
+        for case in self.cases():
+            assert not (case.ask_only and [offer for offer in case.offers if offer.state == "offered"])
 
     @invariant()
     def a_folded_case_waits_for_an_outage_that_holds_or_for_its_own_clock(self):

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.channels import CHANNELS, Outgoing, email, is_loopback, webhook
+from alerts.channels import CHANNELS, Outgoing, email, is_loopback, sms, webhook, wecom
+from alerts.signatures import form, key, signature
 from simulators.gateways import Faults, Gateways
 
 NOTICE = Outgoing(
@@ -22,9 +23,15 @@ NOTICE = Outgoing(
 
 def wire(name, outgoing):
     """Return what a channel would send, as text."""
-    if name == "email":
-        return email.message(outgoing, "shuian@localhost").as_string()
-    return webhook.body(outgoing).decode()
+    match name:
+        case "email":
+            return email.message(outgoing, "shuian@localhost").as_string()
+        case "sms":
+            return form(sms.fields(outgoing, "水安", "SMS_1")).decode()
+        case "wecom":
+            return wecom.content([outgoing])
+        case _:
+            return webhook.body(outgoing).decode()
 
 
 @pytest.mark.parametrize(("name", "sample"), [(n, s) for n, kind in CHANNELS.items() for s in kind.SAMPLES])
@@ -76,8 +83,8 @@ def test_webhooks_are_never_sent_unsigned():
 def test_the_signature_is_the_one_of_the_standard():
     # the specification's own scheme, computed here by hand: HMAC-SHA256 over id.timestamp.body
     want = b64encode(hmac.new(b"key", b"msg_1.1614265330.{}", hashlib.sha256).digest()).decode()
-    assert webhook.signature(b"key", "msg_1", 1614265330, b"{}") == f"v1,{want}"
-    assert webhook.key("whsec_a2V5") == b"key"
+    assert signature(b"key", "msg_1", 1614265330, b"{}") == f"v1,{want}"
+    assert key("whsec_a2V5") == b"key"
 
 
 async def both(gateways, timeout_s=1.0):

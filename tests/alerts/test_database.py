@@ -1,6 +1,8 @@
 """Opening the database: at the newest version, durable, and clear about what is wrong."""
 
 import sqlite3
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from alerts import case_rows, database, schema
 from alerts.cases import Accepted, OutcomeRecorded
 from alerts.errors import DatabaseError
 from alerts.schema import metadata
-from tests.alerts.neighbourhood import T0, cut, delivered, finding
+from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding
 
 
 def test_the_migrated_database_is_what_the_tables_say(engine):
@@ -130,3 +132,36 @@ def test_an_error_that_goes_to_the_log_carries_no_names(engine):
     with engine.begin() as conn, pytest.raises(IntegrityError) as error:
         conn.execute(insert(metadata.tables["residents"]).values(id="r9", household="nowhere", name="李秀英"))
     assert "李秀英" not in str(error.value)
+
+
+def test_writers_take_turns_in_the_order_of_asking():
+    turns, order = database.Turns(), []
+    turns.take("first")
+    turns.take("first")
+
+    def write(name):
+        turns.take(name)
+        order.append(name)
+        turns.end(name)
+
+    waiting = []
+    for name in ("second", "third", "fourth"):
+        waiting.append(threading.Thread(target=write, args=(name,)))
+        waiting[-1].start()
+        while len(turns._waiting) < len(waiting):
+            time.sleep(0.001)
+    turns.end("a stranger")
+    assert order == []
+    turns.end("first")
+    for thread in waiting:
+        thread.join(5)
+    assert order == ["second", "third", "fourth"]
+
+
+def test_the_way_back_keeps_the_first_of_several_channels(engine, tmp_path):
+    wang = "wang,王芳,worker,g1,sms;email,13900000001;wang@example.org"
+    fill(engine, tmp_path / "two", workers=[wang if w.startswith("wang,") else w for w in SHEETS["workers"]])
+    database.migrate(engine, "0003")
+    with engine.connect() as conn:
+        kept = conn.execute(text("SELECT channel, address FROM workers WHERE id IN ('wang', 'li') ORDER BY id")).all()
+    assert kept == [("email", "li@example.org"), ("sms", "13900000001")]

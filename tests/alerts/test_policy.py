@@ -1,11 +1,9 @@
 """The policy's numbers: from a configuration section, with every fault at once."""
 
-from datetime import timedelta
-
 import pytest
 
 from alerts.errors import PolicyError
-from alerts.policy import Policy
+from alerts.policy import Policy, Roster
 
 
 def test_what_a_section_does_not_name_keeps_its_default():
@@ -28,7 +26,7 @@ def test_every_fault_is_named_at_once():
 
 
 def test_the_demo_asks_the_backup_after_one_minute():
-    assert Policy.load(Policy.demo_table()).wait("red", 0) == timedelta(minutes=1)
+    assert Policy.load(Policy.demo_table()).ladder(Roster()).rung_wait_s[0] == 60.0
 
 
 @pytest.mark.parametrize(

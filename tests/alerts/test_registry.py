@@ -1,5 +1,6 @@
 """The registry: every bad cell named, local times only where they can mean one thing, and one transaction for the rest."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import func, select
 
 from alerts import registry, schema
 from alerts.cases import Accepted
-from alerts.policy import Roster
+from alerts.policy import Load, Roster
 from tests.alerts.neighbourhood import SHEETS, T0, fill, finding, write
 
 FORMATS = {"native": False, "wmbusmeters": False}
@@ -43,10 +44,14 @@ def line(sheet, n, *swaps):
         ("consents", 1, ("monitor", "watch"), "consents.csv row 2, column purpose", "one of monitor, community"),
         ("consents", 3, ("relative,", "relative,f3"), "consents.csv row 4, column recipient", "belongs to this resident"),
         ("consents", 1, ("form,", "form,2025-01-01"), "consents.csv row 2, column withdrawn_at", "a time after"),
-        ("contacts", 1, ("email", "pigeon"), "contacts.csv row 2, column channel", "one of email, webhook"),
+        ("contacts", 1, ("email", "pigeon"), "contacts.csv row 2, column channel", "one of email, sms, webhook, wecom"),
+        ("contacts", 1, ("email", "email;pigeon"), "contacts.csv row 2, column channel", "got 'pigeon'"),
+        ("contacts", 1, ("email", "email;sms"), "contacts.csv row 2, column address", "2 addresses separated by semicolons"),
+        ("workers", 1, ("email,wang@example.org", "email；email,a@b.c；a@b.c"), "workers.csv row 2, column address", "once"),
+        ("workers", 1, ("email,wang@example.org", "email;sms,a@b.c;12"), "workers.csv row 2, column address", "got '12'"),
         ("contacts", 1, ("daughter@example.org", "daughter"), "contacts.csv row 2, column address", "a mail address"),
         ("contacts", 1, (",1,", ",first,"), "contacts.csv row 2, column order", "a place in the order"),
-        ("workers", 1, ("worker,", "boss,"), "workers.csv row 2, column role", "one of worker, lead, operator"),
+        ("workers", 1, ("worker,", "boss,"), "workers.csv row 2, column role", "one of worker, lead, duty, operator"),
         ("workers", 1, ("email,wang@example.org", "webhook,ftp://x"), "workers.csv row 2, column address", "https://"),
         ("shifts", 1, ("wang", ""), "shifts.csv row 2, column owner", "a value"),
         ("shifts", 1, ("2026-12-01", "2026-10-01"), "shifts.csv row 2, column end", "a time after"),
@@ -220,7 +225,7 @@ def test_a_removed_person_whom_a_case_names_stays_but_is_never_told_again(engine
          shifts=line("shifts", 1, ("wang", "li"), (",li,zhao", ",,zhao")))  # fmt: skip
     with engine.connect() as conn:
         assert conn.scalar(select(schema.workers.c.role).where(schema.workers.c.id == "wang")) == "former"
-        assert registry.roster(conn, "h1", T0) == Roster("li", None, "zhao", ("f1", "f2"), ("ops",))
+        assert people(conn) == Roster("li", None, "zhao", ("f1", "f2"), ("ops",))
     fill(engine, tmp_path / "b")
     with engine.connect() as conn:
         assert conn.scalar(select(schema.workers.c.role).where(schema.workers.c.id == "wang")) == "worker", "back again"
@@ -285,4 +290,27 @@ def test_bindings_say_what_the_wire_does_not_and_whether_anybody_agreed(engine, 
 def test_the_roster_is_who_stands_there_now_and_may_be_told(engine, tmp_path, changed, roster):
     fill(engine, tmp_path, **changed)
     with engine.connect() as conn:
-        assert registry.roster(conn, "h1", T0) == roster
+        assert people(conn) == roster
+
+
+def people(conn):
+    """Return who stands on the ladder of the first home, without where and when that is."""
+    found = registry.roster(conn, "h1", T0)
+    assert (found.areas, found.minute) == (("g1", "c1", "s1"), 9 * 60)
+    return replace(found, areas=(), minute=720, loads={})
+
+
+def test_duty_telephones_stand_on_the_ladder_of_all_homes_below_their_area(engine, tmp_path):
+    fill(engine, tmp_path, workers=[*SHEETS["workers"], "d1,街道值班电话,duty,s1,email,duty@example.org"])
+    with engine.connect() as conn:
+        assert registry.roster(conn, "h1", T0).duty == ("d1",)
+
+
+def test_what_people_have_on_hand_is_counted(engine, store, tmp_path):
+    first, second = (store.raise_finding(finding(f"f-{home}", "red", household=home), T0) for home in ("h1", "h2"))
+    store.act("live", first, Accepted("worker:wang"), T0, "tap-1")
+    with engine.connect() as conn:
+        soon = registry.roster(conn, "h2", T0 + timedelta(minutes=59)).loads["wang"]
+        later = registry.roster(conn, "h2", T0 + timedelta(minutes=61)).loads["wang"]
+    assert (soon, later) == (Load(1, 0, 2), Load(1, 0, 0))
+    assert second is not None

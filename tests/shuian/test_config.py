@@ -30,7 +30,7 @@ def test_every_setting_that_the_example_shows_is_a_real_one_with_its_real_defaul
     assert loaded.web == config.WebSettings()
     assert loaded.detect == config.Config().detect
     assert loaded.mqtt[0].host == "127.0.0.1"
-    assert set(loaded.channels) == {"email", "webhook"}
+    assert set(loaded.channels) == {"email", "webhook", "sms", "wecom"}
 
 
 def test_every_fault_is_reported_at_once(tmp_path):

@@ -25,7 +25,18 @@ JS = re.sub(r"/\*.*?\*/", "", (WEB / "static" / "shuian.js").read_text("utf-8"),
 CJK = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
 CODES = {
-    "state": ("SUSPECTED", "AWAITING", "UNATTENDED", "ACCEPTED", "EN_ROUTE", "ON_SITE", "NOTED", "EXPLAINED", "CLOSED"),
+    "state": (
+        "SUSPECTED",
+        "AWAITING",
+        "UNATTENDED",
+        "ACCEPTED",
+        "EN_ROUTE",
+        "ON_SITE",
+        "NEEDS_ACCESS",
+        "NOTED",
+        "EXPLAINED",
+        "CLOSED",
+    ),
     "outcome": tuple(actions.OUTCOMES),
     "reason": actions.FALSE_REASONS,
     "decline": actions.DECLINE_REASONS,
