@@ -63,14 +63,15 @@ def made(conn: Connection, realm: str, case: str, by: str, answer: Answer, now: 
     return conn.execute(update(call_backs).where(*mine).values(done_at=now, by=by, answer=answer)).rowcount == 1
 
 
-def due(conn: Connection, realm: str = "live") -> Sequence[Due]:
-    """Return the call-backs that nobody has made yet, the one that is due first in front."""
+def due(conn: Connection, realm: str = "live", most: int | None = None) -> Sequence[Due]:
+    """Return the call-backs that nobody has made yet, at most so many, the one that is due first in front."""
     c = call_backs.c
     query = (
         select(c.case_id, c.due_at, cases.c.household, cases.c.outcome)
         .join(cases, (cases.c.realm == c.realm) & (cases.c.id == c.case_id))
         .where(c.realm == realm, c.done_at.is_(None))
         .order_by(c.due_at, c.case_id)
+        .limit(most)
     )
     return [Due(realm, row.case_id, row.household, row.outcome, row.due_at) for row in conn.execute(query)]
 

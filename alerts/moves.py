@@ -323,7 +323,7 @@ def closed_with(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:
         effects += (TellTold("finished", ("operator",), held=True),)
     if found.tell_family and case.stream == "care":
         effects += (TellTold(f"family_outcome.{event.code}", FAMILY, but=event.by, held=True),)
-    if case.stream == "care":
+    if case.stream == "care" and event.code != "DECEASED":  # nobody is asked whether that was so
         effects += (CallBack(),)
     if found.explains is not None and case.stream == "care":
         known_s = event.away_s if found.explains == "away" else None

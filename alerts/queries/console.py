@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
+from alerts import call_backs
 from alerts.casefile import State
 from alerts.queries.absences import Absence, absences_now
 from alerts.queries.areas import AreaEvent, open_areas
@@ -48,6 +49,14 @@ class Suppressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A home to be asked whether it was as it was told."""
+
+    card: CaseCard
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """A registered home about which nothing can be known; `why` is ``no_consent`` or ``no_meter``."""
 
@@ -82,6 +91,8 @@ class Overview:
     """Folded cases whose outage is over: they wait a while for water to be used."""
     buildings: tuple[Building, ...]
     technical: tuple[CaseCard, ...]
+    calls: tuple[Call, ...]
+    """Calls that are owed after an outcome, the one that is due first in front."""
     undelivered: int
     """Notices of the last day that nobody can have read: failed, expired, or waiting longer than a minute."""
     lost: tuple[Told, ...]
@@ -163,6 +174,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
         buildings=buildings(homes, with_cells=len(homes) <= MOST_CELLS),
         grace=tuple(card for card in standing if _folded(card) and card.id not in explained),
         technical=tuple(card for card in standing if card.stream == "technical" and card.state != State.FOLDED),
+        calls=_calls(conn),
         undelivered=waits,
         lost=lost(conn, now, LOST_SHOWN) if waits else (),
         away=absences_now(conn, now),
@@ -200,6 +212,13 @@ def _shared(event: AreaEvent, standing: Sequence[CaseCard], on: Duty) -> Shared:
         apart=tuple(card for card in standing if card.home.id in event.households and _stands(card)),
         answers=on.names.get(lead) if lead else None,
     )
+
+
+def _calls(conn: Connection) -> tuple[Call, ...]:
+    owed = call_backs.due(conn, most=SHOWN)
+    ended = cards(conn, cases.c.realm == "live", cases.c.id.in_([one.case for one in owed])) if owed else []
+    found = {card.id: card for card in ended}
+    return tuple(Call(found[one.case], one.due_at) for one in owed if one.case in found)
 
 
 def _silent(homes: Sequence[HomeState]) -> tuple[SilentMeter, ...]:

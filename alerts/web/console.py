@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
-from alerts import access, queries
+from alerts import access, audit, call_backs, queries
 from alerts.queries.states import STATES
 from alerts.web import absences, serving
 from alerts.web.fragments import Page
@@ -52,6 +52,7 @@ def _overview(visit: Visit, session: access.Session) -> Page:
         tab="desk",
         health=health,
         states=STATES,
+        answers=call_backs.ANSWERS,
         budget=serving.budget(budget, words),
         irregular=asked_only,
     )
@@ -65,17 +66,31 @@ def settle(
     form: Annotated[str, Form()] = "",
     part: Annotated[str, Form()] = "",
 ) -> Response:
-    """Confirm what a relative asked for, or end an absence; for one that is over it changes nothing."""
+    """Confirm what a relative asked for, end an absence, or note a call; for what is over it changes nothing."""
     session = visit.must_be("operator")
     visit.proves_origin(form)
-    verb, _, number = do.partition(":")
-    if verb not in ("confirm", "back"):
+    verb, _, what = do.partition(":")
+    if verb == "called":
+        _called(visit, session, what)
+    elif verb in ("confirm", "back"):
+        with visit.site.looking() as conn:
+            known = {str(row.id): row.home.id for row in queries.absences_now(conn, visit.now)}
+        if what in known:
+            absences.carry_out(visit, session, known[what], do, tap, "", "")
+    else:
         raise Refused(400, "cannot")
-    with visit.site.looking() as conn:
-        known = {str(row.id): row.home.id for row in queries.absences_now(conn, visit.now)}
-    if number in known:
-        absences.carry_out(visit, session, known[number], do, tap, "", "")
     return visit.go("/c" + ("?part=1" if part else ""))
+
+
+def _called(visit: Visit, session: access.Session, what: str) -> None:
+    """Note what somebody said who was called after an outcome: ``ANSWER:CASE``."""
+    answer, _, case = what.partition(":")
+    found = next((one for one in call_backs.ANSWERS if one == answer), None)
+    if found is None:
+        raise Refused(400, "cannot")
+    with visit.site.engine.begin() as conn:
+        if call_backs.made(conn, "live", case, session.actor, found, visit.now):
+            audit.append(conn, visit.now, "call_back", session.actor, f"case:{case}", answer=found)
 
 
 @router.get("/c/case/{case_id}")

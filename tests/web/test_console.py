@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import insert, select, update
 
 from alerts import queries, schema
-from alerts.events import Accepted
+from alerts.events import Accepted, OutcomeRecorded
 from alerts.web.ports import Check, Health
 from tests.web.neighbourhood import NOW, meter_silent, quiet
 
@@ -182,3 +182,25 @@ def test_a_thousand_cases_do_not_break_the_list(community):
     assert shown[0] == "0"
     with community.engine.connect() as conn:
         assert len(conn.execute(select(schema.cases.c.id)).all()) == many
+
+
+def test_a_call_is_owed_after_an_outcome_and_made_once(community):
+    case = community.accepted("h3")
+    community.tap(case, OutcomeRecorded("worker:w1", "SAFE_AT_HOME"))
+    operator = community.visitor("operator", "w9")
+    assert section(operator.get("/c").text, "calls").count("called:") == 3
+    for _ in range(2):
+        operator.post("/c", do=f"called:wrong:{case}", tap="0" * 16)
+    assert 'id="calls"' not in operator.get("/c").text
+    with community.engine.connect() as conn:
+        made = conn.execute(select(schema.call_backs.c.answer, schema.call_backs.c.by)).all()
+        noted = conn.execute(select(schema.audit.c.about).where(schema.audit.c.kind == "call_back")).all()
+    assert made == [("wrong", "operator:w9")]
+    assert noted == [(f"case:{case}",)]
+    assert operator.post("/c", do=f"called:perhaps:{case}", tap="0" * 16).status_code == 400
+
+
+def test_nobody_is_called_about_a_death(community):
+    case = community.accepted("h3")
+    community.tap(case, OutcomeRecorded("worker:w1", "DECEASED"))
+    assert 'id="calls"' not in community.visitor("operator", "w9").get("/c").text
