@@ -84,7 +84,7 @@ def test_columns_odds_and_levels_are_those_of_the_plain_twin(seed):
         for m in part.moments:
             for n, row in enumerate(m.rows.tolist()):
                 twins[row].step(
-                    *(float(a[n]) for a in (m.start, m.end, m.litres, m.offset_s)),
+                    *(float(a[n]) for a in (m.start, m.end, m.person_l, m.offset_s)),
                     *(bool(a[n]) for a in (m.used, m.unknown, m.hole, m.away)),
                     float(m.origin[n]),
                 )
