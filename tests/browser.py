@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from starlette.types import ASGIApp
 
 CHROMIUM = os.environ.get("SHUIAN_CHROMIUM", "/usr/bin/chromium")
@@ -53,6 +54,21 @@ def served(app: ASGIApp) -> Iterator[str]:
             thread.join(timeout=10)
 
 
+@contextmanager
+def reader(browser: Browser, **context) -> Iterator[tuple[BrowserContext, Page]]:
+    """Open a page for somebody who reads one after another: each comes as if for the first time, and axe stands in it."""
+    opened = browser.new_context(**context)
+    try:
+        page = opened.new_page()
+        wire = opened.new_cdp_session(page)
+        wire.send("Network.enable")
+        wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.add_init_script(Axe().axe_script)
+        yield opened, page
+    finally:
+        opened.close()
+
+
 class Watched:
     """Listens to a page: what it asked of other hosts, and what it complained about."""
 
@@ -72,6 +88,34 @@ class Watched:
         self.requests.append(url)
         if not url.startswith(base):
             self.foreign.append(url)
+
+
+class Read:
+    """What a page of a `reader` brought since it was last asked: the sizes of its requests, and what `Watched` found."""
+
+    def __init__(self, page: Page, watched: Watched) -> None:
+        self._watched, self._sizes = watched, []
+        page.on("requestfinished", lambda request: self._sizes.append(request.sizes()))
+
+    def sizes(self) -> list[dict[str, int]]:
+        """Return the sizes of the requests since then."""
+        sizes, self._sizes = self._sizes, []
+        assert all(size["responseBodySize"] >= 0 for size in sizes), "it lay in the browser's cache"
+        return sizes
+
+    def complaints(self) -> list[str]:
+        """Return what was asked of others and what was complained about since then."""
+        found = self._watched.foreign + self._watched.complaints
+        self._watched.foreign, self._watched.complaints = [], []
+        return found
+
+
+def not_accessible(page: Page) -> list[str]:
+    """Return what axe finds on a page of a `reader`, with every panel open."""
+    page.evaluate("document.querySelectorAll('details').forEach(panel => { panel.open = true })")
+    # Only what is wrong comes back: all that is right weighs megabytes.
+    run = "axe.run({ resultTypes: ['violations'], preload: false }).then(found => found.violations)"
+    return [f"axe {v['id']}: {[n['html'] for n in v['nodes']]}" for v in page.evaluate(run)]
 
 
 def sideways(page: Page) -> int:

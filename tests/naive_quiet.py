@@ -5,6 +5,7 @@ Written from the description, not from the code: no numpy, no shared arithmetic.
 
 import math
 from dataclasses import dataclass, field
+from operator import mul
 
 HOUR = 3600.0
 G = 60
@@ -19,9 +20,12 @@ def logit(p):
     return math.log(p / (1 - p))
 
 
+NEAR = [[math.exp(-0.5 * (min(abs(h - k), 24 - abs(h - k)) / 0.75) ** 2) for k in range(24)] for h in range(24)]
+"""How much the hour k counts for the hour h."""
+
+
 def smooth(values):
-    weights = [[math.exp(-0.5 * (min(abs(h - k), 24 - abs(h - k)) / 0.75) ** 2) for k in range(24)] for h in range(24)]
-    return [sum(w * v for w, v in zip(line, values, strict=True)) / sum(line) for line in weights]
+    return [weighed(line, values) / sum(line) for line in NEAR]
 
 
 @dataclass
@@ -219,18 +223,26 @@ class NaiveQuiet:
         return [math.log((litres + 10) / (usual_l + 10)), used - usual_h]
 
 
+class Weights:
+    """A population's weights, as lists."""
+
+    def __init__(self, weights):
+        self.intercept, self.slopes = weights.intercept, weights.slopes.tolist()
+        bends = weights.bends
+        self.mean, self.spread = bends.mean.tolist(), bends.spread.tolist()
+        self.bends = list(zip(bends.outer.tolist(), bends.bias.tolist(), bends.inner.T.tolist(), strict=True))
+
+
+def weighed(weights, values):
+    assert len(weights) == len(values)
+    return sum(map(mul, weights, values))
+
+
 def odds(line, weights):
     """Return the log odds of one line of columns."""
-    total = weights.intercept + sum(w * x for w, x in zip(weights.slopes.tolist(), line, strict=True))
-    bends = weights.bends
-    alike = [
-        clip((x - m) / s, -6.0, 6.0) for x, m, s in zip(line, bends.mean.tolist(), bends.spread.tolist(), strict=True)
-    ]
-    for n, out in enumerate(bends.outer.tolist()):
-        total += out * math.tanh(
-            bends.bias[n] + sum(w * x for w, x in zip(bends.inner[:, n].tolist(), alike, strict=True))
-        )
-    return total
+    alike = [clip((x - m) / s, -6.0, 6.0) for x, m, s in zip(line, weights.mean, weights.spread, strict=True)]
+    bent = sum(out * math.tanh(bias + weighed(inner, alike)) for out, bias, inner in weights.bends)
+    return weights.intercept + weighed(weights.slopes, line) + bent
 
 
 def likeness(pair, lasted, ended):

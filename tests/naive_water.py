@@ -1,6 +1,7 @@
 """Running water once more, one home and one interval at a time, in plain Python: what the arrays must equal."""
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 HOUR, DAY, QUARTER = 3600.0, 86_400.0, 900.0
@@ -13,7 +14,7 @@ LIMITS, LEAST = (math.inf, 250.0, 400.0, 1000.0), (60.0, 80.0, 120.0, 240.0)
 class NaiveWater:
     step_l: float = 1.0
     intervals: list = field(default_factory=list)
-    """(start, end, litres or NaN) of the last two days and a bit."""
+    """(start, end, litres or NaN, litres and placed seconds before it) of the last two days and a bit."""
     first: float = math.nan
     total: float = 0.0
     dry_since: float = math.nan
@@ -43,12 +44,21 @@ class NaiveWater:
 
     def upto(self, time):
         """Litres, and seconds that can be placed, up to a time, each interval even in itself."""
-        litres = placed = 0.0
-        for a, b, v in self.intervals:
-            share = min(max((time - a) / (b - a), 0.0), 1.0)
-            litres += 0.0 if math.isnan(v) else v * share
-            placed += 0.0 if math.isnan(v) or (b - a > 1.5 * HOUR and v > 0) else (b - a) * share
-        return litres, placed
+        if not self.intervals:
+            return 0.0, 0.0
+        n = max(bisect_right(self.intervals, time, key=lambda one: one[0]) - 1, 0)
+        a, b, v, litres, placed = self.intervals[n]
+        share = min(max((time - a) / (b - a), 0.0), 1.0)
+        return litres + self.poured(v) * share, placed + self.placed(a, b, v) * share
+
+    @staticmethod
+    def poured(litres):
+        return 0.0 if math.isnan(litres) else litres
+
+    @staticmethod
+    def placed(start, end, litres):
+        """Seconds of an interval of which is known when its water ran."""
+        return 0.0 if math.isnan(litres) or (end - start > 1.5 * HOUR and litres > 0) else end - start
 
     def held(self, seconds):
         """Litres and placed seconds of the last `seconds`: between two quarters of an hour everything is even."""
@@ -74,10 +84,9 @@ class NaiveWater:
                     self.slack_at, self.slack_known, self.floor = until, self.known, 0.0
         self.intervals = [i for i in self.intervals if i[1] > end - 2 * DAY - 2 * HOUR]
         if end > start:
-            self.intervals.append((start, end, litres))
-        self.total += 0.0 if math.isnan(litres) else litres
-        coarse = end - start > 1.5 * HOUR
-        self.known += 0.0 if math.isnan(litres) or (coarse and litres > 0) else end - start
+            self.intervals.append((start, end, litres, *self.upto(start)))
+        self.total += self.poured(litres)
+        self.known += self.placed(start, end, litres)
         if not litres >= 0.05:
             return False
         floor, swing = self.floor, self.swing

@@ -1,5 +1,7 @@
 """Quiet by hazard and index: it equals its plain twin, and nothing that comes later changes what a quiet is judged by."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,7 +28,7 @@ from detectors.quiet_hazard import (
 from detectors.quiet_past import NONE, UNKNOWN, USED, QuietPast, hour_of
 from tests import naive_quiet
 from tests.detectors.homes import START, case, partition, played, told
-from tests.naive_quiet import NaiveQuiet, levels, odds
+from tests.naive_quiet import NaiveQuiet, Weights, levels, odds
 
 INDEX = Settings(quiet=QuietSettings("index", amber=1.9, red=2.6))
 HOUR, DAY = 3600.0, 86_400.0
@@ -60,24 +62,31 @@ def hourly(litres, at=START, minute=0.0, offset_s=0.0):
     )  # fmt: skip
 
 
-def home(days, minute=0.0, settings=INDEX):
-    """Return a partition of one home after plain days, and when they end: at ten in the evening."""
+@cache
+def lived(days, minute, settings):
+    """Return what the detectors know of one home after plain days."""
     part = Partition(settings, np.array([HOUR]), np.ones(1))
     part.step(hourly((PLAIN * days)[:-2], minute=minute))
-    return part, START + days * DAY - 2 * HOUR + minute * 60
+    return part.snapshot()
+
+
+def home(days, minute=0.0, settings=INDEX):
+    """Return a partition of one home after plain days, and when they end: at ten in the evening."""
+    known = {name: array.copy() for name, array in lived(days, minute, settings).items()}
+    return Partition.restore(settings, known), START + days * DAY - 2 * HOUR + minute * 60
 
 
 # --- the twin ---
 
 
 @pytest.mark.slow
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=seeds)
 def test_columns_odds_and_levels_are_those_of_the_plain_twin(seed):
     made = case(seed, rows=2, days=16)
     part, prior = watched(made), shipped_priors().lines
     twins = [NaiveQuiet(*(line[0].tolist() for line in prior)) for _ in range(made.rows)]
-    done = set()
+    populations, done = [Weights(population) for population in shipped()[0]], set()
     for chunk in np.unique(made.news.received):
         part.moments.clear()
         part.step(made.part(made.news.received == chunk))
@@ -94,7 +103,7 @@ def test_columns_odds_and_levels_are_those_of_the_plain_twin(seed):
             if begin == since and (row, begin) not in done:
                 done.add((row, begin))
                 lines = twin.columns(int(hour_of(np.array([begin + 7200.0]))[0]), bool(state.clock.by_use[row]))
-                expected = [[odds(line, population) for line in lines[:30]] for population in shipped()[0]]
+                expected = [[odds(line, weights) for line in lines[:30]] for weights in populations]
                 np.testing.assert_allclose(state.spells.odds[row, :, :30], expected, rtol=1e-3, atol=2e-3)
     assert len(done) >= 8
 
@@ -161,7 +170,7 @@ def test_what_a_quiet_is_judged_by_is_the_same_at_any_hour_of_it(minute):
     np.testing.assert_allclose(found, [found[0]] * len(found), rtol=0, atol=1.0)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=seeds, cut=st.floats(0.2, 0.9))
 @pytest.mark.slow
 def test_homes_are_independent_and_a_restart_changes_nothing(seed, cut):
@@ -342,7 +351,7 @@ def test_a_home_that_is_asked_for_nothing_is_asked_later_and_one_that_never_is_s
     assert 0.5 < found.own[0] <= 1.2
     red = part.deadline("red")[0]
     assert part.deadline("amber")[0] <= red
-    quiet, _ = home(90, settings=Settings())
+    quiet, _ = home(40, settings=Settings())
     assert -0.15 < quiet._state.spells.own[0] < -0.02
 
 

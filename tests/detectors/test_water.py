@@ -46,11 +46,11 @@ def wet_case(seed: int, rows: int = 3) -> Case:
     return Case(rows, periods, news)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seeds)
 @pytest.mark.slow
 def test_surges_and_leaks_are_those_of_the_plain_twin(seed):
-    home = wet_case(seed)
+    home = wet_case(seed, rows=4)
     part = partition(home, EAGER)
     happened = played(part, home.news)
     for row in range(home.rows):

@@ -62,17 +62,36 @@ def recorded() -> tuple[list[tuple], list[tuple]]:
     return rows, coverage
 
 
-def files(folder: Path, rows, coverage, cut: float = float("inf")) -> dict[str, Path]:
+def until(cut: float, rows, coverage) -> tuple[list[tuple], list[tuple]]:
+    """Return the rows and the coverage of a record that ends at `cut`."""
+    return [row for row in rows if row[1] <= cut], [(h, p, a, min(b, cut)) for h, p, a, b in coverage if a <= cut]
+
+
+def copy(name: str, rows) -> list[tuple]:
+    """Return rows or coverage of other homes that live the same."""
+    return [(f"{home} {name}", *rest) for home, *rest in rows]
+
+
+def files(folder: Path, rows, coverage, copies=()) -> dict[str, Path]:
     folder.mkdir(exist_ok=True)
     text = "household_id,ts,volume_l,cumulative_l,fixture\n"
-    text += "".join(f"{','.join(str(cell) for cell in row)}\n" for row in rows if row[1] <= cut)
+    text += "".join(f"{','.join(str(cell) for cell in row)}\n" for row in rows)
     (folder / "readings.csv.gz").write_bytes(gzip.compress(text.encode()))
-    spans = "".join(f"{h},{p},{a},{min(b, cut):.0f}\n" for h, p, a, b in coverage if a <= cut)
+    spans = "".join(f"{h},{p},{a},{b:.0f}\n" for h, p, a, b in coverage)
+    homes = HOUSEHOLDS + "".join(
+        line.replace(",", f" {name},", 1) for name in copies for line in HOUSEHOLDS.splitlines(keepends=True)[1:]
+    )
     return {
         "readings": folder / "readings.csv.gz",
-        "households": write(folder / "households.csv", HOUSEHOLDS),
+        "households": write(folder / "households.csv", homes),
         "coverage": write(folder / "coverage.csv", "household_id,part,start_ts,end_ts\n" + spans),
     }
+
+
+def of(name: str, lines) -> list[dict]:
+    """Return the lines about such copies, as if they were the homes themselves."""
+    mine = [line for line in lines if line["household_id"].endswith(f" {name}")]
+    return [{**line, "household_id": line["household_id"].removesuffix(f" {name}")} for line in mine]
 
 
 RULES = ["12h<10L", "8h-zero", "250l-1h", "2h-continuous", "windows-05-09-17-21"]
@@ -123,17 +142,23 @@ def test_cutting_the_record_changes_nothing_that_was_raised_before(whole, tmp_pa
     moments = [T0 + 86_400 * d + 777 for d in (3.2, 12.05, 16.31)] + [
         raised[n] + s for n, s in ((4, -1), (9, 0), (-3, 0.5))
     ]
-    for n, cut in enumerate(moments):
-        again, _ = found(tmp_path, **files(tmp_path / str(n), rows, coverage, cut))
+    # Side by side, as homes do not know each other; the first two by themselves as well.
+    short = {f"until {cut}": until(cut, rows, coverage) for cut in moments}
+    all_rows = [row for name, (some, _) in short.items() for row in copy(name, some)]
+    all_coverage = [span for name, (_, some) in short.items() for span in copy(name, some)]
+    together, _ = found(tmp_path, **files(tmp_path, all_rows, all_coverage, short))
+    alone = {cut: found(tmp_path, **files(tmp_path, *until(cut, rows, coverage)))[0] for cut in moments[:2]}
+    for cut in moments:
         before = [{**x, "cleared_at": 0} for x in lines if x["raised_at"] <= cut]
-        assert [{**x, "cleared_at": 0} for x in again if x["raised_at"] <= cut] == before
-        assert all(x["cleared_at"] is None or x["cleared_at"] <= cut + 900 for x in again)
+        for again in (of(f"until {cut}", together), *([alone[cut]] if cut in alone else [])):
+            assert [{**x, "cleared_at": 0} for x in again if x["raised_at"] <= cut] == before
+            assert all(x["cleared_at"] is None or x["cleared_at"] <= cut + 900 for x in again)
 
 
 def test_only_named_rules_run_and_quiet_always_does(whole, tmp_path):
     _, rows, coverage, _, summary = whole
     assert {kind for kind, _ in summary.counts} >= {"quiet", "rule:12h-10l", "rule:8h-zero"}
-    few, _ = found(tmp_path, rules=[], **files(tmp_path, rows, coverage))
+    few, _ = found(tmp_path, rules=[], **files(tmp_path, *until(T0 + 17.5 * 86_400, rows, coverage)))
     assert {x["kind"] for x in few} <= {"quiet", "meter_silent"}
     assert any(x["kind"] == "quiet" for x in few)
 
@@ -154,7 +179,7 @@ def test_a_declared_absence_is_no_alarm(whole, tmp_path):
         tmp_path / "away.csv",
         f"household_id,start_ts,end_ts\ndraws,{T0 + int(15.4 * 86_400)},{T0 + int(16.6 * 86_400)}\n",
     )
-    at_home, _ = found(tmp_path, absences=away, **files(tmp_path, rows, coverage))
+    at_home, _ = found(tmp_path, absences=away, **files(tmp_path, *until(T0 + 17.5 * 86_400, rows, coverage)))
     in_it = (T0 + 15.4 * 86_400, T0 + 16.6 * 86_400)
     key = ("draws", "quiet")
     assert any((x["household_id"], x["kind"]) == key and in_it[0] < x["raised_at"] < in_it[1] for x in lines)
@@ -199,12 +224,15 @@ def test_an_open_tap_is_counted_though_no_rule_was_asked_for(tmp_path):
 def test_fixtures_are_summed_and_order_in_the_file_does_not_matter(tmp_path):
     rows, coverage = recorded()
     mine = [row for row in rows if row[0] == "draws"]
-    plain, _ = found(tmp_path, **files(tmp_path, [(h, t, v, c, "") for h, t, v, c, _ in mine], coverage))
-    turned, _ = found(tmp_path, **files(tmp_path, mine[::-1], coverage))
-    halves, _ = found(
-        tmp_path, **files(tmp_path, [(h, t, v / 2, c, f) for h, t, v, c, _ in mine for f in "ab"], coverage)
-    )
-    assert plain == turned == halves
+    ways = {
+        "plain": [(h, t, v, c, "") for h, t, v, c, _ in mine],
+        "turned": mine[::-1],
+        "halves": [(h, t, v / 2, c, f) for h, t, v, c, _ in mine for f in "ab"],
+    }
+    all_rows = [row for name, some in ways.items() for row in copy(name, some)]
+    lines, _ = found(tmp_path, **files(tmp_path, all_rows, [span for n in ways for span in copy(n, coverage)], ways))
+    assert of("plain", lines)
+    assert of("plain", lines) == of("turned", lines) == of("halves", lines)
 
 
 BAD = "household_id,ts,volume_l,cumulative_l,fixture\n"
@@ -261,11 +289,11 @@ def test_local_time_is_exact_over_changes_of_the_clock(zone):
 
 def test_homes_shared_out_among_processes_have_the_same_episodes():
     start = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
-    ends = start + 3600.0 * np.arange(1, 24 * 60 + 1)
+    ends = start + 3600.0 * np.arange(1, 24 * 24 + 1)
     none = np.zeros(len(ends), np.bool_)
     records = []
     for n in range(5):
-        litres = np.where((np.arange(len(ends)) % 24 >= 7 + n) & (np.arange(len(ends)) < 24 * (50 + n)), 8.0, 0.0)
+        litres = np.where((np.arange(len(ends)) % 24 >= 7 + n) & (np.arange(len(ends)) < 24 * (14 + n)), 8.0, 0.0)
         records.append(
             Record(f"h{n}", UTC, 1, 3600.0, 1.0, ends - 3600, ends, litres, none, ends, np.zeros(len(ends)), ())
         )

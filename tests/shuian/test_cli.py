@@ -2,21 +2,36 @@ import os
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from shuian import demo
+from shuian import cli, demo
 from shuian.service import free_port, only_one
 
 pytestmark = pytest.mark.slow
 
 
-def call(*words, cwd, stdin=""):
+def call(*words, cwd):
+    """Run the command as people do: a process of its own, for what would leave something behind in ours."""
     command = [sys.executable, "-m", "shuian", *words]
     env = {k: v for k, v in os.environ.items() if not k.startswith("SHUIAN_")}
-    return subprocess.run(
-        command, cwd=cwd, input=stdin, capture_output=True, text=True, timeout=60, env=env, check=False
-    )
+    return subprocess.run(command, cwd=cwd, input="", capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch, capsys):
+    """Run the command in this process and in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SHUIAN_")]:
+        monkeypatch.delenv(name)
+
+    def run(*words):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(list(words))
+        return SimpleNamespace(returncode=ended.value.code, **capsys.readouterr()._asdict())
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -41,29 +56,35 @@ def call(*words, cwd, stdin=""):
         pytest.param(["init", "none/x.toml"], 1, "none/x.toml: no such file or directory", "path", id="no folder"),
     ],
 )
-def test_wrong_arguments_get_one_line_what_and_one_line_what_to_do(tmp_path, words, code, what, do):
-    done = call(*words, cwd=tmp_path)
-    lines = done.stderr.strip().splitlines()
+def test_wrong_arguments_get_one_line_what_and_one_line_what_to_do(said, words, code, what, do):
+    done = said(*words)
+    lines = done.err.strip().splitlines()
     assert done.returncode == code
-    assert len(lines) == 2, done.stderr
+    assert len(lines) == 2, done.err
     assert what in lines[0]
     assert do in lines[1]
 
 
-def test_help_shows_an_example_for_each_command(tmp_path):
+def test_what_is_said_here_is_said_on_a_command_line(said, tmp_path):
+    for words in (["fly"], ["demo", "--help"]):
+        done, here = call(*words, cwd=tmp_path), said(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (here.returncode, here.out, here.err)
+
+
+def test_help_shows_an_example_for_each_command(said):
     for command in ("demo", "serve", "init", "check", "import", "export", "decode", "replay", "backtest"):
-        assert f"Example: shuian {command}" in " ".join(call(command, "--help", cwd=tmp_path).stdout.split())
+        assert f"Example: shuian {command}" in " ".join(said(command, "--help").out.split())
 
 
-def test_init_writes_once_and_check_tries_every_connection(tmp_path):
-    assert call("init", cwd=tmp_path).returncode == 0
-    again = call("init", cwd=tmp_path)
+def test_init_writes_once_and_check_tries_every_connection(said):
+    assert said("init").returncode == 0
+    again = said("init")
     assert again.returncode == 2
-    assert "there already" in again.stderr
-    checked = call("check", cwd=tmp_path)
+    assert "there already" in again.err
+    checked = said("check")
     assert checked.returncode == 1
-    assert "FAIL  channels: none" in checked.stdout
-    assert "ok    data folder" in checked.stdout
+    assert "FAIL  channels: none" in checked.out
+    assert "ok    data folder" in checked.out
 
 
 def test_a_port_in_use_is_named_and_another_one_offered(tmp_path):
@@ -78,19 +99,19 @@ def test_a_port_in_use_is_named_and_another_one_offered(tmp_path):
     assert "is free" in done.stderr
 
 
-def test_a_demo_never_touches_a_folder_that_is_not_its_own(tmp_path):
+def test_a_demo_never_touches_a_folder_that_is_not_its_own(said, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letters.txt").write_text("dear")
-    done = call("demo", "--data", "mine", "--fresh", cwd=tmp_path)
+    done = said("demo", "--data", "mine", "--fresh")
     assert done.returncode == 2
     assert (tmp_path / "mine" / "letters.txt").exists()
 
 
-def test_a_demo_in_a_file_is_refused(tmp_path):
+def test_a_demo_in_a_file_is_refused(said, tmp_path):
     (tmp_path / "letters.txt").write_text("dear")
-    done = call("demo", "--data", "letters.txt", cwd=tmp_path)
+    done = said("demo", "--data", "letters.txt")
     assert done.returncode == 2
-    assert "letters.txt is a file" in done.stderr
+    assert "letters.txt is a file" in done.err
 
 
 def test_a_demo_that_runs_is_not_touched_by_a_second_one(tmp_path):
@@ -104,11 +125,11 @@ def test_a_demo_that_runs_is_not_touched_by_a_second_one(tmp_path):
     assert (tmp_path / "d" / "demo.json").read_text() == before
 
 
-def test_replay_wants_the_broker_with_its_scheme(tmp_path):
+def test_replay_wants_the_broker_with_its_scheme(said, tmp_path):
     (tmp_path / "x.csv").write_text("household_id,ts,volume_l\n")
-    done = call("replay", "x.csv", "--broker", "localhost", cwd=tmp_path)
+    done = said("replay", "x.csv", "--broker", "localhost")
     assert done.returncode == 2
-    assert "mqtt://127.0.0.1:1883" in done.stderr
+    assert "mqtt://127.0.0.1:1883" in done.err
 
 
 @pytest.mark.parametrize("word", ["decode", "--help"])

@@ -82,17 +82,31 @@ def test_what_is_dead_says_nothing_and_a_batch_is_one_message():
 # --- placing -----------------------------------------------------------------------------------------------------------
 
 
-def learnt(lives, start):
-    """Walk the history of these lives, as the service does; return what the demo is placed by."""
-    until, begin = start.timestamp() - BEFORE_S, (start - HISTORY).timestamp()
-    period = np.array([float(life.home.period_s) for life in lives])
-    partition = Partition(Settings(), period, np.ones(len(lives)))
-    parts = []
-    for row, life in enumerate(lives):
-        times = reading_times(begin, until, life.home.period_s, phase(life.home))
-        parts.append(Rehearsal.news(row, life.draws, times, life.home.period_s))
+STARTS = {hours: START + timedelta(hours=hours, days=hours) for hours in (5, 17)}
+"""Two hours of the day at which a demo may begin."""
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    """Walk the history before each start, side by side, as the service does; return lives and what the demo is placed by."""
+    homes = [home for home in HOMES if home.story not in {"life", "recorded", "declared"}]
+    lives = {start: [Life(home, start, start) for home in homes] for start in STARTS.values()}
+    period = np.array([float(home.period_s) for _ in lives for home in homes])
+    partition, parts = Partition(Settings(), period, np.ones(len(period))), []
+    for start, some in lives.items():
+        until, begin = start.timestamp() - BEFORE_S, (start - HISTORY).timestamp()
+        for life in some:
+            times = reading_times(begin, until, life.home.period_s, phase(life.home))
+            parts.append(Rehearsal.news(len(parts), life.draws, times, life.home.period_s))
     partition.step(joined(parts))
-    return Rehearsal(Settings(), partition.snapshot(), [life.home.id for life in lives], until, start.timestamp())
+    partition.drop(range(len(partition)))  # what was raised in the past is told, and names rows
+    arrays, found = partition.snapshot(), {}
+    for n, (start, some) in enumerate(lives.items()):
+        rows = slice(n * len(homes), (n + 1) * len(homes))
+        own = {name: array[rows] if array.shape[:1] == (len(period),) else array for name, array in arrays.items()}
+        now_s, names = start.timestamp(), [home.id for home in homes]
+        found[start] = some, Rehearsal(Settings(), own, names, now_s - BEFORE_S, now_s)
+    return found
 
 
 def lived(at, lives, incidents, seconds):
@@ -132,11 +146,10 @@ def lived(at, lives, incidents, seconds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hours", [5, 17])
-def test_every_story_falls_due_at_any_hour_of_the_day(hours):
-    start = START + timedelta(hours=hours, days=hours)
-    lives = [Life(home, start, start) for home in HOMES if home.story not in {"life", "recorded", "declared"}]
-    at = learnt(lives, start)
+@pytest.mark.parametrize("hours", STARTS)
+def test_every_story_falls_due_at_any_hour_of_the_day(learnt, hours):
+    start = STARTS[hours]
+    lives, at = learnt[start]
     incidents = place(at, lives, start)
     found, areas = lived(at, lives, incidents, 300)
     wanted = FOUND | {(home.place, "meter_silent", "blue") for home in HOMES if home.story == "dead_gateway"}

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser import Watched, chromium, served, sideways
+from tests.browser import Read, Watched, chromium, not_accessible, reader, served, sideways
 from tests.web.buildings import FALL, TRIP
 from tests.web.conftest import Community
 from tests.web.neighbourhood import NOW, quiet
-from tests.web.test_in_a_browser import not_accessible
 
 pytestmark = pytest.mark.slow
 
@@ -39,13 +38,16 @@ class Desk:
     @contextmanager
     def page(self, browser: Browser, lang: str = "zh_CN", size=SIZES[1], **context) -> Iterator[tuple[Page, Watched]]:
         opened = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-        cookies = self.community.visitor("operator", "w9", lang).cookies
-        opened.add_cookies([{"name": name, "value": value, "url": self.base} for name, value in cookies.items()])
+        self.sign_in(opened, lang)
         page = opened.new_page()
         try:
             yield page, Watched(page, self.base)
         finally:
             opened.close()
+
+    def sign_in(self, context: BrowserContext, lang: str) -> None:
+        cookies = self.community.visitor("operator", "w9", lang).cookies
+        context.add_cookies([{"name": name, "value": value, "url": self.base} for name, value in cookies.items()])
 
     @property
     def paths(self) -> list[str]:
@@ -65,11 +67,12 @@ def desk(quarter) -> Iterator[Desk]:
 @pytest.mark.parametrize("lang", ["zh_CN", "en"])
 def test_every_page_of_the_desk_fits_is_light_asks_no_other_host_and_satisfies_axe(browser, desk, lang):
     faults = []
-    for path in desk.paths:
-        with desk.page(browser, lang) as (page, watched):
-            sizes: list[dict[str, int]] = []
-            page.on("requestfinished", lambda request, sizes=sizes: sizes.append(request.sizes()))
-            page.goto(desk.base + path, wait_until="load")
+    with reader(browser) as (context, page):
+        desk.sign_in(context, lang)
+        read = Read(page, Watched(page, desk.base))
+        for path in desk.paths:
+            page.set_viewport_size(dict(zip(("width", "height"), SIZES[1], strict=True)))
+            page.goto(desk.base + path)
             found = []
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 844})
@@ -77,10 +80,10 @@ def test_every_page_of_the_desk_fits_is_light_asks_no_other_host_and_satisfies_a
             for size in SIZES:
                 page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
                 found += not_accessible(page)
-            heavy = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
+            heavy = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in read.sizes())
             found += [f"{heavy} bytes"] if not 0 < heavy <= MOST_BYTES else []
             found += [f"too small: {html}" for html in page.evaluate(SMALL)]
-            faults += [f"{path}: {fault}" for fault in found + watched.foreign + watched.complaints]
+            faults += [f"{path}: {fault}" for fault in found + read.complaints()]
     assert faults == []
 
 

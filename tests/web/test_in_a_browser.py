@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import insert
 
 from alerts import schema
 from alerts.events import Accepted, Arrived, OutcomeRecorded, SetOff
-from tests.browser import Watched, chromium, served, sideways
+from tests.browser import Read, Watched, chromium, not_accessible, reader, served, sideways
 from tests.web.conftest import Community
 from tests.web.neighbourhood import NOW, meter_silent, morning_person, water
 
@@ -38,13 +37,16 @@ class Town:
         self, browser, role=None, person="", lang="zh_CN", size=PHONE, **context
     ) -> Iterator[tuple[Page, Watched]]:
         opened = browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
-        cookies = self.community.visitor(role, person, lang).cookies
-        opened.add_cookies([{"name": name, "value": value, "url": self.base} for name, value in cookies.items()])
+        self.sign_in(opened, role, person, lang)
         page = opened.new_page()
         try:
             yield page, Watched(page, self.base)
         finally:
             opened.close()
+
+    def sign_in(self, context: BrowserContext, role, person, lang) -> None:
+        cookies = self.community.visitor(role, person, lang).cookies
+        context.add_cookies([{"name": name, "value": value, "url": self.base} for name, value in cookies.items()])
 
     def everywhere(self) -> list[tuple[str, str, str]]:
         """Return (role, person, path) of every kind of page."""
@@ -124,26 +126,24 @@ def too_heavy(sizes: list[dict[str, int]]) -> list[str]:
     return [] if len(sizes) <= 4 and 0 < total <= 20_000 else [f"{len(sizes)} requests, {total} bytes"]
 
 
-def not_accessible(page: Page) -> list[str]:
-    """Return what axe finds, with every panel open."""
-    page.evaluate("document.querySelectorAll('details').forEach(panel => { panel.open = true })")
-    return [f"axe {v['id']}: {[n['html'] for n in v['nodes']]}" for v in Axe().run(page).response["violations"]]
-
-
 @pytest.mark.parametrize("lang", ["zh_CN", "en"])
 def test_every_page_fits_is_light_asks_no_other_host_and_satisfies_axe(browser, town, lang):
     faults = []
-    for role, person, path in town.everywhere():
-        phone = role in ("worker", "family")
-        with town.page(browser, role, person, lang) as (page, watched):
-            sizes: list[dict[str, int]] = []
-            page.on("requestfinished", lambda request, sizes=sizes: sizes.append(request.sizes()))
-            page.goto(town.base + path, wait_until="networkidle")
-            found = (too_heavy(sizes) + too_small(page) if phone else []) + too_wide(page)
+    with reader(browser) as (context, page):
+        read = Read(page, Watched(page, town.base))
+        for role, person, path in town.everywhere():
+            phone = role in ("worker", "family")
+            context.clear_cookies()
+            town.sign_in(context, role, person, lang)
+            page.set_viewport_size(dict(zip(("width", "height"), PHONE, strict=True)))
+            page.goto(town.base + path)
+            found = (too_small(page) if phone else []) + too_wide(page)
+            sizes = read.sizes()
+            found += too_heavy(sizes) if phone else []
             page.set_viewport_size(dict(zip(("width", "height"), PHONE if phone else DESK, strict=True)))
-            found += not_accessible(page) + watched.foreign
-            found += [line for line in watched.complaints if "status of 40" not in line]
-        faults += [f"{path}: {fault}" for fault in found]
+            found += not_accessible(page)
+            found += [line for line in read.complaints() if "status of 40" not in line]
+            faults += [f"{path}: {fault}" for fault in found]
     assert faults == []
 
 

@@ -12,11 +12,11 @@ from sqlalchemy import insert
 from alerts import absence, access, schema
 from alerts.events import Accepted, OutcomeRecorded
 from alerts.web.site import SESSION_COOKIES
-from tests.browser import Watched, chromium, served
+from tests.browser import Watched, chromium, not_accessible, reader, served
 from tests.web.buildings import CUT_FALL, DEAD, FALL, GONE, LEAK, PLACES, RUNNING, SOS, TAP, TRIP
 from tests.web.conftest import Community
 from tests.web.neighbourhood import quiet
-from tests.web.test_in_a_browser import not_accessible, too_heavy, too_small, too_wide
+from tests.web.test_in_a_browser import too_heavy, too_small, too_wide
 
 pytestmark = pytest.mark.slow
 
@@ -197,9 +197,7 @@ def test_phone_pages_are_light_when_they_come_for_the_first_time(browser, busy_l
 def test_every_story_fits_a_phone_and_satisfies_axe(browser, busy_list, lang):
     community, cases = busy_list
     faults = []
-    with served(community.app) as base:
-        context = browser.new_context(viewport={"width": 390, "height": 844})
-        page = context.new_page()
+    with served(community.app) as base, reader(browser, viewport={"width": 390, "height": 844}) as (context, page):
         watched = Watched(page, base)
         for role, person, path in phones(cases, cases[FALL]):
             sign_in(context, base, community, role, person, lang)
@@ -208,6 +206,6 @@ def test_every_story_fits_a_phone_and_satisfies_axe(browser, busy_list, lang):
             found += too_wide(page)
             page.set_viewport_size({"width": 390, "height": 844})
             faults += [f"{path} of {person}: {fault}" for fault in found]
-        context.close()
+        page.goto("about:blank")  # nobody listens any more
         community.hub.close()
     assert faults + watched.foreign + watched.complaints == []

@@ -1,0 +1,32 @@
+"""The longest files first: with several workers a run then ends with short ones, and no core waits for the last."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+LONGEST = (
+    "acceptance/test_demo.py",
+    "shuian/test_backtest.py",
+    "web/test_live_in_a_browser.py",
+    "web/test_in_a_browser.py",
+    "acceptance/test_crashes.py",
+    "web/test_console_in_a_browser.py",
+    "detectors/test_partition.py",
+    "shuian/test_neighbourhood.py",
+    "detectors/test_water.py",
+    "acceptance/test_readme.py",
+    "detectors/test_quiet_index.py",
+    "shuian/test_faults_found.py",
+    "shuian/test_simulate.py",
+    "shuian/test_cli.py",
+    "alerts/test_case_machine.py",
+    "alerts/test_outbox.py",
+)
+"""Files that take more than ten seconds, the longest first; the rest keeps its order."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of these files first."""
+    place = {HERE / name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
