@@ -17,10 +17,13 @@ LONGEST = (
     "detectors/test_water.py",
     "acceptance/test_readme.py",
     "detectors/test_quiet_index.py",
+    "alerts/test_crash_matrix.py",
+    "web/test_api_schema.py",
     "shuian/test_faults_found.py",
     "shuian/test_simulate.py",
     "shuian/test_cli.py",
     "alerts/test_case_machine.py",
+    "web/test_rights_in_a_browser.py",
     "alerts/test_outbox.py",
 )
 """Files that take more than ten seconds, the longest first; the rest keeps its order."""

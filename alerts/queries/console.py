@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from alerts import call_backs
 from alerts.casefile import State
+from alerts.outcomes import OUTCOMES
 from alerts.queries.absences import Absence, absences_now
 from alerts.queries.areas import AreaEvent, open_areas
 from alerts.queries.cases import HOME, PAGE, by_urgency, cards, home_of
 from alerts.queries.deliveries import lost, undelivered
 from alerts.queries.duty import Duty, duty, reached
+from alerts.queries.households import homes as homes_of
 from alerts.queries.load import Load, loads
 from alerts.queries.models import SEVERITIES, CaseCard, Home, Told
 from alerts.queries.schematic import MOST_CELLS, Building, buildings
@@ -23,6 +25,8 @@ from alerts.schema import areas, cases, findings, households
 DAY = timedelta(days=1)
 LOST_SHOWN = 5
 """Most lost notices on the desk; the others stand in the log."""
+OFTEN, OFTEN_WITHIN = 3, 14 * DAY
+"""A home at which all was well so often within so long is looked at together; never muted by itself."""
 SHOWN = 20
 """Most rows of a list that nobody reads to its end."""
 
@@ -93,6 +97,8 @@ class Overview:
     technical: tuple[CaseCard, ...]
     calls: tuple[Call, ...]
     """Calls that are owed after an outcome, the one that is due first in front."""
+    often: tuple[Home, ...]
+    """Homes at which all was well at `OFTEN` doors within `OFTEN_WITHIN`."""
     undelivered: int
     """Notices of the last day that nobody can have read: failed, expired, or waiting longer than a minute."""
     lost: tuple[Told, ...]
@@ -175,6 +181,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
         grace=tuple(card for card in standing if _folded(card) and card.id not in explained),
         technical=tuple(card for card in standing if card.stream == "technical" and card.state != State.FOLDED),
         calls=_calls(conn),
+        often=_often(conn, now - OFTEN_WITHIN),
         undelivered=waits,
         lost=lost(conn, now, LOST_SHOWN) if waits else (),
         away=absences_now(conn, now),
@@ -219,6 +226,17 @@ def _calls(conn: Connection) -> tuple[Call, ...]:
     ended = cards(conn, cases.c.realm == "live", cases.c.id.in_([one.case for one in owed])) if owed else []
     found = {card.id: card for card in ended}
     return tuple(Call(found[one.case], one.due_at) for one in owed if one.case in found)
+
+
+def _often(conn: Connection, since: datetime) -> tuple[Home, ...]:
+    c, well = cases.c, [one.code for one in OUTCOMES.values() if one.label == "false"]
+    query = (
+        select(c.household)
+        .where(c.realm == "live", c.stream == "care", c.closed_at > since, c.outcome.in_(well))
+        .group_by(c.household)
+        .having(func.count() >= OFTEN)
+    )
+    return homes_of(conn, conn.scalars(query).all())
 
 
 def _silent(homes: Sequence[HomeState]) -> tuple[SilentMeter, ...]:

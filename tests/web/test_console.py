@@ -204,3 +204,18 @@ def test_nobody_is_called_about_a_death(community):
     case = community.accepted("h3")
     community.tap(case, OutcomeRecorded("worker:w1", "DECEASED"))
     assert 'id="calls"' not in community.visitor("operator", "w9").get("/c").text
+
+
+def test_a_home_gone_to_for_nothing_three_times_in_two_weeks_is_looked_at_together(community):
+    def desk():
+        return community.visitor("operator", "w9").get("/c").text
+
+    for n in range(3):
+        assert 'id="often"' not in desk()
+        case = community.store.raise_finding(replace(quiet("h3", "red", community.now), id=f"often-{n}"), community.now)
+        community.tap(case, Accepted("worker:w1"))
+        community.tap(case, OutcomeRecorded("worker:w1", "SAFE_AT_HOME"))
+        community.later(minutes=3 * 24 * 60)
+    assert "安和里" in section(desk(), "often")
+    community.later(minutes=9 * 24 * 60)
+    assert 'id="often"' not in desk()
