@@ -35,6 +35,7 @@ from ingest.errors import StoreError
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
+from shuian import reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.config import Config, broker_defaults
@@ -218,6 +219,7 @@ class Service:
                 tasks = [
                     group.create_task(self.dispatcher.run(stop)),
                     group.create_task(self._timers(stop)),
+                    group.create_task(reports.keep(self.reports, self.history, self.clock, stop)),
                     group.create_task(server.serve()),
                 ]
                 try:
@@ -254,6 +256,7 @@ class Service:
             raise Trouble(f"{folder}: {trouble}", "mend that, or restore the folder from a backup") from None
         self.words = texts.load()
         self.anchors = Anchors(self.engine, folder / ANCHORS)
+        self.reports = reports.of(self.config, self.engine, self.demo)
         self.hub = Hub(self.engine, self.clock)
         self.store = Store(self.engine, self.config.policy, self._committed)
         self.dispatcher = self._dispatcher()
@@ -269,6 +272,7 @@ class Service:
             self._listening,
         )
         self.judge = Judge(self.pipeline)
+        self.history = History(self.readings, self.pipeline)
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def _committed(self, households: Collection[str] = ()) -> None:
@@ -339,10 +343,10 @@ class Service:
             demo=self.demo,
             formats={name: one.sensors for name, one in FORMATS.items()},
         )
-        history = History(self.readings, self.pipeline)
         return web.create(
-            self.store, self.engine, history, self.words, settings, self.clock, self.health, self.hub, self.dispatcher
-        )
+            self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
+            self.dispatcher, self.reports,
+        )  # fmt: skip
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from sqlalchemy import Engine
@@ -12,8 +13,9 @@ from starlette.responses import Response
 
 from alerts import api
 from alerts.access import WrongTries
+from alerts.reports import Reports
 from alerts.texts import Texts
-from alerts.web import apply, consents, console, entry, family, gateway, households, machine, meters, worker
+from alerts.web import apply, consents, console, entry, family, gateway, households, machine, meters, report, worker
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -38,6 +40,7 @@ def create(
     health: Callable[[], Health],
     hub: Hub,
     dispatcher: "Dispatcher | None" = None,
+    reports: Reports | None = None,
 ) -> FastAPI:
     """Return the pages as an ASGI application.
 
@@ -61,12 +64,17 @@ def create(
         Hears from `store` what changed; whoever made it closes it before the server ends.
     dispatcher : Dispatcher, optional
         Takes what providers say became of messages; None: nobody calls us.
+    reports : Reports, optional
+        Of the months; None: none are kept.
     """
     # No generated documentation: its pages load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    site = Site(store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done())
+    reports = reports or Reports(engine, ZoneInfo(settings.zone))
+    site = Site(
+        store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done(), reports
+    )
     app.state.site, app.state.dispatcher = site, dispatcher
-    for room in (entry, worker, family, consents, apply, console, households, meters, machine, gateway):
+    for room in (entry, worker, family, consents, apply, console, households, meters, report, machine, gateway):
         app.include_router(room.router)
     app.mount("/api/v1", api.create(site))
     app.add_exception_handler(Refused, _refused)

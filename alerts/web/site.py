@@ -20,6 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from alerts import access, database, registry
+from alerts.reports import Reports
 from alerts.texts import Texts
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
@@ -66,6 +67,7 @@ class Site:
     hub: "Hub"
     fragments: Fragments
     taps: Done
+    reports: Reports
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -53,7 +53,7 @@ class Desk:
     def paths(self) -> list[str]:
         return [
             "/c", "/c/households", f"/c/households?building={quote('安和里 1 栋')}", f"/c/households/{TRIP}", "/c/meters",
-            "/c/log", f"/c/case/{self.cases[FALL]}",
+            "/c/log", f"/c/case/{self.cases[FALL]}", "/c/report", "/c/report?month=2026-11",
         ]  # fmt: skip
 
 
