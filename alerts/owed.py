@@ -88,7 +88,12 @@ def _may_read(conn: Connection, actor: str, template: str, now: datetime) -> str
 
 
 def _explain(conn: Connection, case: Case, until: datetime | None, now: datetime) -> None:
-    """Declare the home's silence explained because somebody found out, or take that back; the detectors hear of it."""
+    """Declare the home's silence explained because somebody found out, or take that back; the detectors hear of it.
+
+    What was played in a drill explains nothing: the real home is watched on.
+    """
+    if case.realm != "live":
+        return
     by = f"{OUTCOME}{case.id}"
     if until is None:
         if not conn.execute(delete(absences).where(absences.c.by == by)).rowcount:

@@ -330,6 +330,17 @@ def test_a_drill_and_life_stand_side_by_side(store):
     assert [c.id for c in store.open_cases("drill")] == [drill]
 
 
+def test_the_outcome_of_a_drill_declares_nobody_away(store, engine):
+    with engine.connect() as conn:
+        before = registry.version(conn)
+    drill = store.raise_finding(finding("f-1", realm="drill"), T0)
+    store.act("drill", drill, Accepted("worker:wang"), T0, "tap-1")
+    store.act("drill", drill, OutcomeRecorded("worker:wang", "SAFE_AWAY"), T0, "tap-2")
+    with engine.connect() as conn:
+        assert conn.execute(select(schema.absences)).all() == []
+        assert registry.version(conn) == before
+
+
 def test_a_database_may_be_read_while_it_is_written(engine):
     with engine.begin() as writing:
         registry.changes.bump(writing)
