@@ -13,7 +13,7 @@ from starlette.responses import Response
 from alerts import api
 from alerts.access import WrongTries
 from alerts.texts import Texts
-from alerts.web import apply, consents, console, entry, family, gateway, households, machine, meters, worker
+from alerts.web import apply, consents, console, duty, entry, family, gateway, households, machine, meters, worker
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -66,7 +66,7 @@ def create(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     site = Site(store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done())
     app.state.site, app.state.dispatcher = site, dispatcher
-    for room in (entry, worker, family, consents, apply, console, households, meters, machine, gateway):
+    for room in (entry, duty, worker, family, consents, apply, console, households, meters, machine, gateway):
         app.include_router(room.router)
     app.mount("/api/v1", api.create(site))
     app.add_exception_handler(Refused, _refused)
