@@ -305,13 +305,13 @@ def areas_of_worker(conn: Connection, worker: str, now: datetime) -> frozenset[s
 
 
 def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition on `cases` under which a worker may see a case: by area, by offer or by owning it."""
+    """Return the condition on `cases` under which a worker may see a case: by area, by offer, by owning it or being next."""
     in_area = cases.c.household.in_(select(households.c.id).where(households.c.area.in_(its_areas)))
     offered = exists().where(offers.c.realm == cases.c.realm, offers.c.case_id == cases.c.id, offers.c.worker == worker)
     not_ended = cases.c.state.not_in(
         ("CONSENT_REVIEW", "CANCELLED_CONSENT")
     )  # nobody of the community is asked any more
-    return or_(and_(or_(in_area, offered), not_ended), cases.c.owner == worker)
+    return or_(and_(or_(in_area, offered), not_ended), cases.c.owner == worker, cases.c.next_owner == worker)
 
 
 def events_of_worker(its_areas: Collection[str]) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from alerts.schema import case_events, cases, offers, timers
 
 KEPT_IN_ROW = (
     "severity", "version", "owner", "rung", "loop", "closed_at", "outcome", "outcome_reason", "area_event", "emergency",
-    "ask_only", "recurs", "policy",
+    "ask_only", "recurs", "policy", "next_owner",
 )  # fmt: skip
 
 # Built once: building a statement costs more than carrying it out.

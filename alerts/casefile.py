@@ -42,7 +42,7 @@ OWNED = frozenset({State.ACCEPTED, State.EN_ROUTE, State.ON_SITE, State.NEEDS_AC
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One person was asked; state: offered, accepted, declined, lapsed, withdrawn."""
+    """One person was asked; state: offered, accepted, declined, lapsed, withdrawn, transferred."""
 
     worker: str
     rung: int
@@ -99,6 +99,8 @@ class Case:
     """It rests on nothing but the quiet of a home that is only asked: no worker is sent for that alone."""
     recurs: str | None = None
     """The case that ended a short while before it in the same home."""
+    next_owner: str | None = None
+    """Who was asked to take it over at the change of shifts; the owner has it until they do."""
     policy: str | None = None
     """The settings under which it was opened (`alerts.policy.Policy.id`); None: those in force."""
 

@@ -42,14 +42,14 @@ while it is folded, when nothing but the missing water spoke against the person,
 opened again; only the tap that closed it can be taken back, for a few seconds, by who made it.  The quiet of a home whose
 use is too irregular is only asked about: SUSPECTED until somebody answers, and the operator is told, again and again; who
 goes all the same and gives it back leaves it there.  An emergency call (120, 110) is a mark on a case, not a state: whatever
-goes on goes on.  The call-back after an outcome is no state either, or it would hold the home's one open case against
+goes on goes on.  At a change of shifts the owner keeps the case until somebody has taken it over.  The call-back after an outcome is no state either, or it would hold the home's one open case against
 whatever happens next (`alerts.call_backs`).
 """
 
 from dataclasses import replace
 from datetime import datetime
 
-from alerts import doors, folding, moves, reviews
+from alerts import doors, folding, hand_over, moves, reviews
 from alerts.casefile import ENDED, Case, State
 from alerts.effects import FAMILY, STAFF, Notify, TellTold
 from alerts.events import (
@@ -67,18 +67,21 @@ from alerts.events import (
     NoAnswer,
     OutcomeRecorded,
     SetOff,
+    ShiftEnds,
+    TakenOver,
     Tap,
     Timer,
     TimerDue,
     Undeliverable,
     Undone,
 )
-from alerts.moves import Step, Tonight
+from alerts.moves import Step
 from alerts.policy import Policy, Roster
+from alerts.tonight import Tonight
 
 __all__ = [
     "Accepted", "AreaBegan", "AreaEnded", "Arrived", "Case", "Declined", "EmergencyCalled", "Entered", "Event",
-    "FindingCleared", "FindingRaised", "NoAnswer", "OutcomeRecorded", "SetOff", "State", "Tap", "Timer", "TimerDue", "Undeliverable", "Undone", "step",
+    "FindingCleared", "FindingRaised", "NoAnswer", "OutcomeRecorded", "SetOff", "ShiftEnds", "State", "TakenOver", "Tap", "Timer", "TimerDue", "Undeliverable", "Undone", "step",
 ]  # fmt: skip
 
 
@@ -183,6 +186,10 @@ def step(case: Case, event: Event, now: datetime, policy: Policy, roster: Roster
             return doors.locked_out(case, by, at)
         case State.NEEDS_ACCESS, Entered(by) if moves.has_it(case, by):
             return moves.tapped(case, by, State.ON_SITE, {Timer.OUTCOME: policy.outcome_s}, at), ()
+        case State.ACCEPTED | State.EN_ROUTE | State.ON_SITE | State.NEEDS_ACCESS, ShiftEnds():
+            return hand_over.offered(case, event, at)
+        case State.ACCEPTED | State.EN_ROUTE | State.ON_SITE | State.NEEDS_ACCESS, TakenOver(by):
+            return hand_over.taken_over(case, by, at)
         case _, EmergencyCalled(by) if not case.emergency and doors.may_call_emergency(case, by, roster):
             return doors.emergency(case, by, at)
         case _, OutcomeRecorded(by) if moves.may_record(case, by, roster):
@@ -221,6 +228,8 @@ def _rung(case: Case, kind: Timer, at: Tonight) -> Step:
             again = moves.clocked(case, {Timer.OUTCOME: policy.outcome_repeat_s}, at)
             told = Notify(f"worker:{case.owner}", "ask_outcome")
             return again, (told, *moves.to_operators(at.roster, "operator_overdue"))
+        case State.ACCEPTED | State.EN_ROUTE | State.ON_SITE | State.NEEDS_ACCESS, Timer.HAND_OVER:
+            return hand_over.not_taken(case, at)
         case State.NEEDS_ACCESS, Timer.ACCESS:
             return doors.asked_about_access(case, at)
         case _:  # a clock this state has no use for: put it away, or it would ring for ever

@@ -8,6 +8,7 @@ makes the page anew and compares, so the picture cannot grow old.
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -30,6 +31,8 @@ from alerts.events import (
     OutcomeRecorded,
     ReviewClosed,
     SetOff,
+    ShiftEnds,
+    TakenOver,
     TimerDue,
     Undeliverable,
     Undone,
@@ -38,7 +41,12 @@ from alerts.policy import Policy, Roster
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ROSTER = Roster("owner", None, "lead", ("relative",), ("operator",))
-POLICIES = (Policy(), Policy.load({"ladders": [{"family": "first"}]}))
+NIGHT = replace(ROSTER, minute=0)
+POLICIES = (
+    Policy(),
+    Policy.load({"ladders": [{"family": "first"}]}),
+)
+QUIET = Policy.load({"amber_quiet_hours": "22:00-07:00"})
 STAFF = ("worker:owner", "worker:lead", "operator:operator", "contact:relative")
 Arrows = dict[tuple[State, State], set[str]]
 
@@ -58,7 +66,9 @@ def events(case: Case) -> Iterator[tuple[str, Event]]:
     yield "that is over", AreaEnded("event")
     yield "consent ends", ConsentWithdrawn("monitor")
     yield "consent given again", ConsentGiven()
+    yield "shift ends", ShiftEnds("turn", T0, None)
     for by in STAFF:
+        yield "taken over", TakenOver(by)
         yield "accepted", Accepted(by)
         yield "cannot go, handed back", Declined(by, "busy")
         yield "set off", SetOff(by)
@@ -86,20 +96,20 @@ def _first(case: Case) -> Iterator[tuple[str, Event]]:
 
 @cache
 def arrows() -> Arrows:
-    """Return what leads from state to state in any life of a case."""
+    """Return what leads from state to state in any life of a case; of quiet hours the first step, the rest is as by day."""
     found: Arrows = defaultdict(set)
-    for policy in POLICIES:
-        new = [_new("red"), _new("amber"), _new("blue")]
+    for policy, roster in ((POLICIES[0], ROSTER), (POLICIES[1], ROSTER), (QUIET, NIGHT)):
+        new = [_new("amber")] if policy is QUIET else [_new("red"), _new("amber"), _new("blue")]
         seen = {_alike(case) for case in new}
         while new:
             case = new.pop()
             for word, event, now in ((w, e, t) for w, e in events(case) for t in (T0, _late(case))):
-                after, _ = step(case, event, now, policy, ROSTER)
+                after, _ = step(case, event, now, policy, roster)
                 if after is case:
                     continue
                 if after.state != case.state:
                     found[case.state, after.state].add(word)
-                if (like := _alike(after)) not in seen:
+                if policy is not QUIET and (like := _alike(after)) not in seen:
                     seen.add(like)
                     new.append(after)
     return found

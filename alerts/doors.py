@@ -5,8 +5,9 @@ from dataclasses import replace
 from alerts.casefile import Case, State
 from alerts.effects import STAFF, Effect, Notify, TellTold
 from alerts.events import Timer
-from alerts.moves import Step, Tonight, clocked, newer, remembered, tapped, to_operators
+from alerts.moves import Step, clocked, newer, remembered, tapped, to_operators
 from alerts.policy import Roster
+from alerts.tonight import Tonight
 
 
 def locked_out(case: Case, by: str, at: Tonight) -> Step:

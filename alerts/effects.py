@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from alerts.outcomes import Label
 
@@ -19,7 +20,7 @@ class Notify:
 
     to: str
     template: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
     offer: int | None = None
     held: bool = False
     wait_s: float = 0.0
@@ -70,4 +71,12 @@ class CallRound:
     """Ask the operator to call round the homes of the case's area event; once for all of them."""
 
 
-Effect = Notify | TellTold | SetLabel | Explain | CancelHeld | CallBack | CallRound
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Show who comes next the list of what the shift leaves open; once for all of it."""
+
+    turn: str
+    to: str
+
+
+Effect = HandOver | Notify | TellTold | SetLabel | Explain | CancelHeld | CallBack | CallRound

@@ -38,6 +38,8 @@ class Timer(StrEnum):
     """Consent ended: the operator is asked again what is to become of the case."""
     ACCESS = "access"
     """Nobody opens: the owner and the lead are asked how it goes."""
+    HAND_OVER = "hand_over"
+    """The owner's shift is over, and nobody has taken the case over: the lead is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,22 @@ class Undone:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftEnds:
+    """The owner's shift ends, or has ended; `to` comes next, None: nobody does.  `turn`: the shift, as `alerts.turns` names it."""
+
+    turn: str
+    ends_at: datetime
+    to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Somebody of the next shift, or the lead, says: I have it now."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentWithdrawn:
     """The consent on which the case rests ended or was paused; `purpose` is monitor or community."""
 
@@ -203,6 +221,7 @@ Tap = (
     | EmergencyCalled
     | OutcomeRecorded
     | ReviewClosed
+    | TakenOver
     | Undone
 )
 """What people do."""
@@ -214,6 +233,7 @@ Event = (
     | AreaEnded
     | ConsentWithdrawn
     | ConsentGiven
+    | ShiftEnds
     | Tap
     | TimerDue
     | Undeliverable

@@ -11,7 +11,8 @@ from dataclasses import replace
 from alerts.casefile import Case, State
 from alerts.effects import STAFF, CallRound, SetLabel, TellTold
 from alerts.events import AreaBegan, AreaEnded, FindingCleared, FindingRaised, Timer
-from alerts.moves import Step, Tonight, asked_first, called_out, clocked, ended, newer, noted, over
+from alerts.moves import Step, asked_first, called_out, clocked, ended, newer, noted, over
+from alerts.tonight import Tonight
 
 
 def opened(case: Case, event: FindingRaised, at: Tonight) -> Step:

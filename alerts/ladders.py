@@ -12,6 +12,7 @@ from typing import Any, Literal
 RUNG_NAMES = ("owner", "backup", "lead", "duty")
 """Who may stand on a ladder: the people of the shift, the lead of the area, and its duty telephones."""
 DAY_MIN = 24 * 60
+CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)")
 
 
@@ -70,6 +71,10 @@ class Ladder:
     """Red: the family hears of it together with the first rung, or has a head start, as where a platform telephones the
     relatives before it calls anybody out."""
     head_start_s: float = 600.0
+    quiet: str | None = None
+    amber_quiet: str | None = None
+    """Hours at which nobody is disturbed for blue and for amber, such as ``22:00-07:00``; empty: there are none; None:
+    those of the policy (`quiet_hours`, `amber_quiet_hours`)."""
     cover: bool = True
     """False: no worker is promised at these hours.  A red case goes to the operator at once, and every page says so."""
 
@@ -202,6 +207,26 @@ def _cover(value: Any) -> bool:
     return value
 
 
+def quiet_hours(value: Any) -> str:
+    """Return the text of quiet hours as it is kept.
+
+    Raises
+    ------
+    ValueError
+        It is none, or nothing of the day is left.
+    """
+    if value == "":
+        return ""
+    hours = Hours.read(str(value))
+    if hours.start % DAY_MIN == hours.end % DAY_MIN:
+        raise ValueError(f"want quiet hours that leave some of the day, got {value!r}")
+    return str(hours)
+
+
+def _quiet(value: Any) -> str | None:
+    return None if value is None else quiet_hours(value)
+
+
 def duration(value: object) -> bool:
     """Whether it is a number of seconds above 0, and finite."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
@@ -210,4 +235,5 @@ def duration(value: object) -> bool:
 _READ = {
     "areas": _areas, "hours": Hours.read, "rungs": _rungs, "rung_wait_s": _waits, "amber_rung_wait_s": _waits,
     "family": _family, "head_start_s": _wait, "cover": _cover,
+    "quiet": _quiet, "amber_quiet": _quiet,
 }  # fmt: skip

@@ -20,6 +20,11 @@ REPLIES = Counter(
     "Answers by message: done, repeated, late, wrong, blocked, not_ours, forged, unreadable",
     ["channel", "result"],
 )
+CHECK_INS = Counter(
+    "shuian_check_ins_total",
+    "Check-ins at the beginning of a shift: asked, spared (was seen at work), tapped, cannot, missed",
+    ["result"],
+)
 WAIT = Histogram(
     "shuian_notice_wait_seconds",
     "From when a notice was owed until a provider took it",

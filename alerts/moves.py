@@ -2,56 +2,16 @@
 
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from alerts.casefile import OWNED, UNOWNED, Case, Offer, State, Undo
 from alerts.effects import FAMILY, STAFF, CallBack, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
 from alerts.events import FindingCleared, FindingRaised, OutcomeRecorded, Timer
-from alerts.ladders import Ladder
 from alerts.outcomes import outcome
-from alerts.policy import FOR_GOOD_S, Load, Policy, Roster
-from detectors.findings import Severity
+from alerts.policy import FOR_GOOD_S, Roster
+from alerts.tonight import Tonight
 
 Step = tuple[Case, tuple[Effect, ...]]
-
-
-class Tonight(NamedTuple):
-    """What a step may look at besides the case and the event."""
-
-    now: datetime
-    policy: Policy
-    roster: Roster
-
-    def after(self, wait_s: float) -> datetime:
-        """Return the moment `wait_s` from now."""
-        return self.now + timedelta(seconds=wait_s)
-
-    @property
-    def ladder(self) -> Ladder:
-        """Return the ladder that is meant for this home at this hour."""
-        return self.policy.ladder(self.roster)
-
-    @property
-    def rungs(self) -> tuple[str | None, ...]:
-        """Return who stands on it, rung by rung."""
-        return tuple(self.roster.on(rung) for rung in self.ladder.rungs)
-
-    @property
-    def lead(self) -> int:
-        """Return the rung of the lead: the last one where no lead stands on it."""
-        rungs = self.ladder.rungs
-        return rungs.index("lead") if "lead" in rungs else max(len(rungs) - 1, 0)
-
-    def full(self, worker: str, severity: Severity) -> bool:
-        """Whether a worker has too much on hand for a case of that severity."""
-        return self.policy.full(self.roster.loads.get(worker, Load()), severity)
-
-    def patience(self, case: Case, rung: int) -> datetime:
-        """Return until when a rung has the offer to itself."""
-        red = case.severity == "red"
-        waits = self.ladder.rung_wait_s if red else self.ladder.amber_rung_wait_s
-        return self.after(waits[min(rung, len(waits) - 1)] if waits else 0.0)
 
 
 def newer(case: Case) -> Case:
@@ -88,10 +48,8 @@ def _family(roster: Roster, template: str) -> tuple[Effect, ...]:
 
 def noted(case: Case, at: Tonight) -> Step:
     """Blue: on the operator's page at once; a message only if it lasts, because most meters come back by themselves."""
-    told = tuple(
-        Notify(f"operator:{who}", "operator_technical", wait_s=at.policy.technical_wait_s)
-        for who in at.roster.operators
-    )
+    wait_s = (at.awake("blue", at.policy.technical_wait_s) - at.now).total_seconds()
+    told = tuple(Notify(f"operator:{who}", "operator_technical", wait_s=wait_s) for who in at.roster.operators)
     return replace(newer(case), state=State.NOTED), told
 
 
@@ -104,7 +62,8 @@ def asked_first(case: Case, at: Tonight) -> Step:
     """Amber: the family are asked before anybody is sent; nobody to ask: on at once."""
     if not at.roster.family:
         return unanswered(case, at)
-    asked = replace(clocked(case, {Timer.ASK: at.policy.ask_first_s}, at), state=State.SUSPECTED)
+    due = {Timer.ASK: at.awake(case.severity, at.policy.ask_first_s)}
+    asked = replace(newer(case), state=State.SUSPECTED, timers={**case.timers, **due})
     return asked, _family(at.roster, "family_ask")
 
 
@@ -156,6 +115,8 @@ def climbed(case: Case, rung: int, at: Tonight) -> Step:
 
     Who has too much on hand is passed over while somebody further up is free; the lead hears of that.
     """
+    if (until := at.quiet(case)) is not None:
+        return rested(case, until)
     asked = {offer.worker for offer in case.offers if offer.state != "withdrawn"}
     found = next_up(at.rungs, rung, asked, lambda who: at.full(who, case.severity))
     if found is None:
@@ -172,6 +133,13 @@ def climbed(case: Case, rung: int, at: Tonight) -> Step:
     if passed_over is not None and lead is not None and lead != worker:
         effects += (Notify(f"worker:{lead}", "overload", {"by": passed_over}),)
     return offered, effects
+
+
+def rested(case: Case, until: datetime) -> Step:
+    """Quiet hours: nobody else is asked before they end; an offer that was made before stays open."""
+    if case.state == State.AWAITING:
+        return replace(newer(case), timers={Timer.NEXT_RUNG: until}), ()
+    return replace(newer(case), state=State.SUSPECTED, timers={Timer.ASK: until}), ()
 
 
 def next_up(
@@ -191,12 +159,15 @@ def next_up(
 
 
 def called_again(case: Case, at: Tonight) -> Step:
-    """Nobody accepted: call the operator and, in rotation, the people on the ladder; who came on shift goes first."""
+    """Nobody accepted: call the operator and, in rotation, the people on the ladder; who came on shift goes first.
+
+    In quiet hours the operator alone.
+    """
     again = replace(clocked(case, {Timer.REPEAT: at.policy.unattended_repeat_s}, at), loop=case.loop + 1)
     effects = to_operators(at.roster, "operator_unattended")
     rungs = {who: n for n, who in reversed(list(enumerate((*at.rungs, *at.roster.duty)))) if who is not None}
     ladder = sorted(rungs, key=lambda who: rungs[who])
-    if not ladder:
+    if not ladder or at.quiet(case) is not None:
         return again, effects
     asked = {offer.worker for offer in case.offers}
     worker = next((who for who in ladder if who not in asked), ladder[case.loop % len(ladder)])
@@ -249,8 +220,9 @@ def explained(case: Case, away: bool, now: datetime) -> Step:
 
 
 def tapped(case: Case, by: str, state: State, waits_s: Mapping[Timer, float], at: Tonight) -> Case:
-    """Return the case in `state` with new clocks only, remembering how it was."""
-    return replace(clocked(case, waits_s, at, *case.timers), state=state, undo=remembered(case, by, at))
+    """Return the case in `state` with new clocks only, remembering how it was; a change of shifts is not put off by it."""
+    stopped = (kind for kind in case.timers if kind != Timer.HAND_OVER)
+    return replace(clocked(case, waits_s, at, *stopped), state=state, undo=remembered(case, by, at))
 
 
 def remembered(case: Case, by: str, at: Tonight) -> Undo:
@@ -300,7 +272,7 @@ def handed_back(case: Case, state: str, at: Tonight) -> Step:
     """The owner gave it back: on to the next rung; or made no progress: on to the lead.  Only asked about: nobody is next."""
     rung = next((o.rung for o in case.offers if o.state == "accepted"), case.rung)
     offers = tuple(replace(o, state=state, ended_at=at.now) if o.state == "accepted" else o for o in case.offers)
-    unowned = replace(case, owner=None, offers=offers, undo=None, area_event=None)
+    unowned = replace(case, owner=None, next_owner=None, offers=offers, undo=None, area_event=None)
     if case.ask_only:
         back, effects = asked_on(replace(unowned, timers={}), at)
     else:
@@ -334,9 +306,11 @@ def closed_with(case: Case, event: OutcomeRecorded, at: Tonight) -> Step:
 
 def undone(case: Case, undo: Undo, at: Tonight) -> Step:
     """Everything is as it was before the tap; clocks that ran out meanwhile ring at once."""
+    same = undo.owner == case.owner
+    changing: dict[Timer, datetime] = {k: due for k, due in case.timers.items() if k == Timer.HAND_OVER and same}
     back = replace(
-        newer(case), state=undo.state, owner=undo.owner, rung=undo.rung, loop=undo.loop, timers=undo.timers,
-        offers=undo.offers, closed_at=None, outcome=None, outcome_reason=None, undo=None, area_event=undo.area_event,
+        newer(case), state=undo.state, owner=undo.owner, rung=undo.rung, loop=undo.loop,
+        timers={**undo.timers, **changing}, next_owner=case.next_owner if same else None, offers=undo.offers, closed_at=None, outcome=None, outcome_reason=None, undo=None, area_event=undo.area_event,
         emergency=undo.emergency,
     )  # fmt: skip
     effects: tuple[Effect, ...] = (CancelHeld(undo.version),)

@@ -23,7 +23,7 @@ PROVED = ("delivered", "seen")
 
 
 _SAME = (
-    "realm", "case_id", "area_event", "recipient_kind", "recipient", "template", "params", "lang", "tap", "root",
+    "realm", "case_id", "area_event", "turn", "recipient_kind", "recipient", "template", "params", "lang", "tap", "root",
 )  # fmt: skip
 _N = notices.c
 # Built once: building a statement costs more than carrying it out.
@@ -31,19 +31,19 @@ _KNOWN = select(_N.id).where(_N.realm == bindparam("realm"), _N.id == bindparam(
 _INSERT = insert(notices)
 _MINE = update(notices).where(_N.realm == bindparam("b_realm"), _N.id == bindparam("b_id"))
 _OLDER = {
-    of_case: update(notices)
+    column: update(notices)
     .where(
         _N.realm == bindparam("b_realm"), about == bindparam("b_about"), _N.template == bindparam("b_template"),
         _N.recipient_kind == bindparam("b_kind"), _N.recipient == bindparam("b_who"), _N.state == "pending",
     )
     .values(state="cancelled", done_at=bindparam("b_now"), last_error="superseded by a newer one", next_at=None)
-    for of_case, about in ((True, _N.case_id), (False, _N.area_event))
+    for column, about in (("case_id", _N.case_id), ("area_event", _N.area_event), ("turn", _N.turn))
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """One notice to one person, about a case or about an area event."""
+    """One notice to one person, about a case, an area event, or a turn of duty."""
 
     realm: str
     to: Person
@@ -55,6 +55,7 @@ class Owed:
     lang: str
     case: str | None = None
     area_event: str | None = None
+    turn: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     tap: str | None = None
     """The tap whose taking back cancels it."""
@@ -63,11 +64,16 @@ class Owed:
     failure."""
 
     @property
+    def about(self) -> tuple[str, str | None]:
+        """Return the column that names what it is about, and that name."""
+        if self.case is not None:
+            return "case_id", self.case
+        return ("area_event", self.area_event) if self.area_event is not None else ("turn", self.turn)
+
+    @property
     def id(self) -> str:
         """Return the id: the same notice written twice is one."""
-        name = (
-            f"{self.realm}|{self.case or self.area_event}|{self.key}|{self.to.actor}|{self.to.channel}|{self.template}"
-        )
+        name = f"{self.realm}|{self.about[1]}|{self.key}|{self.to.actor}|{self.to.channel}|{self.template}"
         return sha256(name.encode()).hexdigest()[:20]
 
 
@@ -85,10 +91,11 @@ def write(conn: Connection, owed: Owed, now: datetime) -> None:
     if conn.execute(_KNOWN, {"realm": owed.realm, "id": owed.id}).first() is not None:
         return
     of = {"b_realm": owed.realm, "b_template": owed.template, "b_kind": owed.to.kind, "b_who": owed.to.id, "b_now": now}
-    conn.execute(_OLDER[owed.case is not None], of | {"b_about": owed.case or owed.area_event})
+    column, name = owed.about
+    conn.execute(_OLDER[column], of | {"b_about": name})
     several = owed.next_after is not None and len(owed.to.ways) > 1
     row = {
-        "realm": owed.realm, "id": owed.id, "case_id": owed.case, "area_event": owed.area_event,
+        "realm": owed.realm, "id": owed.id, "case_id": owed.case, "area_event": owed.area_event, "turn": owed.turn,
         "recipient_kind": owed.to.kind, "recipient": owed.to.id, "channel": owed.to.channel, "address": owed.to.address,
         "template": owed.template, "params": dict(owed.params), "lang": owed.lang, "created_at": now,
         "due_at": owed.due_at, "expires_at": owed.due_at + owed.life, "state": "pending", "attempts": 0, "tap": owed.tap,

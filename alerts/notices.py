@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from alerts import area_notices, registry
+from alerts import area_notices, duty_notices, registry
 from alerts.casefile import ENDED, OWNED, UNOWNED, Case, State
 from alerts.notice_rows import number
 from alerts.outcomes import OUTCOMES
@@ -43,8 +43,13 @@ class Template:
     area: Literal["", "begun", "over"] = ""
     """It is about an area event, and true while that holds, or once it is over."""
 
+    @property
+    def answered(self) -> bool:
+        """Whether a short answer by message may say yes or no to it."""
+        return self.offer or self.name in duty_notices.ASKS
 
-CASE, WORK, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/w", "/f", "/c"
+
+CASE, WORK, DUTY, FAMILY_PAGE, CONSOLE = "/w/a/{case}", "/w", "/w/duty", "/f", "/c"
 
 WITH_PLACE = frozenset({"reply_accepted", "now_urgent", "pressed"})
 """Notices whose short text names the home: they go to who has it, and to nobody who was only asked."""
@@ -68,10 +73,14 @@ TEMPLATES: Mapping[str, Template] = {
         Template("ask_access", CASE, frozenset({State.NEEDS_ACCESS})),
         Template("overload", WORK, OPEN),
         Template("owner_consent", CASE, OWNED),
+        Template("taken_over", CASE, OWNED),
+        *(Template(name, DUTY) for name in duty_notices.TO_WORKERS),
         # to workers and operators
         Template("taken", CASE, OWNED | {State.CLOSED}),
         Template("likely_well", CASE, OPEN),
         Template("needs_access", CASE, frozenset({State.NEEDS_ACCESS})),
+        Template("hand_over_missed", CASE, OWNED),
+        *(Template(name, DUTY) for name in duty_notices.TO_LEADS),
         Template("emergency", CASE, urgent=True),
         Template("stand_down", CASE),
         Template("folded", CASE, ENDED | {State.FOLDED}),
@@ -139,7 +148,7 @@ class Written:
 def write(
     conn: Connection, texts: Texts, notice: RowMapping, about: Case | RowMapping, link: str, now: datetime
 ) -> Written:
-    """Return the words of a notice as they are true at `now`; it is about a case, or a row of `area_events`.
+    """Return the words of a notice as they are true at `now`; it is about a case, or a row of `area_events` or `turns`.
 
     Workers learn how urgent it is, since when and where; the family one calm sentence; subjects tell nothing.  The last
     line is the notice's short number, by which people see that two messages are one.
@@ -147,6 +156,9 @@ def write(
     lang = notice["lang"]
     if isinstance(about, Case):
         subject, lines = _of_case(conn, texts, notice, about, now)
+    elif notice["turn"] is not None:
+        subject = texts(lang, f"notice.subject.{'duty' if notice['recipient_kind'] == 'worker' else 'operator'}")
+        lines = duty_notices.lines(conn, texts, notice, about, now)
     else:
         subject = texts(lang, f"notice.subject.{notice['recipient_kind']}")
         lines = area_notices.lines(conn, texts, notice, about, now)
@@ -155,6 +167,8 @@ def write(
         drill = texts(lang, "notice.drill")
         subject, lines[0] = f"{drill}{subject}", f"{drill}{lines[0]}"
     params = {"number": number(notice["root"])}
+    if notice["turn"] is not None:
+        params |= {"level": texts(lang, "notice.level.duty")}
     if isinstance(about, Case) and notice["recipient_kind"] != "contact":
         params |= {"level": texts(lang, f"notice.level.{about.severity}")}
         if notice["template"] in WITH_PLACE:

@@ -24,8 +24,9 @@ MOST_AT_ONCE = 64
 """Notices looked at in one transaction."""
 
 
-Known = dict[tuple[str, str | None, str | None], Case | RowMapping | None]
-"""What notices are about, by realm, case and area event."""
+Known = dict[tuple[str, str | None, str | None, str | None], Case | RowMapping | None]
+"""What notices are about, by realm, case, area event and turn."""
+_ABOUT = (("case", "case_id"), ("area_event", "area_event"), ("turn", "turn"))
 _ATTEMPT = insert(attempts)
 _N, _NOW = notices.c, bindparam("now", type_=Utc())
 _LAPSED = (_N.state == "leased") & (_N.lease_until <= _NOW)
@@ -133,7 +134,7 @@ class Leases:
 
         `known` spares reading the same case for each of its notices; what gives a notice up may change a case.
         """
-        key = notice["realm"], notice["case_id"], notice["area_event"]
+        key = notice["realm"], notice["case_id"], notice["area_event"], notice["turn"]
         if key not in known:
             known[key] = notice_truth.about(conn, notice)
         of = known[key]
@@ -152,7 +153,7 @@ class Leases:
         row = {"realm": notice["realm"], "notice": notice["id"], "started_at": now}
         attempt = conn.execute(_ATTEMPT, row).inserted_primary_key
         assert attempt is not None
-        about = f"case:{notice['case_id']}" if notice["case_id"] else f"area_event:{notice['area_event']}"
+        about = next(f"{what}:{notice[column]}" for what, column in _ABOUT if notice[column])
         to = f"{notice['recipient_kind']}:{notice['recipient']}"
         handed = {"notice": notice["id"], "attempt": attempt[0], "channel": notice["channel"], "to": to}
         audit.append(conn, now, "handed_over", "system", about, template=notice["template"], **handed)
@@ -176,7 +177,7 @@ class Leases:
         link = f"{self._base_url}/link/{token}"
         words = write(conn, self._texts, notice, of, link, now)
         params = dict(words.params)
-        if TEMPLATES[notice["template"]].offer and isinstance(self._channels[notice["channel"]], Answered):
+        if TEMPLATES[notice["template"]].answered and isinstance(self._channels[notice["channel"]], Answered):
             params["code"] = reply_codes.issue(conn, notice, now)
         return Outgoing(
             id=notice["id"], address=notice["address"], subject=words.subject, text=words.text, link=link,

@@ -1,27 +1,32 @@
 """Effects of a step into rows, in the transaction that saves the case: what is owed is written before it is done."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from alerts import area_notices, audit, call_backs, notice_rows, registry
+from alerts import area_notices, audit, call_backs, duty_notices, notice_rows, registry
 from alerts.case_rows import offer_id
 from alerts.casefile import Case
-from alerts.effects import CallBack, CallRound, CancelHeld, Effect, Explain, Notify, SetLabel, TellTold
+from alerts.effects import CallBack, CallRound, CancelHeld, Effect, Explain, HandOver, Notify, SetLabel, TellTold
+from alerts.ladders import RUNG_NAMES
 from alerts.notices import TEMPLATES, life, next_after
-from alerts.policy import Policy
+from alerts.policy import Policy, Roster
 from alerts.registry.changes import bump
 from alerts.registry.lookups import OUTCOME
 from alerts.schema import absences, findings, notices
 
 
-def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime, policy: Policy) -> None:
-    """Write down what `effects` owe the world."""
+def apply(
+    conn: Connection, case: Case, effects: Iterable[Effect], now: datetime, policy: Policy, roster: Roster
+) -> None:
+    """Write down what `effects` owe the world; an offer keeps who was on shift when it was made."""
     for effect in effects:
         match effect:
             case Notify():
-                _notify(conn, case, effect, now, policy)
+                on_shift = {} if effect.offer is None else {"on_shift": {n: roster.on(n) for n in RUNG_NAMES}}
+                _notify(conn, case, replace(effect, params={**effect.params, **on_shift}), now, policy)
             case TellTold():
                 for actor in _told(conn, case, effect):
                     template = _may_read(conn, actor, effect.template, now)
@@ -40,6 +45,8 @@ def apply(conn: Connection, case: Case, effects: Iterable[Effect], now: datetime
                 conn.execute(update(notices).where(*held).values(state="cancelled", done_at=now))
             case CallBack(owed):
                 call_backs.owe(conn, case, now, policy) if owed else call_backs.drop(conn, case)
+            case HandOver(turn, to):
+                duty_notices.owe(conn, turn, f"worker:{to}", "hand_over", now, policy, key=f"{now.timestamp():.0f}")
             case CallRound():
                 area_notices.call_round(conn, case, now, policy)
 

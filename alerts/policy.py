@@ -7,8 +7,8 @@ nobody answering is a state that repeats, never an end.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
@@ -53,6 +53,13 @@ class Roster:
     """The local minute of the day at the home."""
     loads: Mapping[str, Load] = field(default_factory=dict)
     """What the workers on the ladder have on hand; who is not in it has nothing."""
+    zone: tzinfo = UTC
+    """In which the home tells the time."""
+
+    def later(self, now: datetime, then: datetime) -> "Roster":
+        """Return the same people at another moment of the home's day."""
+        apart = then.astimezone(self.zone).replace(tzinfo=None) - now.astimezone(self.zone).replace(tzinfo=None)
+        return replace(self, minute=(self.minute + round(apart.total_seconds() // 60)) % ladders.DAY_MIN)
 
     def on(self, rung: str) -> str | None:
         """Return who stands on a rung (`alerts.ladders.RUNG_NAMES`)."""
@@ -86,6 +93,24 @@ class Policy:
     """A new case so soon after the last one goes to who had that, and to the lead, and asks nobody first."""
     call_back_s: float = 86400.0
     """From an outcome until somebody should have called the home and asked."""
+    hand_over_before_s: float = 1800.0
+    """Before the end of a shift: when who comes next gets the list of the open cases."""
+    hand_over_s: float = 600.0
+    """From the change of shifts until the lead is told of a case that nobody took over."""
+    hand_over_repeat_s: float = 1800.0
+    """How often the lead is told again."""
+    check_in: bool = False
+    """Whether the owner of a shift is asked for one tap when it begins.  Off: the provisions of 2024 against formalism let
+    apps for the grass roots ask for taps of attendance for emergencies only, so the programme has to say that this is one."""
+    check_in_s: float = 300.0
+    """From that question until the backup is asked first instead, and the lead told."""
+    look_ahead: str = "09:00"
+    """When, by the clock of the homes, the lead and the desk are told of the holes in the next seven days' shifts; empty:
+    never."""
+    quiet_hours: str = "22:00-07:00"
+    """Blue: no message then, by the clock of the home; it comes at their end.  Empty: there are none."""
+    amber_quiet_hours: str = ""
+    """Amber: no worker is disturbed then; the family are asked, and the case waits.  Red never waits."""
     access_s: float = 900.0
     """Nobody opens: how often the owner and the lead are asked how it goes until somebody is inside."""
     unattended_repeat_s: float = 300.0
@@ -151,6 +176,30 @@ class Policy:
         if severity == "red":
             return load.red >= self.most_red
         return load.red + load.amber >= self.most_amber or load.offers >= self.most_offers
+
+    def quiet_until(self, severity: Severity, roster: Roster, now: datetime) -> datetime | None:
+        """Return until when nobody is disturbed for a case of that severity; None: they may be now.
+
+        Quiet hours of several ladders that follow each other are one; if they left nothing of the day, they would not count.
+        """
+        if severity == "red":
+            return None
+        for ahead in range(ladders.DAY_MIN):
+            minute = (roster.minute + ahead) % ladders.DAY_MIN
+            hours = self._quiet_hours(severity, roster.areas, minute)
+            if not hours or not ladders.Hours.read(hours).holds(minute):
+                local = now.astimezone(roster.zone).replace(second=0, microsecond=0)
+                # Wall clocks are added to: the hours end when the clock on the wall says so.  In the hour that comes twice
+                # that may lie behind: then a minute from now.
+                end = (local + timedelta(minutes=ahead)).astimezone(UTC)
+                return max(end, now + timedelta(minutes=1)) if ahead else None
+        return None
+
+    def _quiet_hours(self, severity: Severity, areas: tuple[str, ...], minute: int) -> str:
+        ladder = ladders.nearest(self.ladders, areas, minute)
+        mine = None if ladder is None else ladder.quiet if severity == "blue" else ladder.amber_quiet
+        usual = self.quiet_hours if severity == "blue" else self.amber_quiet_hours
+        return usual if mine is None else mine
 
     @cached_property
     def id(self) -> str:
@@ -232,6 +281,20 @@ def _checked(name: str, value: Any) -> tuple[str | None, Any]:
     if name.startswith("most_"):
         good = isinstance(value, int) and not isinstance(value, bool) and value > 0
         return (None, value) if good else ("a whole number above 0", None)
+    if name == "check_in":
+        return (None, value) if isinstance(value, bool) else ("true or false", None)
+    if name == "look_ahead":
+        fits = isinstance(value, str) and (not value or ladders.CLOCK.fullmatch(value))
+        return (None, value) if fits else ("a time of the day such as 09:00, or nothing", None)
+    if name.endswith("quiet_hours"):
+        return _quiet_hours(value)
     if name == "language":
         return (None, value) if value in ("zh_CN", "en") else ("zh_CN or en", None)
     return (None, float(value)) if ladders.duration(value) else ("a duration in seconds above 0", None)
+
+
+def _quiet_hours(value: Any) -> tuple[str | None, Any]:
+    try:
+        return None, ladders.quiet_hours(value)
+    except ValueError:
+        return "hours such as 22:00-07:00 that leave some of the day, or nothing", None

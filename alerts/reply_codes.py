@@ -1,5 +1,7 @@
 """Answering an offer by a text message: ``1 47`` accepts, ``2 47`` declines the offer that carried the code 47.
 
+The same answers, to the question at the beginning of a shift, say "I am here" and "I cannot".
+
 A code selects one offer of one telephone number for a short while; it is no password and opens no page.  It acts only
 from the number it was sent to, once; a message that the provider brings twice acts once; and who sends wrong codes is not
 listened to for the rest of an hour, so that nobody finds one by trying.
@@ -15,13 +17,14 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from alerts import notice_rows, registry
+from alerts import duty_rounds, notice_rows, registry
 from alerts.channels import Reply
 from alerts.errors import UnknownCase
 from alerts.events import Accepted, Declined
 from alerts.policy import Policy
 from alerts.schema import notices, offers, replies, reply_codes
 from alerts.store import Store
+from alerts.turns import CannotCome, CheckedIn
 
 LIFE = timedelta(minutes=45)
 """How long a code is good: what an amber offer waits for an answer (half an hour), and a little."""
@@ -60,11 +63,12 @@ def parse(text: str) -> Said | None:
 def issue(conn: Connection, notice: RowMapping, now: datetime) -> str:
     """Return the code of the notice's offer for the notice's number: the same again when it is sent again."""
     c = reply_codes.c
-    address, offer = notice["address"], notice["params"]["offer"]
+    address, what = notice["address"], {"offer": notice["params"].get("offer"), "turn": notice["turn"]}
     recent = conn.execute(
-        select(c.n, c.code, c.realm, c.offer, c.used_at).where(c.address == address, c.expires_at > now - KEPT)
+        select(c.n, c.code, c.realm, c.offer, c.turn, c.used_at).where(c.address == address, c.expires_at > now - KEPT)
     ).all()
-    same = next((row for row in recent if (row.realm, row.offer) == (notice["realm"], offer) and not row.used_at), None)
+    asked = (notice["realm"], what["offer"], what["turn"])
+    same = next((row for row in recent if (row.realm, row.offer, row.turn) == asked and not row.used_at), None)
     if same is not None:
         conn.execute(update(reply_codes).where(c.n == same.n).values(expires_at=now + LIFE))
         return str(same.code)
@@ -72,9 +76,7 @@ def issue(conn: Connection, notice: RowMapping, now: datetime) -> str:
     free = [code for code in CODES if code not in taken] or list(CODES)  # ninety offers to one number in a day
     code = secrets.choice(free)
     conn.execute(
-        insert(reply_codes).values(
-            address=address, code=code, realm=notice["realm"], offer=offer, expires_at=now + LIFE
-        )
+        insert(reply_codes).values(address=address, code=code, realm=notice["realm"], expires_at=now + LIFE, **what)
     )
     return code
 
@@ -111,6 +113,8 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     code = conn.execute(select(reply_codes).where(*mine).order_by(c.n.desc()).limit(1)).mappings().first()
     if code is None:
         return Outcome("wrong")
+    if code["turn"] is not None:
+        return _on_duty(conn, store.policy, code, said, now)
     o = offers.c
     offer = conn.execute(select(offers).where(o.realm == code["realm"], o.id == code["offer"])).mappings().one()
     if code["used_at"] is not None or code["expires_at"] <= now or offer["state"] != "offered":
@@ -129,6 +133,20 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     if said.accepts:
         _tell(conn, store.policy, offer, channel, reply, "reply_accepted", now)
     return Outcome("done", acted.case.household)
+
+
+def _on_duty(conn: Connection, policy: Policy, code: RowMapping, said: Said, now: datetime) -> Outcome:
+    """Carry out an answer to the question whether somebody is on duty: the code knows whom it was sent to."""
+    if code["used_at"] is not None or code["expires_at"] <= now:
+        return Outcome("late")
+    n = notices.c
+    asked = select(n.recipient).where(n.turn == code["turn"], n.address == code["address"], n.attempts > 0)
+    who = conn.scalar(asked.order_by(n.created_at.desc()).limit(1))
+    event: CheckedIn | CannotCome = (CheckedIn if said.accepts else CannotCome)(f"worker:{who}")
+    if not duty_rounds.said(conn, policy, code["turn"], event, now):
+        return Outcome("late")
+    conn.execute(update(reply_codes).where(reply_codes.c.n == code["n"]).values(used_at=now))
+    return Outcome("done")
 
 
 def _tell(

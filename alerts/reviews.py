@@ -30,7 +30,6 @@ from alerts.events import (
 )
 from alerts.moves import (
     Step,
-    Tonight,
     asked_first,
     called_out,
     clocked,
@@ -39,6 +38,7 @@ from alerts.moves import (
     newer,
     to_operators,
 )
+from alerts.tonight import Tonight
 
 ASKED_AGAIN_S = 3600.0
 """How often the operator is asked what is to become of the case. [s]"""
@@ -71,7 +71,7 @@ def step(case: Case, event: Event, at: Tonight) -> Step:
         case FindingRaised(kind=kind, severity=severity):
             louder = replace(newer(case), severity="red" if severity == "red" else case.severity)
             return louder, to_operators(at.roster, "operator_consent") if kind == "sos" else ()
-        case FindingCleared(remaining=0) if case.severity != "red":
+        case FindingCleared(remaining=0, vouched=True) if case.severity != "red":
             return _cancelled(case, at)
         case FindingCleared():
             return newer(case), ()

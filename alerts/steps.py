@@ -44,7 +44,7 @@ def advance(
     case_rows.save(conn, case, after)
     data = dict(said) | {"state": after.state.value, "severity": after.severity}
     case_rows.log(conn, after, now, EVENT_KINDS.get(type(event)) or _snake(type(event).__name__), actor, data)
-    owed.apply(conn, after, effects, now, policy)
+    owed.apply(conn, after, effects, now, policy, roster)
     if case.state == State.NEW:
         metrics.OPENED.labels(case.realm, case.severity).inc()
         log.info("case opened", extra={"case": after.id, "severity": after.severity, "state": after.state.value})

@@ -20,6 +20,7 @@ from alerts.areas import NewArea
 from alerts.casefile import ENDED, Case
 from alerts.claims import AGAIN, NewFinding
 from alerts.database import reading
+from alerts.duty_rounds import Rounds
 from alerts.errors import Conflict, UnknownCase
 from alerts.events import Tap, Timer, TimerDue, Undeliverable, Undone
 from alerts.notice_rows import HOPEFUL
@@ -84,6 +85,7 @@ class Store:
 
     def __init__(self, engine: Engine, policy: Policy, on_commit: Callable[[frozenset[str]], None] = nobody) -> None:
         self.engine, self.policy, self.on_commit = engine, policy, on_commit
+        self._rounds = Rounds()
         self.trouble: str | None = None
         """Why clocks do not ring at the moment; None: all is well."""
 
@@ -172,7 +174,7 @@ class Store:
             return conn.execute(select(func.min(timers.c.due_at))).scalar()
 
     def fire_due(self, now: datetime) -> int:
-        """Let every clock ring that has run out; return how many cases moved.
+        """Let every clock ring that has run out, and make the round of the shifts; return how many cases moved.
 
         One that fails is logged and tried again at the next call; it never holds up the others.
         """
@@ -187,9 +189,22 @@ class Store:
             except Exception as error:
                 log.exception("a clock could not ring", extra={"case": case, "timer": kind})
                 trouble = f"clocks of cases cannot ring: {type(error).__name__}"
+        moved += self._make_round(now)
         self.trouble = trouble
         self._changed(moved)
         return len(moved)
+
+    def _make_round(self, now: datetime) -> list[str]:
+        """Do what is due at shifts; return the households whose cases moved."""
+        with reading(self.engine).connect() as conn:
+            work = self._rounds.due(conn, self.policy, now)
+        moved: list[str] = []
+        for piece in work:
+            try:
+                moved += self.within(piece)
+            except Exception:
+                log.exception("a piece of the round of the shifts failed; it comes again")
+        return moved
 
     def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> list[str]:
         """Let one clock ring; return the household whose case moved, if it did."""

@@ -1,7 +1,7 @@
 """Random lives of cases, and what may never happen in them: ``python -m benchmarks.lives [--lives 100000]``.
 
 A plain walker over the pure machine of `alerts.cases`: findings, taps by the right and the wrong people, clocks early and
-late, dead channels, outages, shifts that change, ladders with and without cover, people with too much on hand.  After
+late, dead channels, outages, shifts that change hands, quiet hours, ladders with and without cover, people with too much on hand.  After
 each step a list of laws is held against the case; the first life that breaks one is printed, with its number, so that it
 can be lived again.
 """
@@ -40,7 +40,10 @@ POLICIES = (
     Policy.load({"ladders": [{"family": "first"}]}),
     Policy.load({"ladders": [{"hours": "08:00-20:00"}, {"hours": "20:00-08:00", "cover": False}]}),
     Policy.load({"ladders": [{"rungs": ["owner", "lead", "duty"]}], "most_red": 1, "most_offers": 2}),
+    Policy.load({"amber_quiet_hours": "22:00-07:00"}),
 )
+NEXT = ("li", "chen", None)
+"""Who may come next at a change of shifts."""
 WAITS_S = (0.0, 1.0, 9.0, 10.0, 59.0, 300.0, 600.0, 900.0, 1200.0, 7200.0, 86400.0)
 
 
@@ -54,6 +57,10 @@ class Life:
     human: bool = False
     """Somebody said what it was, and has not taken that back."""
     folded: bool = False
+    someone: bool = True
+    """A lead or an operator could be told of this step."""
+    quiet: bool = False
+    """This step lies in the quiet hours of amber."""
 
 
 def roster(rng: random.Random) -> Roster:
@@ -112,6 +119,9 @@ def happening(life: Life, rng: random.Random) -> e.Event:
         lambda: e.Entered(by),
         lambda: e.EmergencyCalled(by),
         lambda: e.OutcomeRecorded(by, rng.choice(tuple(OUTCOMES))),
+        lambda: e.ShiftEnds("t", life.now + timedelta(seconds=rng.choice((-3600, 0, 1800))), rng.choice(NEXT)),
+        lambda: e.TakenOver(by),
+        lambda: e.TakenOver(f"worker:{life.case.next_owner}"),
         lambda: e.Undone(by),
         lambda: e.TimerDue(rng.choice(timers) if timers and rng.random() < 0.8 else rng.choice(tuple(e.Timer))),
         lambda: e.TimerDue(rng.choice(timers) if timers else e.Timer.ASK),
@@ -152,12 +162,38 @@ def laws(life: Life, before: Case, event: e.Event, after: Case, effects: tuple[E
         told = {one.to for one in effects if isinstance(one, Notify) and one.template == "offer"}
         if not told:
             yield "a case waits for an answer that nobody was asked for"
+    yield from _laws_of_shifts(before, event, after, effects, life)
     if after.state == State.UNATTENDED and e.Timer.REPEAT not in after.timers:
         yield "a case that nobody accepted has stopped calling"
     if after.ask_only and any(isinstance(one, Notify) and one.template == "offer" for one in effects):
         yield "somebody is sent to a home that is only asked"
     if before.emergency and not after.emergency and not isinstance(event, e.Undone):
         yield "an emergency was forgotten"
+
+
+def _laws_of_shifts(
+    before: Case, event: e.Event, after: Case, effects: tuple[Effect, ...], life: Life
+) -> Iterator[str]:
+    """Yield what a step broke of the change of shifts and of the quiet hours."""
+    changing = e.Timer.HAND_OVER in after.timers
+    if changing and after.state not in OWNED:
+        yield "what nobody has is handed over"
+    if after.next_owner is not None and after.state not in ENDED and not changing:
+        yield "somebody was asked to take it over and nobody would notice that they did not"
+    if after.next_owner is not None and after.next_owner == after.owner:
+        yield "a worker is to take over from themselves"
+    if isinstance(event, e.ShiftEnds) and (after.owner, after.state) != (before.owner, before.state):
+        yield "the end of a shift took a case off somebody's hands"
+    kept = e.Timer.HAND_OVER in before.timers and after.state in OWNED and after.owner == before.owner
+    if kept and not changing:
+        yield "a hand-over was forgotten while the owner of before still has the case"
+    if isinstance(event, e.TimerDue) and event.kind == e.Timer.HAND_OVER and not effects and life.someone:
+        yield "nobody took it over, and nobody hears of that"
+    asked = [one for one in effects if isinstance(one, Notify) and one.template == "offer"]
+    if asked and after.severity == "amber" and life.quiet:
+        yield "a worker was disturbed in quiet hours"
+    if after.severity == "red" and after.state == State.SUSPECTED and before.severity != "red":
+        yield "a case that turned red waits"
 
 
 def lived(number: int) -> tuple[Counter[str], str | None]:
@@ -168,7 +204,10 @@ def lived(number: int) -> tuple[Counter[str], str | None]:
     told: e.Event = event
     for _ in range(STEPS):
         before = life.case
-        after, effects = step(before, told, life.now, life.policy, roster(rng))
+        people = roster(rng)
+        life.someone = bool(people.operators) or people.lead not in (None, before.owner)
+        life.quiet = life.policy.quiet_until("amber", people, life.now) is not None
+        after, effects = step(before, told, life.now, life.policy, people)
         if after is not before:
             life.human = isinstance(told, e.OutcomeRecorded)
             path[after.state] += 1

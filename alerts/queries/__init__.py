@@ -4,6 +4,7 @@ from alerts.queries.absences import Absence, absence_list, absences_now, absence
 from alerts.queries.applications import Application, application_list, areas_to_apply, areas_within
 from alerts.queries.areas import AreaEvent, area_list, areas_of, open_areas
 from alerts.queries.cases import cards, case, name_of, open_cards, place, view_seen
+from alerts.queries.changes import Post, posts, shift_of, to_take
 from alerts.queries.consents import ResidentView, Waiting, consent_queue, household_of, resident
 from alerts.queries.console import Overview, Unwatched, overview
 from alerts.queries.deliveries import NOTICE_STATES, delivery_counts, delivery_log, lost, undelivered
@@ -34,6 +35,7 @@ __all__ = [
     "MeterFacts",
     "Overview",
     "Person",
+    "Post",
     "Resident",
     "ResidentView",
     "Shift",
@@ -73,7 +75,10 @@ __all__ = [
     "open_cards",
     "overview",
     "place",
+    "posts",
     "resident",
+    "shift_of",
+    "to_take",
     "touched",
     "undelivered",
     "unpromised",

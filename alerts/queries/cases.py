@@ -10,7 +10,8 @@ from sqlalchemy import Connection, and_, func, insert, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import ColumnElement
 
-from alerts import audit
+from alerts import audit, registry
+from alerts.events import Timer
 from alerts.queries.models import (
     SEVERITIES,
     CaseCard,
@@ -88,12 +89,13 @@ def open_cards(conn: Connection, *where: ColumnElement[bool], stream: str = "car
 
 def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = False) -> list[CaseCard]:
     """Return at most `PAGE` cases that meet every condition, by the time they were opened (or closed, newest first)."""
-    owner = workers.alias("owner")
+    owner, follows = workers.alias("owner"), workers.alias("follows")
     query = (
-        select(cases, *HOME, owner.c.name.label("owner_name"))
+        select(cases, *HOME, owner.c.name.label("owner_name"), follows.c.name.label("next_name"))
         .join(households, households.c.id == cases.c.household)
         .join(areas, areas.c.id == households.c.area)
         .outerjoin(owner, owner.c.id == cases.c.owner)
+        .outerjoin(follows, follows.c.id == cases.c.next_owner)
         .where(*where)
         .order_by(cases.c.closed_at.desc() if newest_first else cases.c.opened_at)
         .limit(PAGE)
@@ -127,6 +129,7 @@ def cards(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fa
             recurs=row.recurs,
             ask_only=row.ask_only,
             policy=row.policy,
+            next_owner=Person(row.next_owner, row.next_name) if row.next_owner else None,
         )
         for row in rows
     ]
@@ -205,7 +208,16 @@ def case(conn: Connection, case_id: str, now: datetime, *where: ColumnElement[bo
         events=_events(conn, card),
         offered_to=frozenset(conn.scalars(live_offer)),
         undo=undo_of(conn, card),
+        may_take=may_take(conn, card, now) if _handed(conn, card) else frozenset(),
     )
+
+
+def may_take(conn: Connection, card: CaseCard, now: datetime) -> frozenset[str]:
+    """Return who may take over a case whose hand-over runs: as `alerts.hand_over`."""
+    on = registry.roster(conn, card.home.id, now)
+    mine = card.owner.id if card.owner else None
+    asked = card.next_owner.id if card.next_owner else None
+    return frozenset(who for who in (asked, on.owner, on.backup, on.lead) if who is not None and who != mine)
 
 
 def place(conn: Connection, household: str) -> tuple[str, ...]:
@@ -216,6 +228,13 @@ def place(conn: Connection, household: str) -> tuple[str, ...]:
         above.append(conn.execute(select(areas).where(areas.c.id == area)).one())
         area = above[-1].parent
     return tuple(row.name for row in reversed(above) if row.kind != "grid")
+
+
+def _handed(conn: Connection, card: CaseCard) -> bool:
+    """Whether the hand-over of a case runs."""
+    t = timers.c
+    mine = t.realm == card.realm, t.case_id == card.id, t.kind == Timer.HAND_OVER.value
+    return conn.execute(select(t.kind).where(*mine)).first() is not None
 
 
 def undo_of(conn: Connection, card: CaseCard) -> Undo | None:

@@ -5,7 +5,7 @@ The same rules as `alerts.registry.roster`, which decides; a test holds the two 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -13,11 +13,12 @@ from sqlalchemy import Connection, and_, select
 
 from alerts import frozen, registry
 from alerts.ladders import Ladder, uncovered
-from alerts.moves import Tonight, next_up
+from alerts.moves import next_up
 from alerts.policy import Roster
 from alerts.queries.models import CaseCard
 from alerts.registry.agreed import holds
-from alerts.schema import areas, consents, households, offers, residents, shifts, workers
+from alerts.schema import areas, consents, households, offers, residents, shifts, turns, workers
+from alerts.tonight import Tonight
 from detectors.findings import Severity
 
 DESK = "desk"
@@ -52,19 +53,17 @@ class Duty:
 
     def up(self, area: str | None) -> list[str]:
         """Return an area and those above it, the nearest first; a circle is not followed."""
-        found: list[str] = []
-        while area is not None and area not in found:
-            found.append(area)
-            area = self.parents.get(area)
-        return found
+        return list(registry.above(self.parents, area))
 
-    def roster(self, area: str, minute: int = 0) -> Roster:
+    def roster(self, area: str, minute: int = 0, zone: tzinfo = UTC) -> Roster:
         """Return who may be asked for a home of this area whose clock shows that minute of the day; no family."""
         up = self.up(area)
         nearest = next((self.leads[one] for one in up if one in self.leads), None)
         shift = next((self.shifts[one] for one in up if one in self.shifts), EMPTY)
         duty = tuple(who for one in up for who in self.telephones.get(one, ()))
-        return Roster(shift.owner, shift.backup, shift.lead or nearest, duty=duty, areas=tuple(up), minute=minute)
+        return Roster(
+            shift.owner, shift.backup, shift.lead or nearest, duty=duty, areas=tuple(up), minute=minute, zone=zone
+        )
 
     def staffed(self, area: str) -> bool:
         """Whether somebody is on shift for this area now."""
@@ -77,14 +76,20 @@ def duty(conn: Connection, now: datetime) -> Duty:
     tree = conn.execute(select(areas.c.id, areas.c.parent, areas.c.name)).all()
     s = shifts.c
     running = conn.execute(
-        select(s.area, s.owner, s.backup, s.lead).where(s.start <= now, s.end > now).order_by(s.start, s.id)
+        select(s.area, s.owner, s.backup, s.lead, turns.c.id.label("absent"))
+        .outerjoin(turns, registry.missing())
+        .where(s.start <= now, s.end > now)
+        .order_by(s.start, s.id)
     )
     return Duty(
         names={row.id: row.name for row in people},
         roles={row.id: row.role for row in people},
         parents={row.id: row.parent for row in tree},
         area_names={row.id: row.name for row in tree},
-        shifts={row.area: Shift(row.owner, row.backup, row.lead) for row in running},
+        shifts={
+            row.area: Shift(*registry.in_order(row.owner, row.backup, absent=row.absent is not None), row.lead)
+            for row in running
+        },
         telephones={
             row.area: tuple(sorted(one.id for one in people if (one.role, one.area) == ("duty", row.area)))
             for row in people
@@ -124,7 +129,7 @@ def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime
 
     A case without a next step is not in it.
     """
-    climbing = [card for card in cards if card.owner is None or card.next_step == "hand_back"]
+    climbing = [card for card in cards if card.owner is None or card.next_step in ("hand_back", "hand_over")]
     rosters = _rosters(conn, {card.home.id for card in climbing}, on, now) if climbing else {}
     asked = _asked(conn, climbing) if climbing else {}
     policies = {name: frozen.of(conn, name) for name in {card.policy for card in climbing}}
@@ -133,7 +138,10 @@ def reached(conn: Connection, cards: Sequence[CaseCard], on: Duty, now: datetime
         if card.next_step is None:
             continue
         who = card.owner.id if card.owner is not None and card.next_step != "hand_back" else None
-        if who is None:
+        if card.next_step == "hand_over":
+            lead = rosters.get(card.home.id, Roster()).lead
+            who = None if lead == who else lead
+        elif who is None:
             tonight = Tonight(now, policies[card.policy], rosters.get(card.home.id, Roster()))
             who = _next(card, tonight, asked.get((card.realm, card.id), []))
         found[card.realm, card.id] = DESK if who is None else on.names.get(who, who)
@@ -167,8 +175,9 @@ def _rosters(conn: Connection, homes: Iterable[str], on: Duty, now: datetime) ->
     )
     found = {}
     for row in conn.execute(query).all():
-        local = now.astimezone(ZoneInfo(row.tz))
-        found[row.id] = on.roster(row.area, local.hour * 60 + local.minute)
+        zone = ZoneInfo(row.tz)
+        local = now.astimezone(zone)
+        found[row.id] = on.roster(row.area, local.hour * 60 + local.minute, zone)
     people = {who for one in found.values() for who in (one.owner, one.backup, one.lead, *one.duty) if who is not None}
     have = registry.loads(conn, people, now)
     return {home: replace(one, loads=have) for home, one in found.items()}

@@ -101,6 +101,8 @@ class CaseCard:
     """It rests on nothing but the quiet of a home that is only asked: nobody is sent for that."""
     policy: str | None = None
     """The settings under which it was opened (`alerts.frozen`)."""
+    next_owner: Person | None = None
+    """Who was asked to take it over at the change of shifts."""
 
     @property
     def asks_only_next(self) -> bool:
@@ -181,6 +183,8 @@ class CaseView:
     """Ids of workers with a live offer."""
     undo: Undo | None
     """The last tap, as long as it can be taken back."""
+    may_take: frozenset[str] = frozenset()
+    """Ids of workers who may take it over at the change of shifts."""
 
     def undoable_for(self, actor: str, now: datetime) -> int:
         """Return for how many whole seconds `actor` can still take back the last tap; 0: not (any more)."""

@@ -16,7 +16,17 @@ from alerts import audit
 from alerts.registry.lookups import OUTCOME, version
 from alerts.registry.reading import Registry
 from alerts.registry.sheets import KEYS, SHEETS
-from alerts.schema import area_events, area_members, cases, findings, metadata, notices, offers, registry_version
+from alerts.schema import (
+    area_events,
+    area_members,
+    cases,
+    findings,
+    metadata,
+    notices,
+    offers,
+    registry_version,
+    turns,
+)
 
 Key = tuple[Any, ...]
 Row = Mapping[str, Any]
@@ -160,12 +170,15 @@ def _in_use(conn: Connection) -> dict[str, set[str]]:
     named = select(cases.c.household).union(select(findings.c.household), select(area_members.c.household))
     homes = set(conn.scalars(named))
     people = set(conn.scalars(select(offers.c.worker).union(select(cases.c.owner).where(cases.c.owner.is_not(None)))))
+    for part in (turns.c.owner, turns.c.backup, turns.c.lead, cases.c.next_owner):
+        people |= set(conn.scalars(select(part).where(part.is_not(None)).distinct()))
     people |= set(conn.scalars(select(notices.c.recipient).where(notices.c.recipient_kind != "contact").distinct()))
     areas, households, workers = (metadata.tables[name].c for name in ("areas", "households", "workers"))
     needed = set(conn.scalars(select(households.area).where(households.id.in_(homes))))
     needed |= set(conn.scalars(select(workers.area).where(workers.id.in_(people))))
     needed |= set(conn.scalars(select(workers.area).where(workers.role == "former")))
-    needed |= set(conn.scalars(select(area_events.c.area).where(area_events.c.area.is_not(None))))
+    for told in (area_events.c.area, turns.c.area):
+        needed |= set(conn.scalars(select(told).where(told.is_not(None))))
     parents = {row.id: row.parent for row in conn.execute(select(areas.id, areas.parent))}
     for area in list(needed):
         above = parents.get(area)

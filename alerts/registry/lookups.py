@@ -1,13 +1,13 @@
 """What the rest of the service asks of the registry: devices, consent, absence, and who is to be told tonight."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, or_, select
 
 from alerts.policy import Load, Roster
 from alerts.registry.agreed import holds
@@ -25,12 +25,22 @@ from alerts.schema import (
     registry_version,
     residents,
     shifts,
+    turns,
     workers,
 )
 
 OUTCOME = "outcome:"
 """How `absences.by` begins when the outcome of a case made it; the case's id follows."""
 KINDS = {"worker": workers, "operator": workers, "contact": contacts}
+
+
+def missing() -> ColumnElement[bool]:
+    """Return the condition that joins to a shift what says that its owner was asked, did not check in, and has not since."""
+    s, t = shifts.c, turns.c
+    same = and_(t.area == s.area, t.start == s.start, t.owner == s.owner)
+    return and_(same, t.missed_at.is_not(None), t.owner_at.is_(None))
+
+
 # Built once: building a statement costs more than carrying it out.
 _NOW = bindparam("now", type_=Utc())
 _UP: BindParameter[str] = bindparam("up", expanding=True)
@@ -48,7 +58,8 @@ _LISTED = (
 )
 _PARENT = select(areas.c.parent).where(areas.c.id == bindparam("area"))
 _RUNNING = (
-    select(shifts.c.area, shifts.c.owner, shifts.c.backup, shifts.c.lead)
+    select(shifts.c.area, shifts.c.owner, shifts.c.backup, shifts.c.lead, turns.c.id.label("absent"))
+    .outerjoin(turns, missing())
     .where(shifts.c.area.in_(_UP), shifts.c.start <= _NOW, shifts.c.end > _NOW)
     .order_by(shifts.c.start.desc(), shifts.c.id.desc())
 )
@@ -202,18 +213,19 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
     """Return who stands on the ladder of `household` at `now`.
 
     The shift is the one of the nearest area up the tree that has one now (of several, the one that began last); its
-    lead, or the nearest lead of those areas.  Without consent to the community nobody of it is on the ladder, and of
+    lead, or the nearest lead of those areas; an owner who did not check in stands behind the backup.  Without consent to the community nobody of it is on the ladder, and of
     the family only contacts whom their resident agreed to.  Operators are those of these areas, or else all.
     """
     family = tuple(relatives(conn, household, now))
     home = conn.execute(_PLACE, {"home": household}).one()
-    local = now.astimezone(ZoneInfo(home.tz))
+    zone = ZoneInfo(home.tz)
+    local = now.astimezone(zone)
     ladder = area_roster(conn, home.area, now)
     minute = local.hour * 60 + local.minute
     if not consented(conn, household, "community", now):
-        return Roster(family=family, operators=ladder.operators, areas=ladder.areas, minute=minute)
+        return Roster(family=family, operators=ladder.operators, areas=ladder.areas, minute=minute, zone=zone)
     people = [who for who in (ladder.owner, ladder.backup, ladder.lead, *ladder.duty) if who is not None]
-    return replace(ladder, family=family, minute=minute, loads=loads(conn, people, now))
+    return replace(ladder, family=family, minute=minute, zone=zone, loads=loads(conn, people, now))
 
 
 def areas_of_home(conn: Connection, household: str) -> list[str]:
@@ -263,6 +275,15 @@ def _family_of(conn: Connection, people: list[str], now: datetime) -> list[str]:
     return [row.id for row in listed if (row.resident, row.id) in allowed or (row.resident, "") in allowed]
 
 
+def above(parents: Mapping[str, str | None], area: str | None) -> Iterator[str]:
+    """Yield an area and those above it, the nearest first; a circle is not followed."""
+    seen = set()
+    while area is not None and area not in seen:
+        yield area
+        seen.add(area)
+        area = parents.get(area)
+
+
 def _areas_up(conn: Connection, area: str | None) -> Iterator[str]:
     """Yield the area, its parent and so on; the import refuses circles, this does not follow one."""
     seen = set()
@@ -277,7 +298,13 @@ def _shift(conn: Connection, up: list[str], now: datetime) -> tuple[str, str | N
     if not running:
         return None
     near = min(running, key=lambda row: up.index(row.area))  # the first of equals: the one that began last
-    return near.owner, near.backup, near.lead
+    owner, backup = in_order(near.owner, near.backup, absent=near.absent is not None)
+    return owner, backup, near.lead
+
+
+def in_order(owner: str, backup: str | None, *, absent: bool) -> tuple[str, str | None]:
+    """Return who is asked first and second; an owner who did not check in stands behind the backup."""
+    return (backup, owner) if absent and backup is not None else (owner, backup)
 
 
 def _every_operator(conn: Connection) -> list[str]:

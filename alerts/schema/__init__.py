@@ -33,6 +33,7 @@ from alerts.schema.registry import (
     shifts,
     workers,
 )
+from alerts.schema.turns import turns
 
 __all__ = [
     "Utc",
@@ -67,6 +68,7 @@ __all__ = [
     "shifts",
     "taps",
     "timers",
+    "turns",
     "users",
     "view_log",
     "workers",

@@ -71,6 +71,7 @@ cases = Table(
     Column("emergency", Boolean, nullable=False, server_default=false()),  # a human called 120
     Column("recurs", String(64)),  # the case that ended a short while before it
     Column("ask_only", Boolean, nullable=False, server_default=false()),  # no worker is sent for it
+    Column("next_owner", ForeignKey("workers.id")),  # was asked to take it over at the change of shifts
     Column("policy", ForeignKey("policies.id")),  # the settings under which it was opened
     of_area_event("area_event"),
     ForeignKeyConstraint(["realm", "recurs"], ["cases.realm", "cases.id"]),
@@ -119,7 +120,7 @@ offers = Table(
     Column("case_id", String(64), nullable=False),
     Column("worker", ForeignKey("workers.id"), nullable=False),
     Column("rung", Integer, nullable=False),
-    Column("state", String(12), nullable=False),  # offered, accepted, declined, lapsed, withdrawn
+    Column("state", String(12), nullable=False),  # offered, accepted, declined, lapsed, withdrawn, transferred
     Column("offered_at", Utc, nullable=False),
     Column("ended_at", Utc),
     of_case(),

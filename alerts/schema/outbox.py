@@ -1,6 +1,18 @@
 """The outbox: what is owed to whom, every attempt, and what is known of addresses."""
 
-from sqlalchemy import JSON, CheckConstraint, Column, ForeignKeyConstraint, Index, Integer, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from alerts.schema.cases import of_area_event, of_case
 from alerts.schema.columns import Utc, identity, metadata, realm
@@ -9,6 +21,7 @@ notices = Table(
     "notices", metadata, realm(), identity(),
     Column("case_id", String(64)),
     Column("area_event", String(64)),
+    Column("turn", ForeignKey("turns.id")),
     Column("recipient_kind", String(12), nullable=False),  # worker, contact, operator
     Column("recipient", String(64), nullable=False),
     Column("channel", String(16), nullable=False),
@@ -36,9 +49,14 @@ notices = Table(
     Column("seen_at", Utc),
     of_case(),
     of_area_event("area_event"),
-    CheckConstraint("(case_id IS NULL) <> (area_event IS NULL)", name="about_one_thing"),
+    CheckConstraint(
+        "(case_id IS NULL) <> (area_event IS NULL) AND turn IS NULL"
+        " OR case_id IS NULL AND area_event IS NULL AND turn IS NOT NULL",
+        name="about_one_thing",
+    ),
 )  # fmt: skip
 Index("ix_notices_area", notices.c.realm, notices.c.area_event)
+Index("ix_notices_turn", notices.c.turn)
 Index("ix_notices_due", notices.c.state, notices.c.due_at)
 Index("ix_notices_case", notices.c.realm, notices.c.case_id)
 Index("ix_notices_root", notices.c.realm, notices.c.root)
@@ -77,7 +95,8 @@ reply_codes = Table(
     Column("address", Text, nullable=False),
     Column("code", String(2), nullable=False),
     Column("realm", String(8), nullable=False),
-    Column("offer", String(64), nullable=False),
+    Column("offer", String(64)),  # what it answers: an offer, or
+    Column("turn", ForeignKey("turns.id")),  # the question whether somebody is on duty
     Column("expires_at", Utc, nullable=False),
     Column("used_at", Utc),
     ForeignKeyConstraint(["realm", "offer"], ["offers.realm", "offers.id"]),

@@ -78,6 +78,7 @@ shifts = Table(
     Column("lead", ForeignKey("workers.id")),
     Column("key", String(64), unique=True),  # under which a program wrote it (`alerts.api`)
 )  # fmt: skip
+Index("ix_shifts_end", shifts.c.end, shifts.c.start)
 devices = Table(
     "devices", metadata,
     Column("n", Integer, primary_key=True, autoincrement=True),

@@ -16,6 +16,7 @@ from alerts.events import (
     OutcomeRecorded,
     ReviewClosed,
     SetOff,
+    TakenOver,
     Tap,
     Undone,
 )
@@ -36,7 +37,7 @@ FLOW = frozenset((
 ))  # fmt: skip
 """Reasons which say that water runs, not that none is used."""
 
-Next = Literal["accept", "set_off", "arrived", "entered", "outcome"]
+Next = Literal["accept", "take_over", "set_off", "arrived", "entered", "outcome"]
 _NEXT_OF_OWNER: dict[str, Next] = {
     "ACCEPTED": "set_off", "EN_ROUTE": "arrived", "ON_SITE": "outcome", "NEEDS_ACCESS": "entered",
 }  # fmt: skip
@@ -68,7 +69,7 @@ def bar(view: CaseView, actor: str) -> Bar:
     if card.owner is None:
         return Bar("accept", hand_back=actor.partition(":")[2] in view.offered_to)
     if actor != f"worker:{card.owner.id}":
-        return Bar(None)
+        return Bar("take_over" if actor.partition(":")[2] in view.may_take else None)
     return Bar(
         _NEXT_OF_OWNER.get(card.state),
         hand_back=card.state != "ON_SITE",
@@ -86,13 +87,15 @@ def end_of_day(now: datetime, zone: ZoneInfo, days: int) -> datetime:
 def parse(do: str, by: str, now: datetime, zone: ZoneInfo) -> Tap | None:
     """Return what a button's value means, None when no button of ours has it.
 
-    ``accept``, ``set_off``, ``arrived``, ``no_answer``, ``entered``, ``emergency``, ``undo``, ``decline:REASON``, ``outcome:CODE``, ``outcome:CODE:REASON`` or
+    ``accept``, ``take_over``, ``set_off``, ``arrived``, ``no_answer``, ``entered``, ``emergency``, ``undo``, ``decline:REASON``, ``outcome:CODE``, ``outcome:CODE:REASON`` or
     ``outcome:SAFE_AWAY:today`` (``3d``, ``7d``): away until the end of that day in the home's `zone`.
     """
     verb, *rest = do.split(":")
     match verb, rest:
         case "accept", []:
             return Accepted(by)
+        case "take_over", []:
+            return TakenOver(by)
         case "set_off", []:
             return SetOff(by)
         case "arrived", []:

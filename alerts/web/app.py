@@ -15,7 +15,20 @@ from alerts import api
 from alerts.access import WrongTries
 from alerts.reports import Reports
 from alerts.texts import Texts
-from alerts.web import apply, consents, console, entry, family, gateway, households, machine, meters, report, worker
+from alerts.web import (
+    apply,
+    consents,
+    console,
+    duty,
+    entry,
+    family,
+    gateway,
+    households,
+    machine,
+    meters,
+    report,
+    worker,
+)
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -74,7 +87,8 @@ def create(
         store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done(), reports
     )
     app.state.site, app.state.dispatcher = site, dispatcher
-    for room in (entry, worker, family, consents, apply, console, households, meters, report, machine, gateway):
+    rooms = (entry, duty, worker, family, consents, apply, console, households, meters, report, machine, gateway)
+    for room in rooms:
         app.include_router(room.router)
     app.mount("/api/v1", api.create(site))
     app.add_exception_handler(Refused, _refused)

@@ -39,6 +39,9 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         away = queries.journeys_in(conn, its_areas, visit.now) if tab == "slow" else ()
         drifts = queries.drifts_in(conn, its_areas, visit.now) if tab == "slow" else ()
         events = queries.open_areas(conn, access.events_of_worker(its_areas))
+        taking = queries.to_take(conn, session.person, visit.now)
+        asks = visit.site.store.policy.check_in
+        asked = asks and any(post.waits for post in queries.posts(conn, session.person, visit.now))
     mine = [card for card in waits if card.owner and card.owner.id == session.person]
     shown = {"mine": mine, "done": done, "slow": slow}.get(tab, waits)
     title = visit.words.t("page.w.title_count", n=len(waits)) if waits else visit.words.t("page.w.title")
@@ -50,6 +53,8 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         shown=shown,
         away=away,
         drifts=drifts,
+        taking=len(taking),
+        asked=asked,
         events=[(event, _earlier(event, waits)) for event in events],
         counts={"": len(waits), "mine": len(mine), "slow": len(slow) + len(events)},
     )

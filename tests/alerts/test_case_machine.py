@@ -20,9 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, insert, or_, select
 
-from alerts import database, schema
+from alerts import database, duty_rounds, schema
 from alerts.casefile import ENDED, OWNED, State
 from alerts.cases import (
     Accepted,
@@ -33,12 +33,14 @@ from alerts.cases import (
     NoAnswer,
     OutcomeRecorded,
     SetOff,
+    TakenOver,
     Timer,
     Undone,
 )
 from alerts.outcomes import OUTCOMES
 from alerts.policy import Policy
 from alerts.store import Store
+from alerts.turns import CannotCome, CheckedIn
 from tests.alerts.neighbourhood import T0, cut, finding
 
 PEOPLE = st.sampled_from(["worker:wang", "worker:li", "worker:zhao", "operator:ops", "contact:f1"])
@@ -53,12 +55,13 @@ class Cases(RuleBasedStateMachine):
     filled: Path
     """A database with the test registry, to copy."""
 
-    @initialize()
-    def begin(self):
+    @initialize(policy=st.sampled_from([Policy(), Policy(check_in=True, amber_quiet_hours="22:00-07:00")]))
+    def begin(self, policy):
+        self.policy = policy
         self.folder = Path(tempfile.mkdtemp(prefix="cases-"))
         shutil.copy(self.filled, self.folder / "people.sqlite")
         self.engine = database.open(self.folder / "people.sqlite")
-        self.store = Store(self.engine, Policy())
+        self.store = Store(self.engine, self.policy)
         self.now, self.n, self.raised, self.tapped, self.areas = T0, 0, {}, [], set()
 
     def teardown(self):
@@ -128,12 +131,23 @@ class Cases(RuleBasedStateMachine):
         for _ in range(2):
             self.store.fire_due(self.now)
         assert self.store.fire_due(self.now) == 0, "no clock rings for ever"
+        self.nobody_whose_shift_is_over_is_left_alone_with_a_case()
+
+    def nobody_whose_shift_is_over_is_left_alone_with_a_case(self):
+        s = schema.shifts.c
+        with self.engine.connect() as conn:
+            for case in self.cases():
+                if case.state in OWNED:
+                    mine = or_(s.owner == case.owner, s.backup == case.owner, s.lead == case.owner)
+                    ends = conn.scalars(select(s.end).where(mine, s.start <= self.now)).all()
+                    over = ends and case.accepted_at < max(ends) <= self.now
+                    assert not over or Timer.HAND_OVER in case.timers
 
     @precondition(lambda self: self.cases())
     @rule(
         data=st.data(), who=PEOPLE,
         what=st.sampled_from(
-            ["accept", "decline", "set off", "arrive", "no answer", "entered", "emergency", "undo", "outcome", "outcome"]
+            ["accept", "decline", "set off", "arrive", "no answer", "entered", "emergency", "undo", "take over", "outcome", "outcome"]
         ),
         code=st.sampled_from(sorted(OUTCOMES)),
     )  # fmt: skip
@@ -142,6 +156,7 @@ class Cases(RuleBasedStateMachine):
         event = {
             "accept": Accepted(who), "decline": Declined(who, "busy"), "set off": SetOff(who), "arrive": Arrived(who),
             "no answer": NoAnswer(who), "entered": Entered(who), "emergency": EmergencyCalled(who), "undo": Undone(who),
+            "take over": TakenOver(who),
             "outcome": OutcomeRecorded(who, code),
         }[what]  # fmt: skip
         tap = f"tap-{len(self.tapped)}"
@@ -186,7 +201,31 @@ class Cases(RuleBasedStateMachine):
     def the_service_starts_again(self):
         self.engine.dispose()
         self.engine = database.open(self.folder / "people.sqlite")
-        self.store = Store(self.engine, Policy())
+        self.store = Store(self.engine, self.policy)
+
+    @rule(
+        owner=st.sampled_from(["wang", "li"]),
+        follows=st.sampled_from(["li", "wang", None]),
+        minutes=st.sampled_from([5, 30, 90]),
+    )
+    def the_sheet_of_shifts_changes(self, owner, follows, minutes):
+        """Somebody is on shift for a few minutes more, and then somebody else, or nobody."""
+        end = self.now + timedelta(minutes=minutes)
+        rows = [{"start": self.now - timedelta(hours=8), "end": end, "owner": owner}]
+        if follows:
+            rows.append({"start": end, "end": end + timedelta(days=2), "owner": follows})
+        with self.engine.begin() as conn:
+            conn.execute(delete(schema.shifts))
+            conn.execute(insert(schema.shifts), [row | {"area": "g1", "backup": None, "lead": "zhao"} for row in rows])
+        self.store.fire_due(self.now)
+
+    @rule(data=st.data(), who=st.sampled_from(["worker:wang", "worker:li"]), here=st.booleans())
+    def somebody_checks_in(self, data, who, here):
+        with self.engine.begin() as conn:
+            known = conn.scalars(select(schema.turns.c.id).where(schema.turns.c.owner.is_not(None))).all()
+            if known:
+                event = (CheckedIn if here else CannotCome)(who)
+                duty_rounds.said(conn, self.policy, data.draw(st.sampled_from(sorted(known))), event, self.now)
 
     # --- what must hold --------------------------------------------------------------------------------------------
 
@@ -211,6 +250,8 @@ class Cases(RuleBasedStateMachine):
         for case in self.cases():
             assert case.timers, f"{case.state} without a clock"
             assert (case.owner is not None) == (case.state in OWNED)
+            assert case.state in OWNED or (Timer.HAND_OVER not in case.timers and case.next_owner is None)
+            assert case.next_owner is None or (Timer.HAND_OVER in case.timers and case.next_owner != case.owner)
             assert [o for o in case.offers if o.state == "accepted"] == [
                 o for o in case.offers if o.worker == case.owner and o.state == "accepted"
             ]

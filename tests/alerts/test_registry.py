@@ -296,8 +296,8 @@ def test_the_roster_is_who_stands_there_now_and_may_be_told(engine, tmp_path, ch
 def people(conn):
     """Return who stands on the ladder of the first home, without where and when that is."""
     found = registry.roster(conn, "h1", T0)
-    assert (found.areas, found.minute) == (("g1", "c1", "s1"), 9 * 60)
-    return replace(found, areas=(), minute=720, loads={})
+    assert (found.areas, found.minute, str(found.zone)) == (("g1", "c1", "s1"), 9 * 60, "Asia/Shanghai")
+    return replace(found, areas=(), minute=720, zone=UTC, loads={})
 
 
 def test_duty_telephones_stand_on_the_ladder_of_all_homes_below_their_area(engine, tmp_path):

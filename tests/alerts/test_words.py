@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
+from alerts import duty_notices, schema, texts
 from alerts import notices as words
-from alerts import schema, texts
 from alerts.cases import Accepted
 from alerts.notices import TEMPLATES
 from alerts.texts import LANGUAGES, Place
@@ -130,6 +130,13 @@ def test_every_notice_has_words(store, engine, template, lang):
         row = dict(conn.execute(select(schema.notices)).mappings().first())
         notice = row | {"template": template, "lang": lang, "recipient_kind": whom, "params": {"by": "wang"}}
         about = event if area else store.open_cases()[0]
+        if template in (*duty_notices.TO_WORKERS, *duty_notices.TO_LEADS):
+            end = T0 + timedelta(hours=8)
+            turn = {"id": "turn-1", "area": "g1", "start": T0, "end": end, "owner": "wang", "backup": "li"}
+            conn.execute(insert(schema.turns).values(**turn))
+            about = conn.execute(select(schema.turns)).mappings().one()
+            empty = datetime(2026, 12, 2, tzinfo=UTC).timestamp()
+            notice |= {"turn": "turn-1", "params": {"gaps": [["g1", empty, empty + 3600]] * 8}}
         said = words.write(conn, TEXTS, notice, about, "https://x.example/link/1", T0)
     assert "{" not in said.text
     assert "安和里" not in said.subject

@@ -24,6 +24,8 @@ def page(name):
 def default(value):
     if isinstance(value, tuple):
         return "[" + ", ".join(default(one) for one in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 

@@ -37,7 +37,7 @@ def test_the_ladder_of_every_home_is_that_of_the_registry(community, at):
         for home, (area, *_) in HOMES.items():
             asked = registry.roster(conn, home, at)
             minute = asked.minute
-            assert on.roster(area, minute) == replace(asked, family=(), operators=(), loads={}), home
+            assert on.roster(area, minute, asked.zone) == replace(asked, family=(), operators=(), loads={}), home
 
 
 def test_of_two_shifts_the_one_that_began_last_counts(community):
