@@ -157,10 +157,9 @@ class Pipeline:
         self._mind_the_connection(now)
         with self._lock:
             metered, since = self._metered(), np.array(self.rows.active_since)
-            at = np.where(metered, now, np.nan)
-            self._note(self.partition.tick(at, np.maximum(since, self._listening_since)))
-            missed = self._outages.look(self.partition, metered, now, self._listening_since).missed
-            self._note(self.partition.miss(missed, now))
+            self._note(self.partition.tick(np.where(metered, now, np.nan), np.maximum(since, self._listening_since)))
+            areas = self._outages.look(self.partition, metered, now, self._listening_since)
+            self._note(self.partition.miss(areas.missed, now))
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)
