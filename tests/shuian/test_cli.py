@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from shuian import cli, demo
-from shuian.errors import BadInput
+from shuian.errors import Trouble
 from shuian.service import free_port, only_one, want_port
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def three_ports():
     """Return a port that is free with the two after it, as a demo wants them."""
     while True:
         port = free_port()
-        with contextlib.suppress(BadInput):
+        with contextlib.suppress(Trouble):
             for number in (port, port + 1, port + 2):
                 want_port("127.0.0.1", number, "--port")
             return port
