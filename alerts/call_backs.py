@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from alerts.casefile import Case
 from alerts.policy import Policy
@@ -30,17 +30,6 @@ class Due:
     household: str
     outcome: str
     due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Call-backs of the cases that ended within some time."""
-
-    owed: int
-    made: int
-    in_time: int
-    wrong: int
-    """Somebody says that it was not as told."""
 
 
 def owe(conn: Connection, case: Case, now: datetime, policy: Policy) -> None:
@@ -74,20 +63,3 @@ def due(conn: Connection, realm: str = "live", most: int | None = None) -> Seque
         .limit(most)
     )
     return [Due(realm, row.case_id, row.household, row.outcome, row.due_at) for row in conn.execute(query)]
-
-
-def tally(conn: Connection, since: datetime, until: datetime, realm: str = "live") -> Tally:
-    """Return how it went with the cases that ended in [since, until)."""
-    c = call_backs.c
-    query = (
-        select(
-            func.count(),
-            func.count(c.done_at),
-            func.count().filter(c.done_at <= c.due_at),
-            func.count().filter(c.answer == "wrong"),
-        )
-        .select_from(call_backs)
-        .join(cases, (cases.c.realm == c.realm) & (cases.c.id == c.case_id))
-        .where(c.realm == realm, cases.c.closed_at >= since, cases.c.closed_at < until)
-    )
-    return Tally(*conn.execute(query).one())

@@ -266,7 +266,7 @@ def _gaps(conn: Connection, policy: Policy, since: datetime, until: datetime) ->
     running = conn.execute(select(shifts).where(shifts.c.end > since, shifts.c.start < until)).all()
     found: list[Gap] = []
     for area in dict.fromkeys(conn.scalars(agreed)):
-        up = list(registry.above(parents, area))
+        up = list(registry.above(parents.get, area))
         theirs = [(row.start, row.end) for row in running if row.area in up]
         found += gaps(area, theirs, policy.ladders, up, duty_notices.zone_of(conn, area), since, until)
     return found

@@ -18,8 +18,6 @@ from alerts.notice_rows import PROVED, change, reached
 from alerts.outbox_results import Results, flag, proved
 from alerts.schema import cases, links, notices
 
-TOLD = PROVED
-"""States of a notice that count as told."""
 SENT = ("leased", "unknown", "accepted", "delivered")
 """States in which a message may be on somebody's screen."""
 

@@ -53,7 +53,7 @@ class Duty:
 
     def up(self, area: str | None) -> list[str]:
         """Return an area and those above it, the nearest first; a circle is not followed."""
-        return list(registry.above(self.parents, area))
+        return list(registry.above(self.parents.get, area))
 
     def roster(self, area: str, minute: int = 0, zone: tzinfo = UTC) -> Roster:
         """Return who may be asked for a home of this area whose clock shows that minute of the day; no family."""

@@ -1,7 +1,7 @@
 """What the rest of the service asks of the registry: devices, consent, absence, and who is to be told tonight."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -213,8 +213,9 @@ def roster(conn: Connection, household: str, now: datetime) -> Roster:
     """Return who stands on the ladder of `household` at `now`.
 
     The shift is the one of the nearest area up the tree that has one now (of several, the one that began last); its
-    lead, or the nearest lead of those areas; an owner who did not check in stands behind the backup.  Without consent to the community nobody of it is on the ladder, and of
-    the family only contacts whom their resident agreed to.  Operators are those of these areas, or else all.
+    lead, or the nearest lead of those areas; an owner who did not check in stands behind the backup.  Without consent to
+    the community nobody of it is on the ladder, and of the family only contacts whom their resident agreed to.
+    Operators are those of these areas, or else all.
     """
     family = tuple(relatives(conn, household, now))
     home = conn.execute(_PLACE, {"home": household}).one()
@@ -275,22 +276,17 @@ def _family_of(conn: Connection, people: list[str], now: datetime) -> list[str]:
     return [row.id for row in listed if (row.resident, row.id) in allowed or (row.resident, "") in allowed]
 
 
-def above(parents: Mapping[str, str | None], area: str | None) -> Iterator[str]:
-    """Yield an area and those above it, the nearest first; a circle is not followed."""
+def above(parent_of: Callable[[str], str | None], area: str | None) -> Iterator[str]:
+    """Yield an area and those above it, the nearest first; the import refuses circles, this does not follow one."""
     seen = set()
     while area is not None and area not in seen:
         yield area
         seen.add(area)
-        area = parents.get(area)
+        area = parent_of(area)
 
 
 def _areas_up(conn: Connection, area: str | None) -> Iterator[str]:
-    """Yield the area, its parent and so on; the import refuses circles, this does not follow one."""
-    seen = set()
-    while area is not None and area not in seen:
-        yield area
-        seen.add(area)
-        area = conn.scalar(_PARENT, {"area": area})
+    return above(lambda below: conn.scalar(_PARENT, {"area": below}), area)
 
 
 def _shift(conn: Connection, up: list[str], now: datetime) -> tuple[str, str | None, str | None] | None:
