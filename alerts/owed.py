@@ -12,7 +12,7 @@ from alerts.effects import CallBack, CallRound, CancelHeld, Effect, Explain, Not
 from alerts.notices import TEMPLATES, life, next_after
 from alerts.policy import Policy
 from alerts.registry.changes import bump
-from alerts.registry.lookups import OUTCOME
+from alerts.registry.lookups import OUTCOME, Person
 from alerts.schema import absences, findings, notices
 
 
@@ -49,18 +49,22 @@ def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: P
     to = registry.person(conn, owed.to)
     if to is None:
         return
+    notice_rows.write(conn, notice(case, owed, to, now, policy), now)
+
+
+def notice(case: Case, owed: Notify, to: Person, now: datetime, policy: Policy) -> notice_rows.Owed:
+    """Return the notice by which `to` is told."""
     params = dict(owed.params)
     if owed.offer is not None:
         params["offer"] = offer_id(case.id, owed.offer)
     template = TEMPLATES[owed.template]
-    row = notice_rows.Owed(
+    return notice_rows.Owed(
         realm=case.realm, case=case.id, to=to, template=owed.template, params=params, lang=policy.language,
         key=f"{case.version}.{case.rung}|{case.loop}", life=life(template, case, policy),
         next_after=next_after(template, case, policy),
         due_at=now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s),
         tap=str(case.version) if owed.held else None,
     )  # fmt: skip
-    notice_rows.write(conn, row, now)
 
 
 def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:
