@@ -5,5 +5,6 @@ knows the interface.  Every answer is within the token's area; what lies outside
 """
 
 from alerts.api.app import create
+from alerts.api.problems import refused
 
-__all__ = ["create"]
+__all__ = ["create", "refused"]

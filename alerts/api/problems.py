@@ -33,6 +33,12 @@ def answer(status: int, kind: str, detail: str, wrong: Sequence[Wrong] = ()) -> 
     return JSONResponse(body, status, headers=headers, media_type=TYPE)
 
 
+def refused(error: HTTPException) -> JSONResponse:
+    """Return what a router refuses as a problem."""
+    kinds: Mapping[int, str] = {404: "not-found", 405: "method"}
+    return answer(error.status_code, kinds.get(error.status_code, "refused"), str(error.detail))
+
+
 def install(api: FastAPI) -> None:
     """Let every error of `api` be answered as a problem."""
 
@@ -47,8 +53,7 @@ def install(api: FastAPI) -> None:
 
     def other(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        kinds: Mapping[int, str] = {404: "not-found", 405: "method"}
-        return answer(error.status_code, kinds.get(error.status_code, "refused"), str(error.detail))
+        return refused(error)
 
     def broken(_: Request, __: Exception) -> JSONResponse:
         return answer(500, "broken", "something of ours failed; it is in the log")

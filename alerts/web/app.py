@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from alerts.outbox import Dispatcher
     from alerts.store import Store
 
+INTERFACE = "/api/v1"
+
 
 def create(
     store: "Store",
@@ -90,7 +92,7 @@ def create(
     rooms = (entry, duty, worker, family, consents, apply, console, households, meters, report, machine, gateway)
     for room in rooms:
         app.include_router(room.router)
-    app.mount("/api/v1", api.create(site))
+    app.mount(INTERFACE, api.create(site))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _no_such_page)
     app.add_middleware(SameSitePosts, hosts=hosts(settings))
@@ -113,5 +115,7 @@ def _broken(request: Request) -> Response:
 
 def _no_such_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if request.url.path.startswith(INTERFACE):  # a name with a line break does not get to the interface
+        return api.refused(error)
     about = "not_found" if error.status_code == 404 else "cannot"
     return visit(request).page("message", error.status_code, about=about)

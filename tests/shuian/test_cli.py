@@ -1,3 +1,4 @@
+import contextlib
 import os
 import socket
 import subprocess
@@ -7,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from shuian import cli, demo
-from shuian.service import free_port, only_one
+from shuian.errors import BadInput
+from shuian.service import free_port, only_one, want_port
 
 pytestmark = pytest.mark.slow
 
@@ -17,6 +19,16 @@ def call(*words, cwd):
     command = [sys.executable, "-m", "shuian", *words]
     env = {k: v for k, v in os.environ.items() if not k.startswith("SHUIAN_")}
     return subprocess.run(command, cwd=cwd, input="", capture_output=True, text=True, timeout=60, env=env, check=False)
+
+
+def three_ports():
+    """Return a port that is free with the two after it, as a demo wants them."""
+    while True:
+        port = free_port()
+        with contextlib.suppress(BadInput):
+            for number in (port, port + 1, port + 2):
+                want_port("127.0.0.1", number, "--port")
+            return port
 
 
 @pytest.fixture
@@ -115,11 +127,11 @@ def test_a_demo_in_a_file_is_refused(said, tmp_path):
 
 
 def test_a_demo_that_runs_is_not_touched_by_a_second_one(tmp_path):
-    demo.prepare(tmp_path / "d", free_port(), fresh=False)
+    demo.prepare(tmp_path / "d", three_ports(), fresh=False)
     before = (tmp_path / "d" / "demo.json").read_text()
     with only_one(tmp_path / "d"):
         for more in ((), ("--fresh",)):
-            done = call("demo", "--data", "d", "--port", str(free_port()), *more, cwd=tmp_path)
+            done = call("demo", "--data", "d", "--port", str(three_ports()), *more, cwd=tmp_path)
             assert done.returncode == 1
             assert "another service runs" in done.stderr
     assert (tmp_path / "d" / "demo.json").read_text() == before

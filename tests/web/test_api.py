@@ -248,6 +248,7 @@ def test_a_case_tells_no_names_and_no_evidence(community, writer):
 def test_a_body_that_is_too_long_or_no_json_is_refused(community, writer):
     assert writer("PUT", "/households/h9", HOME | {"door": "x" * 70_000}).status_code == 413
     assert writer("PUT", "/households/h9", [HOME]).status_code == 422
-    assert writer("GET", "/nowhere").json()["type"].endswith("#not-found")
+    for path in ("/nowhere", "/areas/a%0Ab"):
+        assert writer("GET", path).json()["type"].endswith("#not-found")
     assert writer("POST", "/areas", {}).status_code == 405
     assert writer("GET", "/households/" + "x" * 65).status_code == 422
