@@ -13,10 +13,10 @@ import hmac
 import re
 import secrets
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement, Select
@@ -81,6 +81,20 @@ class Link:
     goto: str
 
 
+class NewLink(NamedTuple):
+    """A link to be made: who it is for, where it leads, how long it can be redeemed, in which notice it is sent."""
+
+    role: Role
+    person: str
+    goto: str
+    life: timedelta
+    realm: str | None = None
+    notice: str | None = None
+
+
+_LINK = insert(links)
+
+
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -112,14 +126,25 @@ def new_link(
     ValueError
         `role` is unknown or `goto` leads away from this site.
     """
-    if role not in ROLES:
-        raise ValueError(f"want one of {ROLES}, got {role!r}")
-    if not _LOCAL_PATH.fullmatch(goto):
-        raise ValueError(f"want a path of this site such as /w, got {goto!r}")
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    row = {"token_hash": _hash(token), "role": role, "person": person, "goto": goto, "expires_at": now + life}
-    conn.execute(insert(links), row | {"realm": realm, "notice": notice})
-    return token
+    return new_links(conn, [NewLink(role, person, goto, life, realm, notice)], now)[0]
+
+
+def new_links(conn: Connection, wanted: Sequence[NewLink], now: datetime) -> list[str]:
+    """Write down one-time links, as `new_link` each, and return their tokens."""
+    tokens, rows = [], []
+    for link in wanted:
+        if link.role not in ROLES:
+            raise ValueError(f"want one of {ROLES}, got {link.role!r}")
+        if not _LOCAL_PATH.fullmatch(link.goto):
+            raise ValueError(f"want a path of this site such as /w, got {link.goto!r}")
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        tokens.append(token)
+        of_notice = {"realm": link.realm, "notice": link.notice}
+        row = {"role": link.role, "person": link.person, "goto": link.goto, "expires_at": now + link.life}
+        rows.append(row | of_notice | {"token_hash": _hash(token)})
+    if rows:
+        conn.execute(_LINK, rows)
+    return tokens
 
 
 def link(conn: Connection, token: str, now: datetime) -> Link | None:

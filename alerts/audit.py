@@ -69,6 +69,7 @@ class Verdict:
 
 _HEAD = select(audit.c.n, audit.c.hash).order_by(audit.c.n.desc()).limit(1)
 _ENTRIES = select(audit).order_by(audit.c.n)
+_APPEND = insert(audit)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ def append_all(
         before = entry.hashed(before)
         rows.append(entry._asdict() | {"at": now, "hash": before})
     if rows:
-        conn.execute(insert(audit), rows)
+        conn.execute(_APPEND, rows)
 
 
 # --- anchors -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from numbers import Integral
@@ -55,7 +55,7 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
     finding = replace(finding, evidence={name: plain(value) for name, value in finding.evidence.items()})
     why = _suppressed(conn, finding, now, policy)
     case = None if why else into_case(conn, finding, now, policy)
-    conn.execute(insert(findings).values(**asdict(finding), suppressed=why, case_id=case))
+    conn.execute(insert(findings), row(finding) | {"suppressed": why, "case_id": case})
     if why:
         metrics.SUPPRESSED.labels(why).inc()
     return case
@@ -70,6 +70,11 @@ def _said_anew(conn: Connection, finding: NewFinding, case: str | None, now: dat
     held = case_rows.load(conn, finding.realm, case) if case is not None else None
     if held is not None and held.state == State.FOLDED:
         into_case(conn, replace(finding, evidence=said), now, policy)
+
+
+def row(finding: NewFinding) -> dict[str, Any]:
+    """Return what the table keeps of a finding besides what became of it."""
+    return {name: getattr(finding, name) for name in finding.__slots__}
 
 
 def _suppressed(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> str | None:
@@ -105,18 +110,21 @@ def into_case(conn: Connection, finding: NewFinding, now: datetime, policy: Poli
 
 def _case_for(conn: Connection, finding: NewFinding, now: datetime, policy: Policy) -> Case:
     """Return the one open case of that household and stream, or a new one named after its first finding."""
-    stream: Literal["care", "technical"] = "technical" if finding.severity == "blue" else "care"
-    same = cases.c.realm == finding.realm, cases.c.household == finding.household, cases.c.stream == stream
+    new = new_case(finding, now)
+    same = cases.c.realm == new.realm, cases.c.household == new.household, cases.c.stream == new.stream
     found = case_rows.load_open(conn, *same)
     if found:
         return found[0]
-    name = sha256(f"{finding.realm}|{stream}|{finding.id}".encode()).hexdigest()[:16]
     since = now - timedelta(seconds=policy.recurs_s)
     last = select(cases.c.id).where(*same, cases.c.closed_at > since).order_by(cases.c.closed_at.desc())
-    recurs = conn.execute(last.limit(1)).scalar() if stream == "care" else None
-    return Case(
-        finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now, recurs=recurs
-    )
+    return replace(new, recurs=conn.execute(last.limit(1)).scalar() if new.stream == "care" else None)
+
+
+def new_case(finding: NewFinding, now: datetime) -> Case:
+    """Return the case that a finding opens, named after it."""
+    stream: Literal["care", "technical"] = "technical" if finding.severity == "blue" else "care"
+    name = sha256(f"{finding.realm}|{stream}|{finding.id}".encode()).hexdigest()[:16]
+    return Case(finding.realm, name, finding.household, stream, finding.severity, finding.onset, opened_at=now)
 
 
 def _last_owner(conn: Connection, case: Case, now: datetime) -> str | None:

@@ -4,15 +4,17 @@ import json
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from alerts.policy import Policy
 from alerts.schema import policies
 
+_KNOWN = select(policies.c.id).where(policies.c.id == bindparam("name"))
+
 
 def keep(conn: Connection, policy: Policy, now: datetime) -> str:
     """Keep the settings in force and return their name; in the caller's transaction."""
-    if conn.execute(select(policies.c.id).where(policies.c.id == policy.id)).first() is None:
+    if conn.execute(_KNOWN, {"name": policy.id}).first() is None:
         conn.execute(insert(policies).values(id=policy.id, first_used_at=now, settings=policy.table()))
     return policy.id
 

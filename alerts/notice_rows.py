@@ -4,7 +4,7 @@ The first notice with some content to a person is the *root*; what goes on from 
 notice of its own, with an id of its own, that people know by the same short number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -93,15 +93,24 @@ def write(conn: Connection, owed: Owed, now: datetime) -> None:
     of = {"b_realm": owed.realm, "b_template": owed.template, "b_kind": owed.to.kind, "b_who": owed.to.id, "b_now": now}
     column, name = owed.about
     conn.execute(_OLDER[column], of | {"b_about": name})
+    conn.execute(_INSERT, _row(owed, now))
+
+
+def insert_all(conn: Connection, owed: Iterable[Owed], now: datetime) -> None:
+    """Write notices of which none is there already, and none replaces an older one."""
+    if rows := [_row(one, now) for one in owed]:
+        conn.execute(_INSERT, rows)
+
+
+def _row(owed: Owed, now: datetime) -> dict[str, Any]:
     several = owed.next_after is not None and len(owed.to.ways) > 1
-    row = {
+    return {
         "realm": owed.realm, "id": owed.id, "case_id": owed.case, "area_event": owed.area_event, "turn": owed.turn,
         "recipient_kind": owed.to.kind, "recipient": owed.to.id, "channel": owed.to.channel, "address": owed.to.address,
         "template": owed.template, "params": dict(owed.params), "lang": owed.lang, "created_at": now,
         "due_at": owed.due_at, "expires_at": owed.due_at + owed.life, "state": "pending", "attempts": 0, "tap": owed.tap,
         "root": owed.id, "way": 0, "next_at": owed.due_at + owed.next_after if several and owed.next_after else None,
     }  # fmt: skip
-    conn.execute(_INSERT, row)
 
 
 def write_next(

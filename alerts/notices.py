@@ -4,14 +4,16 @@ A notice is a row with a template's name; the words are put in when it is sent, 
 true at that moment.  On the lock screen of a phone stands only the subject, which never tells who or why.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, bindparam, select
 
-from alerts import area_notices, duty_notices, registry
+from alerts import area_notices, duty_notices
 from alerts.casefile import ENDED, OWNED, UNOWNED, Case, State
 from alerts.notice_rows import number
 from alerts.outcomes import OUTCOMES
@@ -145,17 +147,42 @@ class Written:
     """What a text that was approved beforehand leaves open (docs/channels.md)."""
 
 
+class Grounds(NamedTuple):
+    """What the words about a case rest on besides the case: the row of its home, and its findings."""
+
+    home: RowMapping
+    signs: Sequence[RowMapping]
+
+
+def grounds(conn: Connection, of: Iterable[Case]) -> dict[tuple[str, str], Grounds]:
+    """Return the grounds of cases, by realm and id."""
+    known = {(case.realm, case.id): case for case in of}
+    if not known:
+        return {}
+    home_ids = sorted({case.household for case in known.values()})
+    homes = {row["id"]: row for row in conn.execute(_HOMES, {"homes": home_ids}).mappings()}
+    signs: defaultdict[tuple[str, str], list[RowMapping]] = defaultdict(list)
+    for realm in {realm for realm, _ in known}:
+        named = {"realm": realm, "cases": [case for of_realm, case in known if of_realm == realm]}
+        for row in conn.execute(_SIGNS, named).mappings():
+            signs[realm, row["case_id"]].append(row)
+    return {key: Grounds(homes[case.household], signs[key]) for key, case in known.items()}
+
+
 def write(
-    conn: Connection, texts: Texts, notice: RowMapping, about: Case | RowMapping, link: str, now: datetime
-) -> Written:
+    conn: Connection, texts: Texts, notice: RowMapping, about: Case | RowMapping, link: str, now: datetime,
+    known: Grounds | None = None,
+) -> Written:  # fmt: skip
     """Return the words of a notice as they are true at `now`; it is about a case, or a row of `area_events` or `turns`.
 
     Workers learn how urgent it is, since when and where; the family one calm sentence; subjects tell nothing.  The last
-    line is the notice's short number, by which people see that two messages are one.
+    line is the notice's short number, by which people see that two messages are one.  `known`: the case's `grounds`, if they
+    were read already.
     """
     lang = notice["lang"]
     if isinstance(about, Case):
-        subject, lines = _of_case(conn, texts, notice, about, now)
+        known = known or grounds(conn, [about])[about.realm, about.id]
+        subject, lines = _of_case(conn, texts, notice, about, known, now)
     elif notice["turn"] is not None:
         subject = texts(lang, f"notice.subject.{'duty' if notice['recipient_kind'] == 'worker' else 'operator'}")
         lines = duty_notices.lines(conn, texts, notice, about, now)
@@ -169,28 +196,32 @@ def write(
     params = {"number": number(notice["root"])}
     if notice["turn"] is not None:
         params |= {"level": texts(lang, "notice.level.duty")}
-    if isinstance(about, Case) and notice["recipient_kind"] != "contact":
+    if isinstance(about, Case) and known is not None and notice["recipient_kind"] != "contact":
         params |= {"level": texts(lang, f"notice.level.{about.severity}")}
         if notice["template"] in WITH_PLACE:
-            params["place"] = _address(conn, texts, lang, about)
+            params["place"] = _address(texts, lang, known.home)
     return Written(subject, "\n\n".join(lines) + "\n", params)
 
 
-def _of_case(conn: Connection, texts: Texts, notice: RowMapping, case: Case, now: datetime) -> tuple[str, list[str]]:
+def _of_case(
+    conn: Connection, texts: Texts, notice: RowMapping, case: Case, known: Grounds, now: datetime
+) -> tuple[str, list[str]]:
     lang, name, kind = notice["lang"], notice["template"], notice["recipient_kind"]
     level = texts(lang, f"notice.level.{case.severity}")
     slots = {"worker": _name(conn, notice["params"].get("by")), "why": ""}
     if kind == "contact":
-        slots["why"] = _sign(conn, texts, lang, "family", case, now) or texts(lang, "notice.family_unusual")
+        slots["why"] = _sign(texts, lang, "family", case, known, now) or texts(lang, "notice.family_unusual")
     subject = texts(lang, f"notice.subject.{case.severity if name == 'offer' else kind}")
     lines = [texts(lang, f"notice.{name}", **slots)]
     if kind != "contact":
-        lines += [f"{level}  {_why(conn, texts, lang, case, now)}", _address(conn, texts, lang, case)]
+        lines += [f"{level}  {_why(texts, lang, case, known, now)}", _address(texts, lang, known.home)]
     return subject, lines
 
 
-_HOME = select(households).where(households.c.id == bindparam("home"))
-_SIGNS = select(findings).where(findings.c.realm == bindparam("realm"), findings.c.case_id == bindparam("case"))
+_HOMES = select(households).where(households.c.id.in_(bindparam("homes", expanding=True)))
+_SIGNS = select(findings).where(
+    findings.c.realm == bindparam("realm"), findings.c.case_id.in_(bindparam("cases", expanding=True))
+)
 
 
 def _name(conn: Connection, worker: str | None) -> str:
@@ -199,24 +230,22 @@ def _name(conn: Connection, worker: str | None) -> str:
     return conn.execute(select(workers.c.name).where(workers.c.id == worker)).scalar() or ""
 
 
-def _address(conn: Connection, texts: Texts, lang: str, case: Case) -> str:
-    home = conn.execute(_HOME, {"home": case.household}).mappings().one()
+def _address(texts: Texts, lang: str, home: RowMapping) -> str:
     return texts.address(lang, home["building"], home["riser"], home["floor"], home["door"])
 
 
-def _why(conn: Connection, texts: Texts, lang: str, case: Case, now: datetime) -> str:
+def _why(texts: Texts, lang: str, case: Case, known: Grounds, now: datetime) -> str:
     """Return the title of the gravest sign and since when; if it has no words, an alarm still goes out without."""
-    title = _sign(conn, texts, lang, "title", case, now) or texts(lang, "notice.unusual")
+    title = _sign(texts, lang, "title", case, known, now) or texts(lang, "notice.unusual")
     lasting_s = (now - case.onset).total_seconds()
     if lasting_s < 60:
         return title  # a press a moment ago has not lasted
     return texts(lang, "notice.why", title=title, lasting=texts.duration(lang, lasting_s))
 
 
-def _sign(conn: Connection, texts: Texts, lang: str, part: str, case: Case, now: datetime) -> str | None:
+def _sign(texts: Texts, lang: str, part: str, case: Case, known: Grounds, now: datetime) -> str | None:
     """Return the words of the gravest sign of a case that has any; a press for help is the gravest."""
-    signs = conn.execute(_SIGNS, {"realm": case.realm, "case": case.id}).mappings().all()
-    zone = registry.household_zone(conn, case.household)
+    zone = ZoneInfo(known.home["tz"])
 
     def gravity(sign: RowMapping) -> tuple[Any, ...]:
         return (
@@ -226,7 +255,7 @@ def _sign(conn: Connection, texts: Texts, lang: str, part: str, case: Case, now:
             sign["raised_at"],
         )
 
-    for sign in sorted(signs, key=gravity):
+    for sign in sorted(known.signs, key=gravity):
         try:
             return texts.finding(lang, part, sign["reason"], sign["evidence"], zone, now)
         except TextError:

@@ -28,15 +28,15 @@ from sqlalchemy import Engine
 from alerts import metrics, receipts
 from alerts.channels import Asked, Receipt, Result, Sender
 from alerts.database import reading
-from alerts.outbox_leases import MOST_AT_ONCE, Claimed, Leases, MakeLink, Pointing
+from alerts.outbox_leases import MOST_AT_ONCE, Claimed, Leases, MakeLinks, Pointing
 from alerts.outbox_polls import FIRST_S, Question, booked, questions
-from alerts.outbox_results import BACK_OFF_S, Results
+from alerts.outbox_results import BACK_OFF_S, Ended, Results
 from alerts.policy import Policy
 from alerts.schema import notices
 from alerts.store import Store, nobody
 from alerts.texts import Texts
 
-__all__ = ["MOST_AT_ONCE", "POINTS", "Claimed", "Dispatcher", "MakeLink", "Settings"]
+__all__ = ["MOST_AT_ONCE", "POINTS", "Claimed", "Dispatcher", "MakeLinks", "Settings"]
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ class Settings:
     """Attempts in flight per channel that does not say itself: a slow channel takes no place of another."""
     ask_s: float = FIRST_S
     """When a provider that can be asked is asked first what became of a message."""
+    gather_s: float = 0.01
+    """How long claims and results wait for others while calls are under way; nothing waits when none is."""
     poll_s: float = 1.0
     """How often the table is looked at without being woken."""
     worker_link_s: float = 3600.0
@@ -92,8 +94,8 @@ class Dispatcher:
         Where the pages are, without a slash at the end.
     clock : callable
         The time, aware UTC.
-    make_link : callable
-        `alerts.access.new_link`.
+    make_links : callable
+        `alerts.access.new_links`.
     policy : Policy
         The one of the store: a case must go on when a notice cannot arrive.
     settings : Settings, optional
@@ -112,7 +114,7 @@ class Dispatcher:
         base_url: str,
         clock: Callable[[], datetime],
         *,
-        make_link: MakeLink,
+        make_links: MakeLinks,
         policy: Policy,
         settings: Settings | None = None,
         on_commit: Callable[[frozenset[str]], None] = nobody,
@@ -125,7 +127,7 @@ class Dispatcher:
         self.results = Results(Store(engine, policy), policy, s.back_off_s, frozenset(self._asked), s.ask_s)
         """Writes down what becomes of notices; receipts that arrive by call go through it as well."""
         self._leases = Leases(
-            channels, texts, base_url, make_link, self.results,
+            channels, texts, base_url, make_links, self.results,
             lease_s=s.lease_s, worker_link_s=s.worker_link_s, family_link_s=s.family_link_s,
         )  # fmt: skip
         self._woken = asyncio.Event()
@@ -158,6 +160,7 @@ class Dispatcher:
                     for question in asking:
                         group.create_task(self._ask(question))
                     await self._pause(stopping)
+                    await self._gather()
         finally:
             stopping.cancel()
             with suppress(asyncio.CancelledError):
@@ -175,6 +178,11 @@ class Dispatcher:
         woken = asyncio.create_task(self._woken.wait())
         await asyncio.wait({woken, stopping}, timeout=self._settings.poll_s, return_when=asyncio.FIRST_COMPLETED)
         woken.cancel()
+
+    async def _gather(self) -> None:
+        """While calls are under way, wait a moment for others: a commit for many costs what one for a single one does."""
+        if self._settings.gather_s > 0 and self._busy.total() > len(self._ended):
+            await asyncio.sleep(self._settings.gather_s)
 
     async def _look(self) -> tuple[list[Claimed], Sequence[Question]]:
         free = {name: self._places(name) - self._busy[name] for name in self.channels}
@@ -252,6 +260,8 @@ class Dispatcher:
         """Write a result: whoever comes first writes, in one transaction, for all who came meanwhile."""
         self._ended.append((claimed, result))
         async with self._writing:
+            if self._ended:
+                await self._gather()
             batch, self._ended = self._ended, []
             if batch:
                 await asyncio.to_thread(self._record_all, batch)
@@ -269,13 +279,13 @@ class Dispatcher:
 
     def _record(self, batch: Sequence[tuple[Claimed, Result]]) -> None:
         now = self._clock()
-        touched: frozenset[str] = frozenset()
         with self._engine.begin() as conn:
-            for claimed, result in batch:
-                metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
-                touched |= self.results.record(conn, claimed.realm, claimed.notice, claimed.attempt, result, now)
+            ended = [Ended(one.realm, one.notice, one.attempt, result) for one, result in batch]
+            touched = self.results.record_all(conn, ended, now)
             self._passing("record: written")
         self._passing("record: committed")
+        for claimed, result in batch:
+            metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
         if touched:
             self._on_commit(touched)
 

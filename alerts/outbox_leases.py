@@ -1,19 +1,20 @@
 """Which notices are due, leased for one attempt each: the words, the link and the attempt's row, in one transaction."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
-from sqlalchemy import case as sql_case
+from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, bindparam, func, insert, select, update
 
 from alerts import audit, notice_truth, reply_codes
+from alerts.access import NewLink
 from alerts.casefile import Case
 from alerts.channels import Answered, Outgoing, Sender
 from alerts.notice_rows import change
-from alerts.notices import TEMPLATES, Role, role, write
+from alerts.notice_truth import Subject
+from alerts.notices import TEMPLATES, Grounds, grounds, role, write
 from alerts.outbox_results import Results
 from alerts.schema import Utc, attempts, cases, notices
 from alerts.texts import Texts
@@ -24,32 +25,35 @@ MOST_AT_ONCE = 64
 """Notices looked at in one transaction."""
 
 
-Known = dict[tuple[str, str | None, str | None, str | None], Case | RowMapping | None]
-"""What notices are about, by realm, case, area event and turn."""
 _ABOUT = (("case", "case_id"), ("area_event", "area_event"), ("turn", "turn"))
-_ATTEMPT = insert(attempts)
+_ATTEMPTS = insert(attempts).returning(attempts.c.id, sort_by_parameter_order=True)
 _N, _NOW = notices.c, bindparam("now", type_=Utc())
+_LEASE = (
+    update(notices)
+    .where(_N.realm == bindparam("b_realm"), _N.id == bindparam("b_id"))
+    .values(state="leased", lease_until=bindparam("until"), attempts=bindparam("tried"))
+)
 _LAPSED = (_N.state == "leased") & (_N.lease_until <= _NOW)
 _DUE = select(_N.id).where(((_N.state == "pending") & (_N.due_at <= _NOW)) | _LAPSED).limit(1)
-_READY = (
+_RED = func.coalesce(cases.c.severity, "") == "red"
+_READY = [
     select(notices)
     .outerjoin(cases, (cases.c.realm == _N.realm) & (cases.c.id == _N.case_id))
-    .where(_N.state == "pending", _N.due_at <= _NOW, _N.channel.not_in(bindparam("full", expanding=True)))
-    .order_by(_N.realm.desc(), sql_case((cases.c.severity == "red", 0), else_=1), _N.due_at, _N.id)
-    .limit(MOST_AT_ONCE)
+    .where(_N.state == "pending", _N.due_at <= _NOW, _N.channel.not_in(bindparam("full", expanding=True)), *rank)
+    .order_by(_N.due_at, _N.id)
+    .limit(bindparam("most", type_=Integer()))
     .with_for_update(skip_locked=True, of=notices)
-)
-"""Live before drill, red first, then longest waiting."""
+    for rank in ((_N.realm == "live", _RED), (_N.realm == "live", ~_RED), (_N.realm != "live",))
+]
+"""Live before drill, red first, then longest waiting: a query each, in the order of an index, so that thousands that wait
+need not be sorted for every few that are taken."""
 
 
-class MakeLink(Protocol):
-    """Writes down a one-time link and returns its token."""
+class MakeLinks(Protocol):
+    """Writes down one-time links and returns their tokens."""
 
-    def __call__(
-        self, conn: Connection, role: Role, person: str, goto: str, now: datetime, life: timedelta, *,
-        realm: str, notice: str,
-    ) -> str:  # fmt: skip
-        """Return the token of a link to `goto` that `notice` carries."""
+    def __call__(self, conn: Connection, wanted: Sequence[NewLink], now: datetime) -> list[str]:
+        """Return the tokens of these links, in order."""
         ...
 
 
@@ -71,7 +75,7 @@ class Leases:
     ----------
     channels : mapping of str to Sender
         The channels that are set up.
-    texts, base_url, make_link
+    texts, base_url, make_links
         Of which words and links are made.
     results : Results
         For what cannot be sent at all.
@@ -80,11 +84,11 @@ class Leases:
     """
 
     def __init__(
-        self, channels: Mapping[str, Sender], texts: Texts, base_url: str, make_link: MakeLink, results: Results, *,
+        self, channels: Mapping[str, Sender], texts: Texts, base_url: str, make_links: MakeLinks, results: Results, *,
         lease_s: float, worker_link_s: float, family_link_s: float,
     ) -> None:  # fmt: skip
         self._channels, self._texts, self._base_url = channels, texts, base_url.rstrip("/")
-        self._make_link, self._results = make_link, results
+        self._make_links, self._results = make_links, results
         self._lease = timedelta(seconds=lease_s)
         self._link_lives = {"family": timedelta(seconds=family_link_s)}
         self._link_life = timedelta(seconds=worker_link_s)
@@ -109,58 +113,88 @@ class Leases:
 
         `free`: how many more attempts each channel may have in flight.
         """
-        left = dict(free)
+        full = [name for name, n in free.items() if n <= 0]
+        ready: list[RowMapping] = []
+        for query in _READY:
+            if len(ready) < MOST_AT_ONCE:
+                asked = {"full": full, "now": now, "most": MOST_AT_ONCE - len(ready)}
+                ready += conn.execute(query, asked).mappings().all()
+        if not ready:
+            return []
+        try:
+            with conn.begin_nested():
+                return self._start(conn, ready, dict(free), now)
+        except Exception:
+            log.exception("notices could not be written together; each is tried by itself")
+        return self._one_by_one(conn, ready, dict(free), now)
+
+    def _one_by_one(
+        self, conn: Connection, ready: Sequence[RowMapping], left: dict[str, int], now: datetime
+    ) -> list[Claimed]:
         claimed: list[Claimed] = []
-        known: Known = {}
-        full = [name for name, n in left.items() if n <= 0]
-        for notice in conn.execute(_READY, {"full": full, "now": now}).mappings().all():
-            if left.get(notice["channel"], 1) <= 0:
-                continue
+        for notice in ready:
             try:
                 with conn.begin_nested():
-                    one = self._start(conn, notice, now, known)
+                    claimed += self._start(conn, [notice], left, now)
             except Exception as error:
                 log.exception("a notice could not be written", extra={"notice": notice["id"]})
-                known.clear()
                 self._results.give_up(conn, notice, "failed", f"not writable: {type(error).__name__}", now)
-                continue
-            if one is not None:
-                claimed.append(one)
-                left[one.channel] -= 1
         return claimed
 
-    def _start(self, conn: Connection, notice: RowMapping, now: datetime, known: Known) -> Claimed | None:
-        """Write the words, the lease and the attempt; None: there is nothing to send.
+    def _start(
+        self, conn: Connection, ready: Sequence[RowMapping], left: dict[str, int], now: datetime
+    ) -> list[Claimed]:
+        """Write the words, the leases and the attempts of what is to be sent; `left` places are taken from.
 
-        `known` spares reading the same case for each of its notices; what gives a notice up may change a case.
+        What no channel can carry is given up last: that may change a case, which the others were read with.
         """
-        key = notice["realm"], notice["case_id"], notice["area_event"], notice["turn"]
-        if key not in known:
-            known[key] = notice_truth.about(conn, notice)
-        of = known[key]
+        of, may_read = notice_truth.abouts(conn, ready), notice_truth.reading(conn, ready, now)
+        going, stuck = [], []
+        for notice in ready:
+            subject = of.get(notice_truth.subject_key(notice))
+            if subject is None or left.get(notice["channel"], 1) <= 0:
+                continue
+            if not notice_truth.holds_for(conn, notice, subject, may_read, now):
+                self._put_off(conn, notice, subject, now)
+            elif notice["channel"] not in self._channels:
+                stuck.append(notice)
+            else:
+                going.append((notice, subject))
+                left[notice["channel"]] -= 1
+        claimed = self._leased(conn, going, now) if going else []
+        for notice in stuck:
+            self._no_channel(conn, notice, now)
+        return claimed
+
+    def _no_channel(self, conn: Connection, notice: RowMapping, now: datetime) -> None:
+        """Give up what no channel carries, if it is still true after what was given up before it."""
+        of = notice_truth.about(conn, notice)
         if of is None:
-            return None
-        if not notice_truth.holds(conn, notice, of, now):
-            self._put_off(conn, notice, of, now)
-            return None
-        if notice["channel"] not in self._channels:
+            return
+        if notice_truth.holds(conn, notice, of, now):
             self._results.give_up(conn, notice, "failed", f"channel {notice['channel']} is not set up", now)
-            known.clear()
-            return None
-        outgoing = self._written(conn, notice, of, now)
-        leased = {"state": "leased", "lease_until": now + self._lease, "attempts": notice["attempts"] + 1}
-        change(conn, notice, **leased)
-        row = {"realm": notice["realm"], "notice": notice["id"], "started_at": now}
-        attempt = conn.execute(_ATTEMPT, row).inserted_primary_key
-        assert attempt is not None
-        about = next(f"{what}:{notice[column]}" for what, column in _ABOUT if notice[column])
-        to = f"{notice['recipient_kind']}:{notice['recipient']}"
-        handed = {"notice": notice["id"], "attempt": attempt[0], "channel": notice["channel"], "to": to}
-        audit.append(conn, now, "handed_over", "system", about, template=notice["template"], **handed)
-        return Claimed(notice["realm"], notice["id"], attempt[0], notice["channel"], outgoing)
+        else:
+            self._put_off(conn, notice, of, now)
+
+    def _leased(self, conn: Connection, going: Sequence[tuple[RowMapping, Subject]], now: datetime) -> list[Claimed]:
+        """Write the words, the leases and the attempts of notices that are sent now."""
+        written = self._written(conn, going, now)
+        leases = [
+            {"b_realm": notice["realm"], "b_id": notice["id"], "tried": notice["attempts"] + 1} for notice, _ in going
+        ]
+        until = {"until": now + self._lease}
+        conn.execute(_LEASE, [lease | until for lease in leases])
+        rows = [{"realm": notice["realm"], "notice": notice["id"], "started_at": now} for notice, _ in going]
+        numbers = conn.scalars(_ATTEMPTS, rows).all()
+        said = [_handed_over(notice, number) for (notice, _), number in zip(going, numbers, strict=True)]
+        audit.append_all(conn, now, "handed_over", "system", said)
+        return [
+            Claimed(notice["realm"], notice["id"], number, notice["channel"], outgoing)
+            for (notice, _), number, outgoing in zip(going, numbers, written, strict=True)
+        ]
 
     @staticmethod
-    def _put_off(conn: Connection, notice: RowMapping, of: Case | RowMapping, now: datetime) -> None:
+    def _put_off(conn: Connection, notice: RowMapping, of: Subject, now: datetime) -> None:
         """Cancel what is no longer true; while the tap that made it so may be undone, only put it off."""
         undo = of.undo if isinstance(of, Case) else None
         off = {"state": "cancelled", "done_at": now, "next_at": None}
@@ -168,22 +202,40 @@ class Leases:
             off = {"due_at": undo.until}
         change(conn, notice, **off)
 
-    def _written(self, conn: Connection, notice: RowMapping, of: Case | RowMapping, now: datetime) -> Outgoing:
+    def _written(self, conn: Connection, going: Sequence[tuple[RowMapping, Subject]], now: datetime) -> list[Outgoing]:
+        known = grounds(conn, (of for _, of in going if isinstance(of, Case)))
+        tokens = self._make_links(conn, [self._link(notice) for notice, _ in going], now)
+        links = [f"{self._base_url}/link/{token}" for token in tokens]
+        return [self._outgoing(conn, *pair, known, link, now) for pair, link in zip(going, links, strict=True)]
+
+    def _link(self, notice: RowMapping) -> NewLink:
         reader = role(notice["recipient_kind"])
         goto = TEMPLATES[notice["template"]].goto.format(case=notice["case_id"]) if reader != "operator" else "/c"
         life = self._link_lives.get(reader, self._link_life)
-        here = {"realm": notice["realm"], "notice": notice["id"]}
-        token = self._make_link(conn, reader, notice["recipient"], goto, now, life, **here)
-        link = f"{self._base_url}/link/{token}"
-        words = write(conn, self._texts, notice, of, link, now)
+        return NewLink(reader, notice["recipient"], goto, life, notice["realm"], notice["id"])
+
+    def _outgoing(
+        self, conn: Connection, notice: RowMapping, of: Subject, known: Mapping[tuple[str, str], Grounds], link: str,
+        now: datetime,
+    ) -> Outgoing:  # fmt: skip
+        ground = known[of.realm, of.id] if isinstance(of, Case) else None
+        words = write(conn, self._texts, notice, of, link, now, ground)
         params = dict(words.params)
         if TEMPLATES[notice["template"]].answered and isinstance(self._channels[notice["channel"]], Answered):
             params["code"] = reply_codes.issue(conn, notice, now)
         return Outgoing(
             id=notice["id"], address=notice["address"], subject=words.subject, text=words.text, link=link,
             language=notice["lang"], realm=notice["realm"], created_at=notice["created_at"], sent_at=now,
-            template=notice["template"], role=reader, params=params,
+            template=notice["template"], role=role(notice["recipient_kind"]), params=params,
         )  # fmt: skip
+
+
+def _handed_over(notice: RowMapping, attempt: int) -> tuple[str, dict[str, Any]]:
+    """Return what the audit chain keeps of an attempt that begins: about what, and the words."""
+    about = next(f"{what}:{notice[column]}" for what, column in _ABOUT if notice[column])
+    to = f"{notice['recipient_kind']}:{notice['recipient']}"
+    handed = {"notice": notice["id"], "attempt": attempt, "channel": notice["channel"], "to": to}
+    return about, handed | {"template": notice["template"]}
 
 
 Pointing = Callable[[str], None]

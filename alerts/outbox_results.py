@@ -13,7 +13,10 @@ when what asks or is urgent is not proved to have arrived in time.  Only when al
 """
 
 import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, bindparam, insert, or_, select, update
 
@@ -39,6 +42,53 @@ _NOW = bindparam("now", type_=Utc())
 _WITHOUT_PROOF = select(notices.c.id).where(notices.c.next_at <= _NOW).limit(1)
 _IN_DOUBT = select(notices.c.id).where(notices.c.state == "unknown", notices.c.due_at <= _NOW).limit(1)
 _HOME = select(cases.c.household).where(cases.c.realm == bindparam("realm"), cases.c.id == bindparam("case"))
+_HOMES = select(cases.c.household).where(
+    cases.c.realm == bindparam("realm"), cases.c.id.in_(bindparam("cases", expanding=True))
+)
+_NOTICES = select(notices).where(
+    notices.c.realm == bindparam("realm"), notices.c.id.in_(bindparam("ids", expanding=True))
+)
+_TAKEN = (
+    update(notices)
+    .where(notices.c.realm == bindparam("b_realm"), notices.c.id == bindparam("b_id"))
+    .values(state="accepted", done_at=_NOW, lease_until=None, last_error=None, poll_at=bindparam("poll"))
+)
+
+
+class Ended(NamedTuple):
+    """An attempt that came to its end."""
+
+    realm: str
+    notice: str
+    attempt: int
+    result: Result
+
+
+def _owed(conn: Connection, ended: Sequence[Ended]) -> dict[tuple[str, str], RowMapping]:
+    """Return the notices of attempts, without those that two of them are of: the order of these two matters."""
+    times = Counter((one.realm, one.notice) for one in ended)
+    found: dict[tuple[str, str], RowMapping] = {}
+    for realm in {one.realm for one in ended}:
+        once = [name for (of, name), n in times.items() if of == realm and n == 1]
+        rows = conn.execute(_NOTICES, {"realm": realm, "ids": once}).mappings()
+        found |= {(realm, row["id"]): row for row in rows}
+    return found
+
+
+def _plain(notice: RowMapping, result: Result) -> bool:
+    """Whether a result changes nothing but its own notice: taken, at the first attempt, by the first channel."""
+    first = notice["state"] == "leased" and notice["attempts"] == 1 and not notice["way"]
+    return first and result.state == "accepted" and not result.bad_address
+
+
+def _finished(result: Result, now: datetime) -> dict[str, Any]:
+    said = {"detail": result.detail or None, "provider_id": result.provider_id or None}
+    return said | {"finished_at": now, "result": result.state}
+
+
+def _observe(notice: RowMapping, now: datetime) -> None:
+    if notice["tap"] is None:  # a held one waits on purpose
+        metrics.WAIT.labels(notice["channel"]).observe((now - notice["created_at"]).total_seconds())
 
 
 class Results:
@@ -69,11 +119,7 @@ class Results:
         self, conn: Connection, realm: str, name: str, attempt: int, result: Result, now: datetime
     ) -> frozenset[str]:
         """Write the result of an attempt; return the household whose pages show it, none: it was about many."""
-        finished = {
-            "finished_at": now, "result": result.state, "detail": result.detail or None,
-            "provider_id": result.provider_id or None,
-        }  # fmt: skip
-        conn.execute(_ENDED, finished | {"b_attempt": attempt})
+        conn.execute(_ENDED, _finished(result, now) | {"b_attempt": attempt})
         audit.append(conn, now, "attempt", "system", f"notice:{name}", attempt=attempt, result=result.state)
         notice = conn.execute(_NOTICE, {"realm": realm, "id": name}).mappings().one()
         if result.bad_address:
@@ -92,6 +138,41 @@ class Results:
             self._again(conn, notice, result.detail, now)
         return frozenset(conn.scalars(_HOME, {"realm": realm, "case": notice["case_id"]}))
 
+    def record_all(self, conn: Connection, ended: Sequence[Ended], now: datetime) -> frozenset[str]:
+        """Write many results as `record` does each of them; return the households whose pages show them.
+
+        Plain ones (the provider took a notice that was tried once) are written together, and before the others.
+        """
+        owed = _owed(conn, ended) if len(ended) > 1 else {}
+        plain: list[Ended] = []
+        others: list[Ended] = []
+        for one in ended:
+            notice = owed.get((one.realm, one.notice))
+            (others if notice is None or not _plain(notice, one.result) else plain).append(one)
+        homes = frozenset[str]()
+        if plain:
+            homes = self._all_accepted(conn, plain, owed, now)
+        for one in others:
+            homes |= self.record(conn, one.realm, one.notice, one.attempt, one.result, now)
+        return homes
+
+    def _all_accepted(
+        self, conn: Connection, ended: Sequence[Ended], owed: Mapping[tuple[str, str], RowMapping], now: datetime
+    ) -> frozenset[str]:
+        conn.execute(_ENDED, [_finished(one.result, now) | {"b_attempt": one.attempt} for one in ended])
+        said = [(f"notice:{one.notice}", {"attempt": one.attempt, "result": one.result.state}) for one in ended]
+        audit.append_all(conn, now, "attempt", "system", said)
+        mine = [owed[one.realm, one.notice] for one in ended]
+        polls = [{"b_realm": n["realm"], "b_id": n["id"], "poll": self._first_poll(n, now)} for n in mine]
+        conn.execute(_TAKEN, [poll | {"now": now} for poll in polls])
+        for notice in mine:
+            _observe(notice, now)
+        homes: set[str] = set()
+        for realm in {notice["realm"] for notice in mine}:
+            named = {notice["case_id"] for notice in mine if notice["realm"] == realm}
+            homes.update(conn.scalars(_HOMES, {"realm": realm, "cases": sorted(named - {None})}))
+        return frozenset(homes)
+
     @staticmethod
     def _newest(conn: Connection, notice: RowMapping, attempt: int) -> bool:
         later = attempts.c.realm == notice["realm"], attempts.c.notice == notice["id"], attempts.c.id > attempt
@@ -103,8 +184,7 @@ class Results:
         template = TEMPLATES[notice["template"]]
         if (notice["way"] or notice["attempts"] > 1) and not (template.asks or template.urgent):
             reached(conn, notice, now)  # of news a provider's word is enough; what asks goes on until there is proof
-        if notice["tap"] is None:  # a held one waits on purpose
-            metrics.WAIT.labels(notice["channel"]).observe((now - notice["created_at"]).total_seconds())
+        _observe(notice, now)
 
     def _first_poll(self, notice: RowMapping, now: datetime) -> datetime | None:
         return now + self._ask_after if notice["channel"] in self._asked else None

@@ -14,7 +14,7 @@ from alerts.ladders import RUNG_NAMES
 from alerts.notices import TEMPLATES, life, next_after
 from alerts.policy import Policy, Roster
 from alerts.registry.changes import bump
-from alerts.registry.lookups import OUTCOME
+from alerts.registry.lookups import OUTCOME, Person
 from alerts.schema import absences, findings, notices
 
 
@@ -25,8 +25,7 @@ def apply(
     for effect in effects:
         match effect:
             case Notify():
-                on_shift = {} if effect.offer is None else {"on_shift": {n: roster.on(n) for n in RUNG_NAMES}}
-                _notify(conn, case, replace(effect, params={**effect.params, **on_shift}), now, policy)
+                _notify(conn, case, on_shift(effect, roster), now, policy)
             case TellTold():
                 for actor in _told(conn, case, effect):
                     template = _may_read(conn, actor, effect.template, now)
@@ -51,23 +50,34 @@ def apply(
                 area_notices.call_round(conn, case, now, policy)
 
 
+def on_shift(effect: Notify, roster: Roster) -> Notify:
+    """Return a notice that is owed, an offer with who was on shift when it was made."""
+    if effect.offer is None:
+        return effect
+    return replace(effect, params={**effect.params, "on_shift": {name: roster.on(name) for name in RUNG_NAMES}})
+
+
 def _notify(conn: Connection, case: Case, owed: Notify, now: datetime, policy: Policy) -> None:
     """Write one notice; somebody who left the registry meanwhile cannot be told any more."""
     to = registry.person(conn, owed.to)
     if to is None:
         return
+    notice_rows.write(conn, notice(case, owed, to, now, policy), now)
+
+
+def notice(case: Case, owed: Notify, to: Person, now: datetime, policy: Policy) -> notice_rows.Owed:
+    """Return the notice by which `to` is told."""
     params = dict(owed.params)
     if owed.offer is not None:
         params["offer"] = offer_id(case.id, owed.offer)
     template = TEMPLATES[owed.template]
-    row = notice_rows.Owed(
+    return notice_rows.Owed(
         realm=case.realm, case=case.id, to=to, template=owed.template, params=params, lang=policy.language,
         key=f"{case.version}.{case.rung}|{case.loop}", life=life(template, case, policy),
         next_after=next_after(template, case, policy),
         due_at=now + timedelta(seconds=policy.undo_s if owed.held else owed.wait_s),
         tap=str(case.version) if owed.held else None,
     )  # fmt: skip
-    notice_rows.write(conn, row, now)
 
 
 def _told(conn: Connection, case: Case, effect: TellTold) -> list[str]:

@@ -42,16 +42,26 @@ def advance(
     if after is case:
         return before
     case_rows.save(conn, case, after)
-    data = dict(said) | {"state": after.state.value, "severity": after.severity}
-    case_rows.log(conn, after, now, EVENT_KINDS.get(type(event)) or _snake(type(event).__name__), actor, data)
+    kind = EVENT_KINDS.get(type(event)) or _snake(type(event).__name__)
+    case_rows.log(conn, after, now, kind, actor, logged(after, said))
     owed.apply(conn, after, effects, now, policy, roster)
-    if case.state == State.NEW:
-        metrics.OPENED.labels(case.realm, case.severity).inc()
+    told(case, after)
+    return after
+
+
+def logged(after: Case, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the log of a case keeps of a step: what was said, and what the case became."""
+    return dict(said) | {"state": after.state.value, "severity": after.severity}
+
+
+def told(before: Case, after: Case) -> None:
+    """Count and log what must never go unseen."""
+    if before.state == State.NEW:
+        metrics.OPENED.labels(before.realm, before.severity).inc()
         log.info("case opened", extra={"case": after.id, "severity": after.severity, "state": after.state.value})
-    if after.state == State.UNATTENDED != case.state:
+    if after.state == State.UNATTENDED != before.state:
         metrics.UNATTENDED.labels(after.realm).inc()
         log.error("nobody accepted", extra={"case": after.id, "severity": after.severity})
-    return after
 
 
 def _snake(name: str) -> str:

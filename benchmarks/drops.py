@@ -121,8 +121,8 @@ class Town:
     def dispatcher(self) -> Dispatcher:
         """Return a new one, as after a restart."""
         return Dispatcher(
-            self.engine, self.providers, WORDS, "https://shuian.example", lambda: self.now, make_link=access.new_link,
-            policy=POLICY, settings=Settings(at_once=3), passing=self.passing,
+            self.engine, self.providers, WORDS, "https://shuian.example", lambda: self.now, make_links=access.new_links,
+            policy=POLICY, settings=Settings(at_once=3, gather_s=0.0), passing=self.passing,
         )  # fmt: skip
 
     async def life(self, crash: bool) -> str | None:

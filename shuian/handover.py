@@ -1,15 +1,21 @@
 """What the detectors claim, on its way to the alert service: kept until it is taken, red before amber, nothing lost."""
 
 import hashlib
+import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from detectors.findings import Finding
 from shuian.outcomes import Told
 
+log = logging.getLogger(__name__)
+
 URGENCY = {"red": 1, "amber": 2, "blue": 3}
+TOGETHER = 64
+"""Findings handed over in one transaction at most: others wait for the database meanwhile."""
 
 
 class Open(NamedTuple):
@@ -21,11 +27,23 @@ class Open(NamedTuple):
     """Its `row` means nothing."""
 
 
+class Raised(NamedTuple):
+    """A finding to be told, of which home and under which id."""
+
+    household: str
+    finding: Finding
+    id: str
+
+
 class Alerts(Protocol):
     """Where findings go; `shuian.service` fits the alert store to it."""
 
     def raised(self, household: str, finding: Finding, finding_id: str) -> None:
         """Store a finding and what it owes the world; a second call with the same id changes nothing."""
+        ...
+
+    def raised_all(self, found: Sequence[Raised]) -> None:
+        """Store many findings as `raised` does each of them, in this order: all of them, or none."""
         ...
 
     def cleared(self, finding_id: str, cleared_at: datetime) -> None:
@@ -77,20 +95,40 @@ class HandOver:
         """Hand over what is due: ends, then what `may` be told, red first.
 
         What `alerts` refuses (its error is raised) stays, and is offered again behind all others: one finding that it
-        cannot take never holds up another home's.
+        cannot take never holds up another home's.  Findings go together, and one by one where that fails.
         """
         due = [(self._refused[name], 0, name) for name in self.over]
         # Red first: it is offered in the transaction of its own finding, not as the upgrade of an amber one.
         due += [(self._refused[name], URGENCY[one.severity], name) for name, one in self.held.items() if may(one)]
-        for _, urgency, name in sorted(due):
-            try:
-                if urgency == 0:
-                    alerts.cleared(name, datetime.fromtimestamp(self.over[name], UTC))
-                    del self.over[name]
-                else:
-                    alerts.raised(households[self.held[name].row], self.held[name], name)
-                    del self.held[name]
-            except Exception:
-                self._refused[name] += 1
-                raise
+        for (refused, ended), group in groupby(sorted(due), key=lambda one: (one[0] > 0, one[1] == 0)):
+            names = [name for _, _, name in group]
+            if not refused and not ended:
+                names = self._together(alerts, households, names)
+            for name in names:
+                self._one(alerts, households, name)
         self._refused.clear()
+
+    def _together(self, alerts: Alerts, households: list[str], names: list[str]) -> list[str]:
+        """Hand over findings in few transactions; return what is to be tried one by one."""
+        for start in range(0, len(names), TOGETHER):
+            some = names[start : start + TOGETHER]
+            try:
+                alerts.raised_all([Raised(households[self.held[name].row], self.held[name], name) for name in some])
+            except Exception:
+                log.exception("findings could not be handed over together; each is tried by itself")
+                return names[start:]
+            for name in some:
+                del self.held[name]
+        return []
+
+    def _one(self, alerts: Alerts, households: list[str], name: str) -> None:
+        try:
+            if name in self.over:
+                alerts.cleared(name, datetime.fromtimestamp(self.over[name], UTC))
+                del self.over[name]
+            else:
+                alerts.raised(households[self.held[name].row], self.held[name], name)
+                del self.held[name]
+        except Exception:
+            self._refused[name] += 1
+            raise

@@ -11,7 +11,7 @@ from detectors.findings import Finding
 from detectors.outage import AreaFinding
 from ingest.bindings import Binding
 from shuian.areas import Zone
-from shuian.handover import Open
+from shuian.handover import Open, Raised
 from shuian.outcomes import Told, means
 from shuian.rows import Bound, Place
 
@@ -67,18 +67,11 @@ class CaseDesk:
 
     def raised(self, household: str, finding: Finding, finding_id: str) -> None:
         """Store a finding and what it owes the world; a second call with the same id changes nothing."""
-        new = NewFinding(
-            id=finding_id,
-            realm="live",
-            household=household,
-            kind=finding.kind,
-            severity=finding.severity,
-            onset=datetime.fromtimestamp(finding.onset, UTC),
-            raised_at=datetime.fromtimestamp(finding.raised_at, UTC),
-            reason=finding.reason,
-            evidence=dict(finding.evidence),
-        )
-        self._store.raise_finding(new, self._clock())
+        self.raised_all([Raised(household, finding, finding_id)])
+
+    def raised_all(self, found: Sequence[Raised]) -> None:
+        """Store many findings, as `raised` does each of them, in one transaction: all of them, or none."""
+        self._store.raise_findings([_new(one) for one in found], self._clock())
         self._wake()
 
     def cleared(self, finding_id: str, cleared_at: datetime) -> None:
@@ -146,3 +139,18 @@ class CaseDesk:
             for row in rows
             if (meant := means(row.outcome, row.outcome_reason)) is not None
         ]
+
+
+def _new(one: Raised) -> NewFinding:
+    finding = one.finding
+    return NewFinding(
+        id=one.id,
+        realm="live",
+        household=one.household,
+        kind=finding.kind,
+        severity=finding.severity,
+        onset=datetime.fromtimestamp(finding.onset, UTC),
+        raised_at=datetime.fromtimestamp(finding.raised_at, UTC),
+        reason=finding.reason,
+        evidence=dict(finding.evidence),
+    )

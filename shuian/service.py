@@ -21,7 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from alerts import channels, database, texts
-from alerts.access import new_link
+from alerts.access import new_links
 from alerts.errors import DatabaseError
 from alerts.outbox import Dispatcher
 from alerts.store import Store
@@ -295,7 +295,7 @@ class Service:
             self.words,
             self.config.base_url,
             self.clock,
-            make_link=new_link,
+            make_links=new_links,
             policy=self.config.policy,
             on_commit=self.hub.changed,
         )

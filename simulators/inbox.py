@@ -41,6 +41,9 @@ class Inbox:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute(
+            "PRAGMA synchronous = NORMAL"
+        )  # outlives a killed process; nobody needs these after a power cut
         self._db.execute(_TABLE)
 
     def put(self, message: Message) -> None:

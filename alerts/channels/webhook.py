@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import httpx
 
 from alerts.channels import Outgoing, Receipt, Result, Sample, Unreadable, is_loopback
+from alerts.posting import CutOff, NotSent, Poster
 from alerts.signatures import key, signature, verify
 
 LATER = frozenset({408, 425, 429})
@@ -58,17 +59,23 @@ def body(outgoing: Outgoing) -> bytes:
 class Channel:
     """Posts notices."""
 
+    at_once = 64
+    """Attempts in flight: receivers are many, and each answers on its own."""
+
     def __init__(self, settings: Settings) -> None:
         if not settings.secret:
             raise ValueError("want a secret for the webhook channel: receivers must be able to tell us from others")
         self._settings = settings
         self._key = key(settings.secret)
         # no proxies or credentials out of the environment: the address in the registry is the whole truth
-        self._client = httpx.AsyncClient(timeout=settings.timeout_s, follow_redirects=False, trust_env=False)
+        self._poster = Poster(settings.timeout_s)
 
     async def send(self, outgoing: Outgoing) -> Result:
-        """Try once; the answer's body is not read."""
-        if self._settings.loopback_only and not is_loopback(httpx.URL(outgoing.address).host):
+        """Try once; what the answer says beyond its code is not looked at."""
+        if address_fault(outgoing.address) is not None:
+            return Result("failed", permanent=True, detail="not an address")
+        url = httpx.URL(outgoing.address)
+        if self._settings.loopback_only and not is_loopback(url.host):
             return Result("failed", permanent=True, detail="not this machine (loopback_only)")
         content = body(outgoing)
         timestamp = int(outgoing.sent_at.timestamp())
@@ -79,14 +86,11 @@ class Channel:
             "webhook-signature": signature(self._key, outgoing.id, timestamp, content),
         }
         try:
-            async with self._client.stream("POST", outgoing.address, content=content, headers=headers) as response:
-                return _answered(response.status_code)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            return Result("failed", detail=f"no connection: {type(error).__name__}")
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            return Result("failed", permanent=True, detail=type(error).__name__)
-        except httpx.HTTPError as error:
-            return Result("unknown", detail=f"cut off: {type(error).__name__}")
+            return _answered(await self._poster.post(url, headers, content))
+        except NotSent as error:
+            return Result("failed", detail=f"no connection: {error}")
+        except CutOff as error:
+            return Result("unknown", detail=f"cut off: {error}")
 
     def receipts(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Receipt]:
         """Return the receipts of a call that the receiver signed as we sign: what its person got, or opened."""
@@ -102,7 +106,7 @@ class Channel:
 
     async def close(self) -> None:
         """Close kept connections."""
-        await self._client.aclose()
+        await self._poster.close()
 
 
 def _answered(code: int) -> Result:

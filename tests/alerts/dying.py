@@ -39,7 +39,7 @@ def dispatcher(engine, port, secret, passing):
     phone = sms.Settings(at, "demo", secret, "水安", {"offer": "SMS_1"}, loopback_only=True)
     channels = {"webhook": webhook.Channel(webhook.Settings(secret)), "sms": sms.Channel(phone)}
     return Dispatcher(
-        engine, channels, WORDS, "https://shuian.example", now, make_link=access.new_link, policy=POLICY,
+        engine, channels, WORDS, "https://shuian.example", now, make_links=access.new_links, policy=POLICY,
         settings=Settings(poll_s=0.02, at_once=1, ask_s=0.1), passing=passing,
     )  # fmt: skip
 

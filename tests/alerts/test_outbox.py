@@ -55,7 +55,7 @@ class Street:
         self.touched = []
         self.dispatcher = Dispatcher(
             engine, channels, WORDS, "https://shuian.example", wall_clock,
-            make_link=access.new_link, policy=policy, settings=settings, on_commit=self.touched.append,
+            make_links=access.new_links, policy=policy, settings=settings, on_commit=self.touched.append,
         )  # fmt: skip
         self.store = Store(engine, policy, on_commit=lambda _: self.dispatcher.wake())
 
@@ -390,7 +390,7 @@ engine = database.open(sys.argv[1])
 hook = Dies(webhook.Channel(webhook.Settings(sys.argv[4])))
 mail = Dies(email.Channel(email.Settings(port=int(sys.argv[2]))))
 d = Dispatcher(engine, {"webhook": hook, "email": mail}, texts.load(), "https://shuian.example",
-    lambda: datetime.now(UTC), make_link=access.new_link, policy=Policy())
+    lambda: datetime.now(UTC), make_links=access.new_links, policy=Policy())
 asyncio.run(d.run(asyncio.Event()))
 """
 

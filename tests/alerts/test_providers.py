@@ -151,7 +151,7 @@ class Block:
         self.engine, self.gateways = engine, gateways
         self.hub = Hub(engine, now)
         self.dispatcher = Dispatcher(
-            engine, channels, WORDS, "https://shuian.example", now, make_link=access.new_link, policy=policy,
+            engine, channels, WORDS, "https://shuian.example", now, make_links=access.new_links, policy=policy,
             settings=QUICK, on_commit=self.hub.changed,
         )  # fmt: skip
         self.store = Store(engine, policy, on_commit=lambda _: self.dispatcher.wake())

@@ -56,7 +56,7 @@ class Home:
     def restart(self):
         self.dispatcher = Dispatcher(
             self.engine, self.senders, WORDS, "https://shuian.example", lambda: self.now,
-            make_link=access.new_link, policy=self.policy, settings=Settings(back_off_s=(5.0, 15.0, 45.0)),
+            make_links=access.new_links, policy=self.policy, settings=Settings(back_off_s=(5.0, 15.0, 45.0)),
         )  # fmt: skip
 
     def red(self, severity="red"):

@@ -64,6 +64,12 @@ class Inbox:
             self.told.append((household, finding.kind, finding.severity))
             self.findings[finding_id] = Open(finding_id, household, finding)
 
+    def raised_all(self, found):
+        if self.down or any(one.household in self.refuses for one in found):
+            raise OSError("database is locked")
+        for household, finding, name in found:
+            self.raised(household, finding, name)
+
     def cleared(self, finding_id, cleared_at):
         if self.down:
             raise OSError("database is locked")
