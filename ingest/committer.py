@@ -16,8 +16,9 @@ from time import monotonic
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.device_memory import DeviceMemory
-from ingest.devices import decode
+from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
+from ingest.lately import Lately
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
 from ingest.store import SqliteStore
 
@@ -54,6 +55,7 @@ class Committer:
         acknowledge: Callable[[Received], None],
         stopping: Event,
         retry_s: tuple[float, float],
+        lately: Lately | None = None,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -63,6 +65,7 @@ class Committer:
         self._acknowledge = acknowledge
         self._stopping = stopping
         self._retry_s = retry_s
+        self._lately = Lately() if lately is None else lately
         self._memory = DeviceMemory(self._said_before, self._unit)
         self.trouble: str | None = None
 
@@ -108,13 +111,15 @@ class Committer:
     def _commit(self, batch: list[Received]) -> None:
         name = self._name
         memory, said = Memory(self._store), self._memory.draft()
-        judged = [self._judge(item.message, memory, said) for item in batch]
+        read = [self._judge(item.message, memory, said) for item in batch]
+        judged = [one for _, one in read]
         rejects = [entry for one in judged for entry in one.rejects]
         with metrics.COMMIT_SECONDS.labels(name).time():
             done = self._store.commit(
                 [row for one in judged for row in one.readings], rejects, [a for one in judged for a in one.arrivals]
             )
         said.settle()
+        self._lately.note([(item.message, *one) for item, one in zip(batch, read, strict=True)])
         metrics.STORED.labels(name).inc(done.stored)
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
@@ -136,17 +141,17 @@ class Committer:
             raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
         return None if binding is None or binding.resolution_l is None else binding.unit
 
-    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> Judged:
+    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> tuple[Decoded, Judged]:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""
         decoded = decode(message.topic, message.payload, message.received_at, message.retain, said)
         try:
-            return judge(message, decoded, self._bindings, memory)
+            return decoded, judge(message, decoded, self._bindings, memory)
         except (BindingsUnavailable, StoreError):
             raise
         except Exception as error:
             log.exception("a message could not be judged", extra={"broker": self._name})
             reason = f"our fault: {type(error).__name__}"
-            return Judged(rejects=(reject(message, reason, keep_payload=False),))
+            return decoded, Judged(rejects=(reject(message, reason, keep_payload=False),))
 
     def _tell(self) -> None:
         try:

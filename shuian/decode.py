@@ -51,7 +51,7 @@ def _answer(line: str, now: datetime, memory: DeviceMemory) -> dict[str, object]
         return _refused(f"topic: want a text, got {type(topic).__name__}")
     if "payload" not in message:
         return _refused("payload: want a text or a JSON value, got nothing")
-    if retain is not None and not isinstance(retain, bool):
+    if retain not in (None, True, False):  # 1 and 0 are these, as mosquitto_sub writes them
         return _refused(f"retain: want true or false, got {type(retain).__name__}")
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
     decoded = decode(topic, text.encode("utf-8", "surrogatepass"), now, bool(retain), memory)

@@ -29,18 +29,20 @@ from alerts.web import app as web
 from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
-from ingest.bindings import Binding
 from ingest.devices import FORMATS
 from ingest.errors import StoreError
+from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
+from shuian.commissioning import Commissioning
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
 from shuian.history import History
+from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
 
@@ -180,17 +182,6 @@ def _said(trouble: Exception) -> str:
     return f"{type(trouble).__name__}: {str(trouble).partition(chr(10))[0]}"
 
 
-class LiveBindings:
-    """What ingest may store, always as the registry has it now."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def at(self, device: str, time: datetime) -> Binding | None:
-        """Return the binding of `device` at `time`."""
-        return self._pipeline.rows.bindings.at(device, time)
-
-
 class Service:
     """One installation: broker, ingest, detectors, cases, pages."""
 
@@ -200,6 +191,7 @@ class Service:
         self.started = since_boot_s()
         self._skew_at_start_s = self._skew_s()
         self.sources: dict[str, Source] = {}
+        self.lately = Lately()
         self._timer_trouble: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -320,7 +312,9 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set)
+        return Source(
+            settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set, self.lately
+        )
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web
@@ -345,7 +339,7 @@ class Service:
         )
         return web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
-            self.dispatcher, self.reports,
+            self.dispatcher, self.reports, Commissioning(self.lately, self.readings, self.pipeline),
         )  # fmt: skip
 
     async def _timers(self, stop: asyncio.Event) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from alerts import database, schema
 from alerts.store import NewFinding
-from alerts.web.ports import Budget, Day, Meter, Served, Water
+from alerts.web.ports import Budget, Day, Drawn, Fitted, Heard, Lack, Meter, Served, Water
 from detectors.findings import Severity
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -163,6 +163,28 @@ class HandMade:
 
     def meters(self, now: datetime) -> list[Meter]:
         return self.fitted or [meter(home, f"m{n}", now) for n, home in enumerate(HOMES, 1)]
+
+
+@dataclass
+class HandFitted:
+    """What is known of devices, set by hand."""
+
+    known: dict[str, Fitted] = field(default_factory=dict)
+    told: dict[str, Drawn] = field(default_factory=dict)
+    heard: list[tuple[str, Heard]] = field(default_factory=list)
+
+    def device(self, device: str, now: datetime) -> Fitted:
+        nobody = Fitted(device, None, None, (), (), (Lack("unknown", True, {"format": "?"}),), None)
+        return self.known.get(device, nobody)
+
+    def drawn(self, device: str, since: datetime) -> Drawn | None:
+        return self.told.get(device)
+
+    def others(self, device: str, since: datetime) -> list[str]:
+        return [other for other, told in self.told.items() if other != device and told.litres > 0]
+
+    def strangers(self) -> list[tuple[str, Heard]]:
+        return self.heard
 
 
 def meter(home: str, device: str, now: datetime, **other: Any) -> Meter:
