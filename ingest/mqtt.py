@@ -32,6 +32,7 @@ from ingest.bindings import Bindings
 from ingest.committer import Committer, Received
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,8 @@ class Source:
         Returns the aware time of now.
     on_commit : callable
         Called after every commit, on the committing thread; must be quick.
+    rules : ReaderRules, optional
+        What the configuration says of topics that no format knows by itself.
     """
 
     def __init__(
@@ -123,6 +126,7 @@ class Source:
         bindings: Bindings,
         clock: Clock,
         on_commit: Callable[[], None],
+        rules: ReaderRules = NO_RULES,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -144,6 +148,7 @@ class Source:
             acknowledge=self._acknowledge,
             stopping=self._stopping,
             retry_s=settings.retry_s,
+            rules=rules,
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 

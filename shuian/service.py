@@ -320,7 +320,9 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set)
+        return Source(
+            settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set, self.config.rules
+        )
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web
