@@ -14,12 +14,13 @@ from threading import Event
 from time import monotonic
 
 from ingest import metrics
-from ingest.bindings import Bindings
+from ingest.bindings import Binding, Bindings
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
 from ingest.lately import Lately
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Committer:
         stopping: Event,
         retry_s: tuple[float, float],
         lately: Lately | None = None,
+        rules: ReaderRules = NO_RULES,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -66,7 +68,7 @@ class Committer:
         self._stopping = stopping
         self._retry_s = retry_s
         self._lately = Lately() if lately is None else lately
-        self._memory = DeviceMemory(self._said_before, self._unit)
+        self._memory = DeviceMemory(self._said_before, self._unit, worth=self._worth, rules=rules)
         self.trouble: str | None = None
 
     def run(self) -> None:
@@ -135,11 +137,19 @@ class Committer:
 
     def _unit(self, device: str, time: datetime) -> str | None:
         """Return the unit of the device's register by the registry, None: it says none, or the device has none."""
+        binding = self._binding(device, time)
+        return None if binding is None or binding.resolution_l is None else binding.unit
+
+    def _worth(self, device: str, time: datetime) -> float | None:
+        """Return the litres of one count by the registry, None: it says nothing of that."""
+        binding = self._binding(device, time)
+        return None if binding is None else binding.litres_per_pulse
+
+    def _binding(self, device: str, time: datetime) -> Binding | None:
         try:
-            binding = self._bindings.at(device, time)
+            return self._bindings.at(device, time)
         except Exception as error:
             raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
-        return None if binding is None or binding.resolution_l is None else binding.unit
 
     def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> tuple[Decoded, Judged]:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""

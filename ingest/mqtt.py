@@ -33,6 +33,7 @@ from ingest.committer import Committer, Received
 from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,8 @@ class Source:
         Called after every commit, on the committing thread; must be quick.
     lately : Lately, optional
         Told what was understood of each message; several sources may share one.
+    rules : ReaderRules, optional
+        What the configuration says of topics that no format knows by itself.
     """
 
     def __init__(
@@ -127,6 +130,7 @@ class Source:
         clock: Clock,
         on_commit: Callable[[], None],
         lately: Lately | None = None,
+        rules: ReaderRules = NO_RULES,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -149,6 +153,7 @@ class Source:
             stopping=self._stopping,
             retry_s=settings.retry_s,
             lately=lately,
+            rules=rules,
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 

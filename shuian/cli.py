@@ -156,11 +156,12 @@ def export(
 
 
 @app.command()
-def decode() -> None:
+def decode(settings: Annotated[Path | None, typer.Option("--config", help="For [[plain]], [formats].")] = None) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
+    from shuian import config
     from shuian import decode as decoding
 
-    decoding.run(sys.stdin, sys.stdout)
+    decoding.run(sys.stdin, sys.stdout, rules=config.load(settings).rules if settings else config.Config().rules)
 
 
 @app.command()

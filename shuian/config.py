@@ -22,7 +22,9 @@ from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
+from ingest.devices import FORMATS
 from ingest.mqtt import BrokerSettings
+from ingest.rules import PlainRule, ReaderRules, pattern
 from shuian.errors import BadInput
 
 ENVIRONMENT = "SHUIAN_"
@@ -34,7 +36,22 @@ TOPICS = (
     "application/+/device/+/event/+",
     "tele/#",
     "/sys/#",
+    "homeassistant/+/+/config",
+    "homeassistant/+/+/+/config",
+    "homeassistant/+/+/unit_of_measurement",
+    "homeassistant/+/+/device_class",
+    "+/sensor/+/state",
+    "+/binary_sensor/+/state",
+    "+/status",
+    "+/main/+",
+    "+/connection",
+    "everblu/#",
+    "libmbus2mqtt/#",
+    "rtl_433/+/events",
+    "rtl_433/+/availability",
+    "rtlamr/+/state",
 )
+"""Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
 
@@ -68,6 +85,13 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
+    plain: tuple[PlainRule, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rules(self) -> ReaderRules:
+        """What readers are told of topics that no format knows by itself."""
+        return ReaderRules(self.plain, tuple(self.formats.items()))
 
     @property
     def base_url(self) -> str:
@@ -120,6 +144,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     except PolicyError as wrong:
         faults += [f"policy.{fault}" for fault in wrong.faults]
     wanted = _channels(table.get("channels", {}), faults)
+    plain, formats = _plain(table.get("plain", []), faults), _formats(table.get("formats", {}), faults)
     if service and not _zone(service.zone):
         faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
     for rule in detect.rules if detect else ():
@@ -132,7 +157,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted)
+    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted, plain, formats)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -154,6 +179,29 @@ def _channels(table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
             continue
         wanted[name] = _section(channels.CHANNELS[name].Settings, values, f"channels.{name}", faults)
     return {name: settings for name, settings in wanted.items() if settings is not None}
+
+
+def _plain(entries: Any, faults: list[str]) -> tuple[PlainRule, ...]:
+    if not isinstance(entries, list):
+        faults.append("plain: want [[plain]] with double brackets, one for each rule")
+        return ()
+    rules = [_section(PlainRule, entry, f"plain.{n}", faults) for n, entry in enumerate(entries)]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _formats(table: Any, faults: list[str]) -> dict[str, str]:
+    """Return which format topics are to be read as."""
+    if not isinstance(table, Mapping):
+        faults.append('formats: want a section [formats] of "topic filter" = "format"')
+        return {}
+    for topic, name in table.items():
+        try:
+            pattern(topic)
+        except ValueError as wrong:
+            faults.append(f"formats: {wrong}")
+        if name not in FORMATS:
+            faults.append(f'formats."{topic}": want one of {", ".join(sorted(FORMATS))}, got {name!r}')
+    return dict(table)
 
 
 def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:

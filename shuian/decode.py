@@ -14,13 +14,14 @@ from typing import TextIO
 from ingest.devices import Decoded, DeviceMemory, decode
 from ingest.measures import zulu
 from ingest.readings import Reading
+from ingest.rules import NO_RULES, ReaderRules
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now) -> None:
+def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now, rules: ReaderRules = NO_RULES) -> None:
     """Decode every message of `lines` to `out`; empty lines are passed over.
 
     Parameters
@@ -31,8 +32,10 @@ def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now)
         Flushed after every line, so that it can be watched.
     clock : callable
         Aware time of now: the time of arrival.
+    rules : ReaderRules
+        What a configuration says of topics that no format knows by itself.
     """
-    memory = DeviceMemory()
+    memory = DeviceMemory(rules=rules)
     for line in lines:
         if line.strip():
             out.write(json.dumps(_answer(line, clock(), memory)) + "\n")

@@ -313,8 +313,9 @@ class Service:
 
     def _source(self, settings: BrokerSettings) -> Source:
         return Source(
-            settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set, self.lately
-        )
+            settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
+            lately=self.lately, rules=self.config.rules,
+        )  # fmt: skip
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web

@@ -34,7 +34,7 @@ def wanted(item: dict[str, object]) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("form", "sample"), [pytest.param(*pair, id=pair[1].source[:60]) for pair in SAMPLES])
 def test_every_sample_is_read_as_its_module_says(form: Format, sample: Sample) -> None:
-    decoded = decode(sample.topic, sample.payload, sample.received_at, sample.retain)
+    decoded = decode(sample.topic, sample.payload, sample.received_at, sample.retain, DeviceMemory(rules=sample.rules))
     assert decoded.format == form.name
     assert decoded.readings == sample.readings
     assert (decoded.rejected is None) == (sample.rejected is None)
