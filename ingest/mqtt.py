@@ -30,6 +30,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.committer import Committer, Received
+from ingest.identifiers import Identifiers
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
 from ingest.store import SqliteStore
@@ -114,6 +115,8 @@ class Source:
         Returns the aware time of now.
     on_commit : callable
         Called after every commit, on the committing thread; must be quick.
+    identifiers : mapping, optional
+        What products mean by their identifiers, from the configuration.
     """
 
     def __init__(
@@ -123,6 +126,7 @@ class Source:
         bindings: Bindings,
         clock: Clock,
         on_commit: Callable[[], None],
+        identifiers: Identifiers | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -144,6 +148,7 @@ class Source:
             acknowledge=self._acknowledge,
             stopping=self._stopping,
             retry_s=settings.retry_s,
+            identifiers=identifiers,
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 

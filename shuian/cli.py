@@ -156,11 +156,17 @@ def export(
 
 
 @app.command()
-def decode() -> None:
+def decode(
+    settings: Annotated[
+        Path | None, typer.Option("--config", help="its [identifiers]; none: those that all share")
+    ] = None,
+) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
+    from shuian import config
     from shuian import decode as decoding
 
-    decoding.run(sys.stdin, sys.stdout)
+    told = config.load(settings).identifiers if settings else None
+    decoding.run(sys.stdin, sys.stdout, identifiers=told)
 
 
 @app.command()

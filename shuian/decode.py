@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ingest.devices import Decoded, DeviceMemory, decode
+from ingest.identifiers import Identifiers
 from ingest.measures import zulu
 from ingest.readings import Reading
 
@@ -20,7 +21,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now) -> None:
+def run(
+    lines: Iterable[str],
+    out: TextIO,
+    clock: Callable[[], datetime] = _now,
+    identifiers: Identifiers | None = None,
+) -> None:
     """Decode every message of `lines` to `out`; empty lines are passed over.
 
     Parameters
@@ -31,8 +37,10 @@ def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now)
         Flushed after every line, so that it can be watched.
     clock : callable
         Aware time of now: the time of arrival.
+    identifiers : mapping, optional
+        What products mean by their identifiers, from the configuration.
     """
-    memory = DeviceMemory()
+    memory = DeviceMemory(identifiers=identifiers)
     for line in lines:
         if line.strip():
             out.write(json.dumps(_answer(line, clock(), memory)) + "\n")

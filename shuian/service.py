@@ -320,7 +320,8 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set)
+        bindings, told = LiveBindings(self.pipeline), self.config.identifiers
+        return Source(settings, self.readings, bindings, self.clock, self.judge.news.set, told)
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web

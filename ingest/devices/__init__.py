@@ -46,7 +46,8 @@ class Format:
     `matches` looks at the topic only; `sniff` may look into the payload and is asked when no topic matches.  `decode`
     gets topic, payload, arrival time, the retain flag and what devices said before, and returns readings, none when the
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
-    for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
+    for simulators.  `innermost`: its shape also comes inside the messages of other formats, so that it is asked last.
+    `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
     that one of which the registry says no resolution has no water register.
     """
 
@@ -57,6 +58,7 @@ class Format:
     encode: Callable[..., tuple[str, bytes]]
     samples: tuple[Sample, ...]
     sensors: bool = False
+    innermost: bool = False
     most_bytes: int = MOST_BYTES
 
 
@@ -132,7 +134,7 @@ def _reader(topic: str, payload: bytes) -> Format | None:
     for candidate in FORMATS.values():
         if candidate.matches(topic):
             return candidate
-    for candidate in FORMATS.values():
+    for candidate in sorted(FORMATS.values(), key=lambda form: form.innermost):
         if candidate.sniff(topic, payload):
             return candidate
     return None
