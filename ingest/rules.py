@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from ingest.identifiers import Identifiers
+
 QUANTITIES = (
     "water_volume_total",
     "water_volume_delta",
@@ -102,6 +104,8 @@ class ReaderRules:
 
     plain: tuple[PlainRule, ...] = ()
     formats: tuple[tuple[str, str], ...] = field(default=())
+    identifiers: Identifiers = field(default_factory=dict)
+    """What products mean by names of their own."""
 
     def format_of(self, topic: str) -> str | None:
         """Return the format to read `topic` as, None: nothing is said of it."""

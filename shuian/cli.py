@@ -156,7 +156,9 @@ def export(
 
 
 @app.command()
-def decode(settings: Annotated[Path | None, typer.Option("--config", help="For [[plain]], [formats].")] = None) -> None:
+def decode(
+    settings: Annotated[Path | None, typer.Option("--config", help="Its [[plain]], [formats], [identifiers].")] = None,
+) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
     from shuian import config
     from shuian import decode as decoding

@@ -23,6 +23,7 @@ from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
 from ingest.devices import FORMATS
+from ingest.identifiers import Identifiers, Meaning
 from ingest.mqtt import BrokerSettings
 from ingest.rules import PlainRule, ReaderRules, pattern
 from shuian.errors import BadInput
@@ -50,6 +51,15 @@ TOPICS = (
     "rtl_433/+/events",
     "rtl_433/+/availability",
     "rtlamr/+/state",
+    "$sys/#",
+    "$oc/#",
+    "tylink/#",
+    "ctwing/#",
+    "cjt188/#",
+    "dtu/#",
+    "yomtey/+/s/+",
+    "pushinfo/+",
+    "/iotinfo/+",
 )
 """Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")
@@ -87,11 +97,12 @@ class Config:
     channels: Mapping[str, Any] = field(default_factory=dict)
     plain: tuple[PlainRule, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
+    identifiers: Identifiers = field(default_factory=dict)
 
     @property
     def rules(self) -> ReaderRules:
         """What readers are told of topics that no format knows by itself."""
-        return ReaderRules(self.plain, tuple(self.formats.items()))
+        return ReaderRules(self.plain, tuple(self.formats.items()), self.identifiers)
 
     @property
     def base_url(self) -> str:
@@ -145,6 +156,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         faults += [f"policy.{fault}" for fault in wrong.faults]
     wanted = _channels(table.get("channels", {}), faults)
     plain, formats = _plain(table.get("plain", []), faults), _formats(table.get("formats", {}), faults)
+    identifiers = _identifiers(table.get("identifiers", {}), faults)
     if service and not _zone(service.zone):
         faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
     for rule in detect.rules if detect else ():
@@ -157,7 +169,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted, plain, formats)
+    heard = tuple(one for one in mqtt if one)
+    return Config(service, heard, detect, policy, web, wanted, plain, formats, identifiers)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -202,6 +215,20 @@ def _formats(table: Any, faults: list[str]) -> dict[str, str]:
         if name not in FORMATS:
             faults.append(f'formats."{topic}": want one of {", ".join(sorted(FORMATS))}, got {name!r}')
     return dict(table)
+
+
+def _identifiers(table: Any, faults: list[str]) -> Identifiers:
+    """Return what products mean by their identifiers: one section a product, one line an identifier."""
+    if not isinstance(table, Mapping) or not all(isinstance(lines, Mapping) for lines in table.values()):
+        faults.append("identifiers: want a section [identifiers.PRODUCT] with one line for each identifier")
+        return {}
+    told: dict[str, dict[str, Meaning]] = {}
+    for product, lines in table.items():
+        for name, line in lines.items():
+            meaning = _section(Meaning, line, f"identifiers.{product}.{name}", faults)
+            if meaning is not None:
+                told.setdefault(product, {})[name] = meaning
+    return told
 
 
 def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:

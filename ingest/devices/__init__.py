@@ -50,7 +50,8 @@ class Format:
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
     for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
     that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
-    may have too have a `rank` above 0 and are asked in its order, after all the others.
+    may have too have a `rank` above 0 and are asked in its order, after all the others.  `innermost`: its shape also comes
+    inside the messages of other formats, so that its `sniff` is asked last.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Format:
     encode: Callable[..., tuple[str, bytes]]
     samples: tuple[Sample, ...]
     sensors: bool = False
+    innermost: bool = False
     most_bytes: int = MOST_BYTES
     rank: int = 0
 
@@ -139,7 +141,7 @@ def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
     for candidate in FORMATS.values():
         if candidate.matches(topic):
             return candidate
-    for candidate in FORMATS.values():
+    for candidate in sorted(FORMATS.values(), key=lambda form: form.innermost):
         if candidate.sniff(topic, payload):
             return candidate
     return None

@@ -69,8 +69,8 @@ def learn(payload: bytes, memory: DeviceMemory) -> None:
         found = _TEMPLATE.fullmatch(template.strip()) if isinstance(template, str) else None
         if not isinstance(topic, str) or not topic or found is None:
             continue
-        texts = (_text(entity.get(key)) for key in ("unit_of_measurement", "device_class", "state_class"))
-        said = Meaning(*texts, factor=Decimal(1))
+        unit, kind, state = (_text(entity.get(key)) for key in ("unit_of_measurement", "device_class", "state_class"))
+        said = Meaning(unit, kind, state, factor=Decimal(1))
         if any(said[:3]):
             factor = Decimal(1)
             if found[3]:
