@@ -17,7 +17,7 @@ A work order ends both: a binding that begins later than the quarantine is anoth
 from collections.abc import Callable, Sequence
 
 from ingest.readings import StoredReading
-from ingest.register import BACKFLOW_L, carried
+from ingest.register import BACKFLOW_L, MOST_FLOW_L_S, carried
 
 UNIT_CHANGE = "unit_change"
 """Flag, with the factor behind a colon: ``unit_change:x1000`` if the device states a thousand times as much."""
@@ -58,10 +58,9 @@ def quarantine(
     if last is None or row.measured_ms <= last.measured_ms:
         return ()
     held = next((flag for flag in last.flags if flag.startswith(UNIT_CHANGE)), None)
-    changed = unit_change(row, last, resolution_l)
     if held is not None:
-        return () if changed == _inverse(held) else (held,)
-    if changed is not None:
+        return () if _is_back(row, last, held, resolution_l) else (held,)
+    if odd and (changed := unit_change(row, last, resolution_l)) is not None:
         return (changed,)
     if (odd or TWO_REGISTERS in last.flags) and two_registers([*reversed(past()), row], resolution_l):
         return (TWO_REGISTERS,)
@@ -76,10 +75,7 @@ def unit_change(row: StoredReading, last: StoredReading, resolution_l: float) ->
     ValueError
         `row` is not later than `last`.
     """
-    seconds = (row.measured_ms - last.measured_ms) / 1000
-    if seconds <= 0:
-        raise ValueError(f"want a later register, got one {seconds} s later")
-    most_l = min(_USE_L + _USE_L_DAY * seconds / 86_400, 1.1 * seconds + resolution_l)
+    most_l = _most_l(row, last, resolution_l)
     before_l, after_l = last.value / 1000, row.value / 1000
     least_l = _LEAST_STEPS * resolution_l
     for factor in _FACTORS:
@@ -116,6 +112,17 @@ def _goes_on(end: StoredReading, row: StoredReading, resolution_l: float) -> boo
     return litres >= 0 and carried(litres, seconds, resolution_l)
 
 
-def _inverse(flag: str) -> str:
-    name, _, factor = flag.partition(":")
-    return f"{name}:{'/' if factor[0] == 'x' else 'x'}{factor[1:]}"
+def _is_back(row: StoredReading, last: StoredReading, held: str, resolution_l: float) -> bool:
+    """Tell whether the register is on its old scale again, after a quarantine under the flag `held`."""
+    more, factor = held.partition(":")[2][0] == "x", int(held.partition(":")[2][1:])
+    right_l = last.value / 1000 / factor if more else last.value / 1000 * factor
+    drawn_l = row.value / 1000 - right_l
+    return -factor * resolution_l < drawn_l <= _most_l(row, last, resolution_l) and row.value != last.value
+
+
+def _most_l(row: StoredReading, last: StoredReading, resolution_l: float) -> float:
+    """Return what a home may have drawn between two registers.  [L]."""
+    seconds = (row.measured_ms - last.measured_ms) / 1000
+    if seconds <= 0:
+        raise ValueError(f"want a later register, got one {seconds} s later")
+    return min(_USE_L + _USE_L_DAY * seconds / 86_400, MOST_FLOW_L_S * seconds + resolution_l)
