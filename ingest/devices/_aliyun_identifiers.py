@@ -9,6 +9,7 @@ platform that sends the property's Chinese name along (``"name": "水流量"``) 
 nobody said stays a raw number, unless the registry gives the ``unit``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -57,6 +58,8 @@ _TOTALS = frozenset(
     ]
 )
 _FLOWS = frozenset({"waterflow", "flowrate", "waterflowrate", "currentflow", "instantflow", "instantaneousflow"})
+_TEXT_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+"""`Decimal` would read digits of every script, and ``1_000``."""
 _NUMBERS = {
     "temperature": ("temperature", "Cel", -60, 150),
     "currenttemperature": ("temperature", "Cel", -60, 150),
@@ -155,10 +158,7 @@ def _measured(quantity: str, ours: str, number: Number, unit: str | None) -> Mea
 def _number(value: object) -> Decimal | None:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return Decimal(value)
-    if isinstance(value, str) and len(value) <= 20:
-        try:
-            number = Decimal(value)
-        except ArithmeticError:
-            return None
-        return number if number.is_finite() and abs(number) < _MOST else None
+    if isinstance(value, str) and len(value) <= 20 and _TEXT_NUMBER.fullmatch(value.strip()):
+        number = Decimal(value.strip())
+        return number if abs(number) < _MOST else None
     return None

@@ -37,4 +37,6 @@ def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> li
     return same_serial(reports, device, other, at)
 
 
-FAULT = Fault("M20", "transport", strike, finds=("meter_silent", "meter_quarantined"), never=("leak", "radio_outage"), group=True)
+FAULT = Fault(
+    "M20", "transport", strike, finds=("meter_silent", "meter_quarantined"), never=("leak", "radio_outage"), group=True
+)
