@@ -6,6 +6,7 @@ pause, until it can.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ from ingest.bindings import Binding, Bindings
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
+from ingest.flags import counted
 from ingest.lately import Lately
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
 from ingest.rules import NO_RULES, ReaderRules
@@ -126,6 +128,8 @@ class Committer:
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
         metrics.RETAINED.labels(name).inc(sum(one.states for one in judged))
+        for flag, times in Counter(f for one in judged for row in one.readings for f in counted(row.flags)).items():
+            metrics.FLAGGED.labels(name, flag).inc(times)
         for entry in rejects:
             metrics.REJECTED.labels(name, reason_class(entry.reason)).inc()
         self._tell()

@@ -304,6 +304,16 @@ class SqliteStore:
             self._last.move_to_end(key)
             return self._last[key]
 
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
+        """Return up to `most` readings measured before `before_ms`, newest first."""
+        found: list[_Row] = []
+        rest = "AND measured_at < ? ORDER BY measured_at DESC LIMIT ?"
+        with self._reading:
+            for month in reversed(self._reader_months.existing()):
+                if month <= month_of(before_ms) and len(found) < most:
+                    found += self._select(month, rest, device, quantity, before_ms, most - len(found))
+        return [_reading(row) for row in found]
+
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""
         with self._reading, trouble(self._path):

@@ -12,7 +12,6 @@ from ingest.bindings import Binding, FixedBindings
 from ingest.devices import Decoded, DeviceMemory, aliyun_tsl, decode
 from ingest.measures import moment
 from ingest.quality import Memory, Message, judge
-from ingest.readings import StoredReading
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 MOMENTS = st.integers(1_010_000_000_000, 1_795_000_000_000).map(moment)
@@ -80,17 +79,10 @@ def test_water_without_a_unit_stays_a_number_until_the_registry_says_it() -> Non
 
 
 def test_what_has_no_unit_is_not_stored_and_the_reason_names_the_registry() -> None:
-    class Empty:
-        def last(self, device: str, quantity: str) -> StoredReading | None:
-            return None
-
-        def arrival(self, device: str, quantity: str, ident: str) -> int | None:
-            return None
-
     payload = b'{"params":{"TotalFlow":12.5,"Temp":20}}'
     binding = Binding("meter1", "aliyun_tsl", datetime(2026, 1, 1, tzinfo=UTC))
     message = Message(TOPIC, payload, NOW)
-    judged = judge(message, decode(TOPIC, payload, NOW), FixedBindings([binding]), Memory(Empty()))
+    judged = judge(message, decode(TOPIC, payload, NOW), FixedBindings([binding]), Memory())
     assert [(row.quantity, row.value) for row in judged.readings] == [("temperature", 20_000)]
     assert [one.reason for one in judged.rejects] == [
         "unit unknown: want a unit in the registry for water_volume_total, got none"
