@@ -27,3 +27,15 @@ LAST_MESSAGE = Gauge(
     "shuian_ingest_last_message_time_seconds", "When the last message came (epoch seconds)", ["broker"]
 )
 CONNECTED = Gauge("shuian_ingest_connected", "1 while connected and subscribed", ["broker"])
+COPIED = Counter(
+    "shuian_influx_points",
+    "Points for InfluxDB: written, refused (kept for inspection), expired (not sent)",
+    ["result"],
+)
+COPY_FAULTS = Counter("shuian_influx_faults", "Rounds that failed: server, store, erase, hourly, ours", ["part"])
+COPY_LAG = Gauge("shuian_influx_lag_seconds", "Age of the oldest stored reading that InfluxDB has not got")
+COPY_BEHIND = Gauge("shuian_influx_behind_batches", "Journal entries that InfluxDB has not got")
+COPY_OWED = Gauge("shuian_influx_deletions_owed", "Deletions that InfluxDB has not confirmed")
+COPY_SECONDS = Histogram(
+    "shuian_influx_write_seconds", "Time of one request", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+)
