@@ -5,6 +5,7 @@
     IngestError
     ├── Unreadable           a message, or part of it, that nobody can read: a value for `decode`, never a crash
     ├── StoreError           the store could not keep or give something; `permanent` says that waiting will not help
+    ├── TlsError             the certificates of our configuration cannot be used: somebody must mend them
     └── BindingsUnavailable  the registry could not be asked just now: the message waits, unacknowledged
 """
 
@@ -46,3 +47,7 @@ class StoreError(IngestError):
 
 class BindingsUnavailable(IngestError):
     """Whoever knows the registry could not answer."""
+
+
+class TlsError(IngestError):
+    """A certificate or key that the configuration names cannot be used."""

@@ -48,6 +48,9 @@ class Format:
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
     for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
     that one of which the registry says no resolution has no water register.
+
+    For the broker's access lists: `writes` and `reads` are topic filters of a device that has a credential of its own,
+    with ``{device}`` where its name stands; none: such devices speak through a gateway, whose filters are `gateway`.
     """
 
     name: str
@@ -58,6 +61,9 @@ class Format:
     samples: tuple[Sample, ...]
     sensors: bool = False
     most_bytes: int = MOST_BYTES
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    gateway: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
