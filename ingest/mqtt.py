@@ -252,7 +252,7 @@ class Source:
         self._say(f"connected to {self._settings.host}:{self._settings.port}")
 
     def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
-        why = tls.trouble(sys.exc_info()[1])
+        why = tls.trouble(sys.exc_info()[1]) if self._settings.tls else None
         self._say(f"waiting for {self._settings.host}:{self._settings.port}" + (f": {why}" if why else ""))
 
     def _on_disconnect(self, client: paho.Client, data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:

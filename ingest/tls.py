@@ -5,6 +5,8 @@ from typing import Protocol
 
 from ingest.errors import TlsError
 
+_NO_TLS = "take the broker's TLS port (usually 8883), or set tls = false"
+
 
 class Wanted(Protocol):
     """What this module asks of a broker's settings."""
@@ -33,11 +35,12 @@ def context(wanted: Wanted) -> ssl.SSLContext:
     TlsError
         A file cannot be read, is no PEM, or key and certificate do not belong together.
     """
-    made = ssl.create_default_context()
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    if wanted.ca_file is not None:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # the machine's own authorities are not believed besides
-        made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.sslsocket_class = _Closing
+    if wanted.ca_file is None:
+        made.load_default_certs()
+    else:  # the machine's own authorities are not believed besides
         try:
             made.load_verify_locations(wanted.ca_file)
         except (ssl.SSLError, OSError) as error:
@@ -57,15 +60,28 @@ def context(wanted: Wanted) -> ssl.SSLContext:
     return made
 
 
+class _Closing(ssl.SSLSocket):
+    """Gives the connection back when the broker is not believed; paho leaves it to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 def trouble(error: BaseException | None) -> str | None:
     """Return why TLS with a broker failed, and what to mend; None: it was not TLS that failed."""
+    if isinstance(error, ssl.SSLEOFError | ConnectionResetError):
+        return f"it hangs up when TLS begins: {_NO_TLS}"
     if not isinstance(error, ssl.SSLError):
         return None
     if isinstance(error, ssl.SSLCertVerificationError):
         return _refused(error)
     reason = (error.reason or "").replace("_", " ").lower()
     if "wrong version number" in reason or "record layer failure" in reason:
-        return "this port does not speak TLS: set tls = false, or take the broker's TLS port (usually 8883)"
+        return f"this port does not speak TLS: {_NO_TLS}"
     if "certificate required" in reason or "handshake failure" in reason:
         return "the broker wants a certificate of ours: set cert_file and key_file"
     if "unknown ca" in reason or "bad certificate" in reason or "certificate expired" in reason:

@@ -2,8 +2,7 @@
 
 import csv
 import subprocess
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -118,25 +117,21 @@ class Client:
         self._client.on_connect = lambda _c, _d, _f, reason, _p: setattr(self, "connected", str(reason))
         self._client.on_publish = lambda _c, _d, mid, reason, _p: self.answers.update({mid: str(reason)})
         self._client.connect("127.0.0.1", door.server.port)
-        self._ended = threading.Event()
-        self._looping = threading.Thread(target=self._loop)
-        self._looping.start()
-        until(lambda: self.connected is not None, what="an answer")
+        self._until(lambda: self.connected is not None)
 
-    def _loop(self) -> None:
-        while not self._ended.is_set():
-            self._client.loop(0.02)  # paho's own thread sometimes waits a second with TLS
+    def _until(self, true: Callable[[], bool]) -> None:
+        until(
+            lambda: self._client.loop(0.02) is None or true(), what="an answer"
+        )  # no thread of paho's: with TLS it dozes
 
     def publish(self, topic: str, payload: bytes = b"x") -> str:
         """Publish one message and return the broker's answer."""
         mid = self._client.publish(topic, payload, 1).mid
-        until(lambda: mid in self.answers, what="an acknowledgement")
+        self._until(lambda: mid in self.answers)
         return self.answers[mid]
 
     def end(self) -> None:
         self._client.disconnect()
-        self._ended.set()
-        self._looping.join()
 
 
 @contextmanager

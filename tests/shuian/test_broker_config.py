@@ -38,30 +38,44 @@ def covers(pattern, topic):
 
 
 @pytest.mark.slow
-def test_a_device_writes_its_own_topic_and_no_other(door):
-    with client(door, "wm-1") as device:
+@pytest.mark.parametrize(
+    ("name", "own", "foreign"),
+    [
+        pytest.param(
+            "wm-1",
+            ["shuian/v1/north/wm-1/up", "shuian/v1/north/wm-1/status"],
+            ["shuian/v1/north/wm-2/up", "application/1/device/2/event/up", "x", "shuian-check/1"],
+            id="a device",
+        ),
+        pytest.param(
+            "00%3A11%3A22",
+            ["shuian/v1/north/00:11:22/up"],
+            ["shuian/v1/north/wm-1/up", "shuian/v1/north/00%3A11%3A23/up"],
+            id="a device whose name no password file can hold",
+        ),
+        pytest.param(
+            "chirpstack",
+            ["application/1/device/0101010101010101/event/up"],
+            ["shuian/v1/north/wm-1/up", "zigbee2mqtt/door"],
+            id="a gateway with a subtree",
+        ),
+        pytest.param(
+            "gw-7",
+            ["shuian/v1/north/behind/up"],
+            ["shuian/v1/north/wm-1/up"],
+            id="a gateway with the topics of those behind it",
+        ),
+        pytest.param("shuian", ["shuian-check/1"], ["shuian/v1/north/wm-1/up"], id="the service"),
+    ],
+)
+def test_everybody_writes_own_topics_and_no_other(door, name, own, foreign):
+    with client(door, name) as device:
         assert device.connected == "Success"
-        assert device.publish("shuian/v1/north/wm-1/up").startswith(("Success", "No matching"))
-        assert device.publish("shuian/v1/north/wm-1/status").startswith(("Success", "No matching"))
-        for foreign in ("shuian/v1/north/wm-2/up", "application/1/device/2/event/up", "x", "shuian-check/1"):
-            assert device.publish(foreign) == "Not authorized", foreign
-
-
-@pytest.mark.slow
-def test_a_name_that_a_password_file_cannot_hold_has_its_own_topic_too(door):
-    with client(door, "00%3A11%3A22") as device:
-        assert device.publish("shuian/v1/north/00:11:22/up").startswith(("Success", "No matching"))
-        assert device.publish("shuian/v1/north/wm-1/up") == "Not authorized"
-
-
-@pytest.mark.slow
-def test_a_gateway_writes_for_those_behind_it_only(door):
-    with client(door, "chirpstack") as gateway:
-        assert gateway.publish("application/1/device/0101010101010101/event/up") != "Not authorized"
-        assert gateway.publish("shuian/v1/north/wm-1/up") == "Not authorized"
-    with client(door, "gw-7") as gateway:
-        assert gateway.publish("shuian/v1/north/behind/up") != "Not authorized"
-        assert gateway.publish("shuian/v1/north/wm-1/up") == "Not authorized"
+        for topic in own:
+            assert device.publish(topic).startswith(("Success", "No matching")), topic
+    for topic in foreign:  # a new connection each: Mosquitto 2.0 cuts one that was refused (its issue 2579)
+        with client(door, name) as device:
+            assert device.publish(topic) == "Not authorized", topic
 
 
 @pytest.mark.slow
