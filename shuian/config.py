@@ -26,6 +26,7 @@ from ingest.devices import FORMATS
 from ingest.identifiers import Identifiers, Meaning
 from ingest.mqtt import BrokerSettings
 from ingest.rules import PlainRule, ReaderRules, pattern
+from shuian.broker_accounts import ServerSettings
 from shuian.errors import BadInput
 
 ENVIRONMENT = "SHUIAN_"
@@ -91,6 +92,7 @@ class Config:
 
     service: ServiceSettings = field(default_factory=ServiceSettings)
     mqtt: tuple[BrokerSettings, ...] = ()
+    broker: ServerSettings = field(default_factory=ServerSettings)
     detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
@@ -143,6 +145,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     service = _section(ServiceSettings, table.get("service", {}), "service", faults)
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
+    server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -164,13 +167,13 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None:
+    if faults or service is None or detect is None or web is None or server is None:
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    heard = tuple(one for one in mqtt if one)
-    return Config(service, heard, detect, policy, web, wanted, plain, formats, identifiers)
+    brokers = tuple(_beside(one, folder) for one in mqtt if one)
+    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, identifiers)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -178,6 +181,13 @@ def broker_defaults(site: str, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         return entry
     return _with(entry, {"port": 1883, "topics": TOPICS, "client_id": f"{site}-ingest-{entry.get('name', '')}"})
+
+
+def _beside(broker: BrokerSettings, folder: Path) -> BrokerSettings:
+    """Return `broker` with its certificates taken from `folder` where their paths are relative, as the data folder is."""
+    ours = {name: getattr(broker, name) for name in ("ca_file", "cert_file", "key_file")}
+    files: dict[str, Any] = {name: str(folder / file) for name, file in ours.items() if file}
+    return dataclasses.replace(broker, **files)
 
 
 def _with(given: Any, defaults: Mapping[str, Any]) -> Any:

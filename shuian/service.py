@@ -30,7 +30,7 @@ from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
 from ingest.devices import FORMATS
-from ingest.errors import StoreError
+from ingest.errors import StoreError, TlsError
 from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
@@ -312,10 +312,13 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        return Source(
-            settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
-            lately=self.lately, rules=self.config.rules,
-        )  # fmt: skip
+        try:
+            return Source(
+                settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
+                lately=self.lately, rules=self.config.rules,
+            )  # fmt: skip
+        except TlsError as wrong:
+            raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web

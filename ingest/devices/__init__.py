@@ -52,6 +52,9 @@ class Format:
     that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
     may have too have a `rank` above 0 and are asked in its order, after all the others.  `innermost`: its shape also comes
     inside the messages of other formats, so that its `sniff` is asked last.
+
+    For the broker's access lists: `writes` and `reads` are topic filters of a device that has a credential of its own,
+    with ``{device}`` where its name stands; none: such devices speak through a gateway, whose filters are `gateway`.
     """
 
     name: str
@@ -64,6 +67,9 @@ class Format:
     innermost: bool = False
     most_bytes: int = MOST_BYTES
     rank: int = 0
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    gateway: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,8 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("/sys/+/{device}/thing/#",),
+    reads=("/sys/+/{device}/thing/#",),  # answers to its reports, and settings
     samples=(
         Sample(
             source="Alibaba Cloud IoT Platform help, document 89301: WF is no water flow here",
