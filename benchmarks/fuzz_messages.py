@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from datetime import datetime
+from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ def _structure(rng: Random, value: Json, others: Sequence[Known]) -> Json:
         return put(value, path, rng.choice(list(branches(other)))[1]) if other is not None else value
     if isinstance(inside, list):
         return put(value, path, inside * rng.choice((2, 50, 400)))
-    return put(value, path, {**inside, rng.choice(_names(others) or ["x"]): rng.choice(NASTY)})
+    return put(value, path, {**inside, rng.choice(_names()): rng.choice(NASTY)})
 
 
 def _without(rng: Random, inside: Json) -> Json:
@@ -144,17 +145,11 @@ def _without(rng: Random, inside: Json) -> Json:
     return {name: one for name, one in inside.items() if name != gone}
 
 
-def _names(others: Sequence[Known]) -> list[str]:
-    """Return the names of every object of all messages; worked out once."""
-    key = id(others)
-    if key not in _KNOWN_NAMES:
-        found = {name for one in others for _, group in branches(parsed(one.payload)) for name in group if group}
-        _KNOWN_NAMES.clear()
-        _KNOWN_NAMES[key] = sorted(name for name in found if isinstance(name, str))
-    return _KNOWN_NAMES[key]
-
-
-_KNOWN_NAMES: dict[int, list[str]] = {}
+@cache
+def _names() -> list[str]:
+    """Return every name that stands in an object of a sample."""
+    groups = (group for one in known() for _, group in branches(parsed(one.payload)) if isinstance(group, dict))
+    return sorted({name for group in groups for name in group} | {"x"})
 
 
 def _frame(rng: Random, old: Json) -> Json:
