@@ -327,9 +327,8 @@ class Cases(RuleBasedStateMachine):
             assert row["id"] not in clocks
             if row["severity"] == "red":
                 last = log[row["id"]][-1]["kind"]
-                if (
-                    row["area_event"] is not None and row["outcome"] is None
-                ):  # folded: water was seen, nothing else spoke
+                if row["area_event"] is not None and row["outcome"] is None:
+                    # Folded: water was seen, nothing else spoke.
                     assert last == "finding_cleared"
                     assert all(f["cleared_at"] is not None for f in findings[row["id"]])
                     continue

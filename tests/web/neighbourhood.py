@@ -230,8 +230,8 @@ def meter_silent(household: str, at: datetime = NOW) -> NewFinding:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Engine]:
-    """Open the database in `folder`."""
-    engine = database.open(folder / "people.sqlite")
+    """Open the database in `folder`, which is up to date."""
+    engine = database.connect(folder / "people.sqlite")
     try:
         yield engine
     finally:
@@ -241,6 +241,7 @@ def opened(folder: Path) -> Iterator[Engine]:
 @contextmanager
 def registered(folder: Path) -> Iterator[Engine]:
     """Open a new database with the neighbourhood in it."""
+    database.open(folder / "people.sqlite").dispose()
     with opened(folder) as engine:
         with engine.begin() as conn:
             register(conn)
