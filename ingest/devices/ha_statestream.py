@@ -105,6 +105,8 @@ def _state(domain: str, entity: str, message: Message) -> list[Reading]:
         return []
     reading = read(kind, device, word, message)
     if reading is None:
+        if kind.quantity == "sos" and not message.retain:
+            message.memory.note(device, "sos", False)  # taken back: the next one is a new call
         return []
     if not isinstance(reading.value, bool):
         return [reading]
