@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 
 from ingest.device_memory import DeviceMemory
@@ -50,7 +51,7 @@ class Format:
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
     for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
     that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
-    may have too have a `rank` above 0 and are asked in its order, after all the others.
+    may have too have a `rank` above 0: by topic and by payload they are asked in its order, after all the others.
     """
 
     name: str
@@ -89,6 +90,9 @@ def _discover() -> dict[str, Format]:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
 """Every format by name, in the order in which they are asked whether a topic is theirs."""
+
+
+_RANKS = tuple(tuple(equals) for _, equals in groupby(FORMATS.values(), key=lambda one: one.rank))
 
 
 def decode(
@@ -136,12 +140,13 @@ def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
     named = rules.format_of(topic)
     if named is not None:
         return FORMATS.get(named)
-    for candidate in FORMATS.values():
-        if candidate.matches(topic):
-            return candidate
-    for candidate in FORMATS.values():
-        if candidate.sniff(topic, payload):
-            return candidate
+    for equals in _RANKS:
+        for candidate in equals:
+            if candidate.matches(topic):
+                return candidate
+        for candidate in equals:
+            if candidate.sniff(topic, payload):
+                return candidate
     return None
 
 
