@@ -42,6 +42,7 @@ TOPICS = (
     "homeassistant/+/+/+/config",
     "homeassistant/+/+/unit_of_measurement",
     "homeassistant/+/+/device_class",
+    "homeassistant/+/+/state_class",
     "+/sensor/+/state",
     "+/binary_sensor/+/state",
     "+/status",

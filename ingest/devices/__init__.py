@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 
 from ingest.device_memory import DeviceMemory
@@ -50,8 +51,7 @@ class Format:
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
     for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
     that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
-    may have too have a `rank` above 0 and are asked in its order, after all the others.  `innermost`: its shape also comes
-    inside the messages of other formats, so that its `sniff` is asked last.
+    may have too have a `rank` above 0: by topic and by payload they are asked in its order, after all the others.
 
     For the broker's access lists: `writes` and `reads` are topic filters of a device that has a credential of its own,
     with ``{device}`` where its name stands; none: such devices speak through a gateway, whose filters are `gateway`.
@@ -64,7 +64,6 @@ class Format:
     encode: Callable[..., tuple[str, bytes]]
     samples: tuple[Sample, ...]
     sensors: bool = False
-    innermost: bool = False
     most_bytes: int = MOST_BYTES
     rank: int = 0
     writes: tuple[str, ...] = ()
@@ -97,6 +96,9 @@ def _discover() -> dict[str, Format]:
 
 FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
 """Every format by name, in the order in which they are asked whether a topic is theirs."""
+
+
+_RANKS = tuple(tuple(equals) for _, equals in groupby(FORMATS.values(), key=lambda one: one.rank))
 
 
 def decode(
@@ -144,12 +146,13 @@ def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
     named = rules.format_of(topic)
     if named is not None:
         return FORMATS.get(named)
-    for candidate in FORMATS.values():
-        if candidate.matches(topic):
-            return candidate
-    for candidate in sorted(FORMATS.values(), key=lambda form: form.innermost):
-        if candidate.sniff(topic, payload):
-            return candidate
+    for equals in _RANKS:
+        for candidate in equals:
+            if candidate.matches(topic):
+                return candidate
+        for candidate in equals:
+            if candidate.sniff(topic, payload):
+                return candidate
     return None
 
 

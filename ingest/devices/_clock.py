@@ -19,6 +19,7 @@ _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)((?:\.\d{1,9})?)", re
 _NANOSECONDS = re.compile(r"(?<=\.\d{6})([5-9]?)\d{1,3}(?=\D|$)", re.ASCII)
 _UNIX = re.compile(r"\d{9,13}(?:\.\d{1,9})?", re.ASCII)
 _IN_FILE = re.compile(r"@\d+(?:\.\d+)?s?", re.ASCII)
+_MOST_TEXT = 64
 _FIRST_MS = 100_000_000_000
 """What is above counts milliseconds: as seconds it would lie in the year 5138."""
 
@@ -38,9 +39,11 @@ def stamp(said: object, received_at: datetime) -> Stamp:
     """Return the moment that `said` names, as far as a device may mean it in a message that came at `received_at`."""
     if isinstance(said, int | Decimal) and not isinstance(said, bool):
         said = str(said)
-    if not isinstance(said, str) or not said.strip() or _IN_FILE.fullmatch(said.strip()):
+    if not isinstance(said, str) or not said.strip() or _IN_FILE.fullmatch(said[:_MOST_TEXT].strip()):
         return NONE
     text = said.strip()
+    if len(text) > _MOST_TEXT:
+        return Stamp(None, ("implausible_time",))
     if _UNIX.fullmatch(text):
         number = Decimal(text)
         seconds = number / 1000 if number >= _FIRST_MS else number

@@ -39,7 +39,7 @@ _SHORT = {
     "p": "platform",
 }
 _MOST_ENTITIES = 200
-_MOST_TEXT = 64
+_MOST_TEXT, _MOST_TEMPLATE, _MOST_TOPIC = 64, 300, 256
 
 
 class Meaning(NamedTuple):
@@ -66,16 +66,15 @@ def learn(payload: bytes, memory: DeviceMemory) -> None:
         return
     for entity in _entities(parse_object(payload)):
         topic, template = entity.get("state_topic"), entity.get("value_template", "{{ value }}")
-        found = _TEMPLATE.fullmatch(template.strip()) if isinstance(template, str) else None
-        if not isinstance(topic, str) or not topic or found is None:
+        template = template.strip() if isinstance(template, str) else ""
+        found = _TEMPLATE.fullmatch(template) if len(template) <= _MOST_TEMPLATE else None
+        if not isinstance(topic, str) or not 0 < len(topic) <= _MOST_TOPIC or found is None:
             continue
-        unit, kind, state = (_text(entity.get(key)) for key in ("unit_of_measurement", "device_class", "state_class"))
-        said = Meaning(unit, kind, state, factor=Decimal(1))
-        if any(said[:3]):
-            factor = Decimal(1)
-            if found[3]:
-                number = Decimal(found[3])
-                factor = number if found[2] == "*" else 1 / number if number else Decimal(0)
+        unit, device_class = _text(entity.get("unit_of_measurement")), _text(entity.get("device_class"))
+        said = Meaning(unit, device_class, _text(entity.get("state_class")))
+        constant = Decimal(found[3] or 1)
+        if any(said[:3]) and constant:
+            factor = constant if found[2] == "*" else 1 / constant
             note(memory, topic, _path(found[1]), said._replace(factor=factor))
 
 

@@ -25,6 +25,8 @@ from ingest.strict_json import show
 
 MOST_NAME = 128
 _MOST_TEXT = 256
+_MOST = 10**15
+"""No device counts as far as this, in whatever unit."""
 _NUMBER = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,15})?|\.\d{1,15})(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _UNREAD_DIGITS = re.compile(r"[\d.N]*N[\d.N]*", re.ASCII)
 _NONE = frozenset(
@@ -94,10 +96,12 @@ def text(payload: bytes, device: str) -> str:
     Raises
     ------
     Unreadable
-        Not UTF-8, or too long to be either.
+        Not UTF-8, with a NUL character, or too long to be either.
     """
+    if b"\0" in payload:
+        raise Unreadable("payload: want text, got a NUL character", device=device)
     try:
-        said = payload.decode("utf-8").replace("\0", "").strip()
+        said = payload.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise Unreadable(f"payload: want UTF-8 text, got other bytes at {error.start}", device=device) from None
     if len(said) > _MOST_TEXT:
@@ -115,14 +119,16 @@ def number(said: object) -> Decimal | None:
     """
     if said is None:
         return None
-    if isinstance(said, int | Decimal) and not isinstance(said, bool):
-        return Decimal(said)
-    if isinstance(said, str):
+    found: Decimal | None = None
+    if isinstance(said, str) and len(said) <= _MOST_TEXT:
         word = said.strip()
-        if _NUMBER.fullmatch(word):
-            return Decimal(word)
         if word.lower() in _NONE or _UNREAD_DIGITS.fullmatch(word):
             return None
+        found = Decimal(word) if _NUMBER.fullmatch(word) else None
+    elif isinstance(said, int | Decimal) and not isinstance(said, bool):
+        found = Decimal(said)
+    if found is not None and abs(found) < _MOST:
+        return found
     raise ValueError(f"want a number, got {show(said)}")
 
 

@@ -29,12 +29,10 @@ from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object
 
-_LEAVES = (
-    "value|json|rate|error|raw|timestamp|changeabsolut|rate_per_time_unit|rate_per_digitalization_round"
-    "|rate_per_digitization_round"
-)
 _TOPIC = re.compile(
-    rf"(?:(.+/.+)/({_LEAVES})|(.+)/(json|changeabsolut|rate_per_\w+|connection|freeMem|wifiRSSI|CPUtemp))", re.DOTALL
+    r"(?:(.+)/(value|json|rate|error|changeabsolut|rate_per_\w+|connection|freeMem|wifiRSSI|CPUtemp)"
+    r"|(.+/.+)/(raw|timestamp))",
+    re.DOTALL,
 )
 _STATUS = re.compile(r".+/status", re.DOTALL)
 _STATES = (
@@ -70,7 +68,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     found = _TOPIC.fullmatch(topic)
     if found is None:
         return []
-    device, leaf = name(found[1] or found[3]), found[2] or found[4]
+    device, leaf = name(found[1] or found[3]), found[2]
     message = Message(topic, payload, received_at, retain, memory)
     if leaf == "connection":
         return reachable(device, message, yes="connected", no="connection lost")
@@ -171,7 +169,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
-    rank=3,
+    rank=2,
     samples=(
         Sample(
             source="jomjol/AI-on-the-edge-device issue #709, as the one JSON of ClassFlowMQTT.cpp",

@@ -105,7 +105,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
-    innermost=True,
+    rank=9,  # its frames also come inside the messages of other formats
     samples=(
         Sample(
             source="paobo/M-CB-780, AMICO_YOMTEY/DC/mqtt_DC_SW.lua: a captured frame, as hexadecimal text",

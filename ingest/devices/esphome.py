@@ -110,7 +110,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
-    rank=2,
+    rank=1,
     samples=(
         Sample(
             source="esphome/esphome-docs: components/mqtt.rst (layout), a total found at subscribing",

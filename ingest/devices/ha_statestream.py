@@ -49,19 +49,20 @@ _USUAL = {"humidity": "%", "battery": "%"}
 
 
 def matches(topic: str) -> bool:
-    """Tell whether `topic` is a discovery message, or one of a state stream and of nothing else."""
+    """Tell whether `topic` is a discovery message, or lies below a base called after Home Assistant."""
     if CONFIG.fullmatch(topic) or _BIRTH.fullmatch(topic):
         return True
+    found = _TOPIC.fullmatch(topic)
+    return found is not None and _BASE.fullmatch(found[1]) is not None
+
+
+def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
+    """Tell whether `topic` has a domain or an attribute that only a state stream has, whatever its base."""
     found = _TOPIC.fullmatch(topic)
     if found is None:
         return False
     alone = re.fullmatch(_ALONE, found[2]) is not None and found[4] == "state"
-    return alone or _BASE.fullmatch(found[1]) is not None or re.fullmatch(_ATTRIBUTES, found[4]) is not None
-
-
-def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
-    """Return False: a bare word says nothing of who sent it."""
-    return False
+    return alone or re.fullmatch(_ATTRIBUTES, found[4]) is not None
 
 
 def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:
@@ -105,6 +106,8 @@ def _state(domain: str, entity: str, message: Message) -> list[Reading]:
         return []
     reading = read(kind, device, word, message)
     if reading is None:
+        if kind.quantity == "sos" and not message.retain:
+            message.memory.note(device, "sos", False)  # taken back: the next one is a new call
         return []
     if not isinstance(reading.value, bool):
         return [reading]
@@ -170,7 +173,6 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
-    rank=1,
     samples=(
         Sample(
             source="home-assistant/home-assistant.io: source/_integrations/mqtt_statestream.markdown, found at subscribing",

@@ -31,6 +31,7 @@ from ingest.strict_json import parse_object, show
 
 _TOPIC = re.compile(r"((?:.+/)?rtl_?433[^/]*(?:/[^/]+)??)(?:/(events|states|availability|devices/.+))?", re.DOTALL)
 _EVENT = re.compile(rb'"model"\s*:\s*"[^"]+".*(?:"mic"|"protocol"|"freq"|"consumption|"volume)', re.DOTALL)
+_MOST_LOOKED_AT = 2_000
 _VOLUMES = {"volume_m3": "m³", "volume_gal": "gal", "volume_ft3": "ft³", "volume_l": "L", "volume_L": "L"}
 _COUNTED = ("consumption_data", "Consumption", "LastConsumptionCount", "reading")
 _TYPES = ("ert_type", "EndpointType", "ERTType", "MeterType")
@@ -64,7 +65,7 @@ def matches(topic: str) -> bool:
 
 def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
     """Tell whether `payload` is an event of the program's."""
-    return payload.lstrip()[:1] == b"{" and _EVENT.search(payload) is not None
+    return payload.lstrip()[:1] == b"{" and _EVENT.search(payload[:_MOST_LOOKED_AT]) is not None
 
 
 def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:

@@ -30,6 +30,7 @@ from ingest.strict_json import parse, show
 _TOPIC = re.compile(r"((?:.+/)?rtlamr[^/]*)(?:/([^/]+))?/([^/]+)", re.DOTALL)
 _LINE = re.compile(rb'\s*\{(?:"Time"\s*:.*"Type"\s*:.*"Message"\s*:|Time:\S+\s.*\w\+?:\{)', re.DOTALL)
 _PLAIN = re.compile(r"\{Time:(\S+)\s(?:Offset:\s*\d+\s+Length:\s*\d+\s+)?([A-Za-z0-9]+\+?):\{(.*)\}\s*\}", re.DOTALL)
+_MOST_LINE = 4_000
 _FIELD = re.compile(r"(\w+):\s*(0x[0-9A-Fa-f]+|-?\d+)(?![\w.])", re.ASCII)
 _IDS = {
     "SCM": "ID",
@@ -51,7 +52,7 @@ def matches(topic: str) -> bool:
 
 def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
     """Tell whether `payload` is a line of rtlamr's."""
-    return _LINE.match(payload) is not None
+    return _LINE.match(payload[:_MOST_LINE]) is not None
 
 
 def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:
@@ -125,7 +126,7 @@ def _line(message: Message) -> list[Reading]:
 
 def _plain_text(message: Message) -> tuple[str, object, Mapping[str, object]]:
     """Read the plain text form, whose times are local and whose numbers are padded with blanks."""
-    found = _PLAIN.fullmatch(message.payload.decode("utf-8", "replace").strip())
+    found = _PLAIN.fullmatch(message.payload[:_MOST_LINE].decode("utf-8", "replace").strip())
     if found is None:
         raise Unreadable("payload: want a line of rtlamr such as {Time:… R900:{ID:… Consumption:…}}, got another text")
     return (

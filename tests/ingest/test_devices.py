@@ -108,6 +108,14 @@ TOPIC_SHAPES = [
     "/sys/p/d/thing/event/property/post",
     "/sys/p/d/thing/event/sos/post",
     "/p/d/data",
+    "w/main/json",
+    "b/sensor/water_total/state",
+    "everblu/cyble/1/liters",
+    "homeassistant/sensor/a/config",
+    "homeassistant/binary_sensor/a/state",
+    "libmbus2mqtt/device/1/state",
+    "rtl_433/pi/events",
+    "rtlamr/1/state",
 ]
 TOPICS = st.sampled_from(TOPIC_SHAPES) | st.text()
 
@@ -187,6 +195,19 @@ NAMES = st.sampled_from(
         "body",
         "device_id",
         "name",
+        "state_topic",
+        "unit_of_measurement",
+        "value_template",
+        "components",
+        "records",
+        "volume_forward",
+        "liters",
+        "error",
+        "reading",
+        "model",
+        "consumption",
+        "Type",
+        "Message",
     ]
 )
 WORDS = st.sampled_from(

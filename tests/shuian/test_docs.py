@@ -12,7 +12,7 @@ import pytest
 from alerts import registry
 from alerts.policy import Policy
 from alerts.registry.sheets import SHEETS
-from shuian import config, decode, registry_import
+from shuian import cli, config, decode, registry_import
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -58,8 +58,18 @@ def test_every_column_of_every_sheet_is_named():
         (2, [("available", True)]),
         (3, [("pulse_count_total", 82184)]),
         (4, [("water_volume_total", 105660)]),
+        (5, [("water_volume_total", 82184), ("water_flow", 0)]),
+        (6, [("water_volume_total", 82184)]),
+        (7, [("water_volume_total", 82184)]),
+        (8, [("contact_open", True)]),
+        (9, [("water_volume_total", 82184)]),
+        (10, [("water_volume_total", 399211.041)]),
+        (11, [("water_volume_total", 399224.668)]),
     ],
-    ids=["wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl"],
+    ids=[
+        *("wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl", "ai_on_the_edge", "esphome", "everblu"),
+        *("ha_statestream", "libmbus2mqtt", "rtl_433", "rtlamr"),
+    ],
 )
 def test_the_messages_to_try_are_understood(number, said):
     line = re.findall(r"echo '(.*?)' \| shuian decode", page("formats.md"))[number]
@@ -68,6 +78,16 @@ def test_the_messages_to_try_are_understood(number, said):
     answer = json.loads(out.getvalue())
     assert answer["rejected"] is None
     assert [(reading["quantity"], reading["value"]) for reading in answer["readings"]] == said
+
+
+def test_the_rules_to_copy_are_kept_and_read_their_message(tmp_path, monkeypatch, capsys):
+    rules = re.findall(r"```toml\n(.*?)```", page("formats.md"), re.DOTALL)
+    (tmp_path / "shuian.toml").write_text("\n".join(rules), "utf-8")
+    line = re.findall(r"echo '(.*?)' \| shuian decode --config", page("formats.md"))[0]
+    monkeypatch.setattr("sys.stdin", io.StringIO(line))
+    cli.decode(tmp_path / "shuian.toml")
+    (reading,) = json.loads(capsys.readouterr().out)["readings"]
+    assert (reading["device"], reading["value"], reading["time"]) == ("m-12", 82184, "2026-11-21T06:00:00Z")
 
 
 def commented_settings():
