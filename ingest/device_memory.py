@@ -13,9 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
+from ingest.key_map import KeyMap
+
 MOST_FACTS = 200_000
 """Facts held, the least recently told go first: some 40 MB, more devices than one broker serves."""
 
+NO_KEYS = KeyMap()
 Fact = bool | int | str | tuple[str, int]
 Past = Callable[[str, str], bool | None]
 """(device, quantity) -> what it was when last stored, None: never heard."""
@@ -42,10 +45,22 @@ class DeviceMemory:
         Asked for the unit of a register that the wire does not say.
     most : int
         Facts to hold.
+    keys : KeyMap, optional
+        What the fields of codecs and products mean by the configuration.
+
+    Attributes
+    ----------
+    keys : KeyMap
     """
 
-    def __init__(self, past: Past = _never_heard, unit: Unit = _not_said, most: int = MOST_FACTS) -> None:
-        self._past, self._unit, self._most = past, unit, most
+    def __init__(
+        self,
+        past: Past = _never_heard,
+        unit: Unit = _not_said,
+        most: int = MOST_FACTS,
+        keys: KeyMap = NO_KEYS,
+    ) -> None:
+        self._past, self._unit, self._most, self.keys = past, unit, most, keys
         self._facts: OrderedDict[tuple[str, str], Fact] = OrderedDict()
         self._below: DeviceMemory | None = None
 
@@ -54,7 +69,7 @@ class DeviceMemory:
 
     def draft(self) -> "DeviceMemory":
         """Return a memory that knows what this one knows and keeps what it is told to itself until `settle`."""
-        above = DeviceMemory(self._past, self._unit, self._most)
+        above = DeviceMemory(self._past, self._unit, self._most, self.keys)
         above._below = self
         return above
 
