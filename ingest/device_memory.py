@@ -13,12 +13,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from ingest.key_map import KeyMap
+from ingest.key_map import NO_KEYS, KeyMap
 
 MOST_FACTS = 200_000
 """Facts held, the least recently told go first: some 40 MB, more devices than one broker serves."""
 
-NO_KEYS = KeyMap()
 Fact = bool | int | str | tuple[str, int]
 Past = Callable[[str, str], bool | None]
 """(device, quantity) -> what it was when last stored, None: never heard."""

@@ -166,6 +166,7 @@ class KeyMap:
 
 
 NOTHING_SAID: Mapping[str, Meaning] = MappingProxyType({})
+NO_KEYS = KeyMap()
 
 
 @dataclass(frozen=True, slots=True)

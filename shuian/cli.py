@@ -156,11 +156,13 @@ def export(
 
 
 @app.command()
-def decode() -> None:
+def decode(
+    config: Annotated[Path | None, typer.Option("--config", help="Its [[keys]] explain fields of codecs.")] = None,
+) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
     from shuian import decode as decoding
 
-    decoding.run(sys.stdin, sys.stdout)
+    decoding.run(sys.stdin, sys.stdout, keys=decoding.explained(config) if config else ())
 
 
 @app.command()

@@ -22,6 +22,7 @@ from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
+from ingest.key_map import KeyRule
 from ingest.mqtt import BrokerSettings
 from shuian.errors import BadInput
 
@@ -32,8 +33,15 @@ TOPICS = (
     "wmbusmeters/#",
     "zigbee2mqtt/#",
     "application/+/device/+/event/+",
+    "v3/+/devices/#",
     "tele/#",
+    "+/events/rpc",
+    "+/status/+",
+    "+/online",
+    "shellies/#",
     "/sys/#",
+    "senml/#",
+    "fiware/#",
 )
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
@@ -68,6 +76,7 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[KeyRule, ...] = ()
 
     @property
     def base_url(self) -> str:
@@ -114,6 +123,11 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         brokers = []
     site = service.site if service else ServiceSettings.site
     mqtt = [_section(BrokerSettings, broker_defaults(site, one), f"mqtt.{n}", faults) for n, one in enumerate(brokers)]
+    rules = table.get("keys", [])
+    if not isinstance(rules, list):
+        faults.append("keys: want [[keys]] with double brackets, one for each kind of device")
+        rules = []
+    keys = [_section(KeyRule, one, f"keys.{n}", faults) for n, one in enumerate(rules)]
     policy = Policy()
     try:
         policy = Policy.load(table.get("policy", {}))
@@ -132,7 +146,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted)
+    brokers, meanings = tuple(one for one in mqtt if one), tuple(one for one in keys if one)
+    return Config(service, brokers, detect, policy, web, wanted, meanings)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:

@@ -83,7 +83,10 @@ def commented_settings():
 
 @pytest.mark.parametrize(("section", "setting"), commented_settings())
 def test_every_setting_that_the_example_shows_is_one(tmp_path, section, setting):
-    needed = ['name = "x"', 'host = "127.0.0.1"'] if section == "[[mqtt]]" else []
-    beside = [one for one in needed if one.split()[0] != setting.split()[0]]
+    needed = {
+        "[[mqtt]]": ['name = "x"', 'host = "127.0.0.1"'],
+        "[[keys]]": ['match = ["x"]', 'fields = { a = "sos" }'],
+    }
+    beside = [one for one in needed.get(section, []) if one.split()[0] != setting.split()[0]]
     (tmp_path / "shuian.toml").write_text("\n".join([section, *beside, setting]), "utf-8")
     assert config.load(tmp_path / "shuian.toml", {})
