@@ -29,6 +29,13 @@ def default(value):
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 
+def test_the_fields_that_the_page_explains_are_real_ones(tmp_path):
+    (block,) = re.findall(r"```toml\n(\[\[keys\]\].*?)```", page("formats.md"), re.DOTALL)
+    (tmp_path / "shuian.toml").write_text(block, "utf-8")
+    (rule,) = decode.explained(tmp_path / "shuian.toml")
+    assert set(rule.fields) == {"meter.total", "door", "shut"}
+
+
 def test_every_clock_of_the_ladder_is_listed_with_its_default():
     listed = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \| \S", page("operations.md"), re.MULTILINE))
     assert listed == {one.name: default(one.default) for one in fields(Policy)}
@@ -58,8 +65,12 @@ def test_every_column_of_every_sheet_is_named():
         (2, [("available", True)]),
         (3, [("pulse_count_total", 82184)]),
         (4, [("water_volume_total", 105660)]),
+        (5, [("water_volume_total", 5342), ("water_leak", True)]),
+        (6, [("water_leak", True)]),
+        (7, [("water_volume_total", 82184)]),
+        (8, [("water_volume_total", 191051)]),
     ],
-    ids=["wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl"],
+    ids=["wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl", "tts", "shelly", "senml", "fiware"],
 )
 def test_the_messages_to_try_are_understood(number, said):
     line = re.findall(r"echo '(.*?)' \| shuian decode", page("formats.md"))[number]
