@@ -90,6 +90,8 @@ _SWITCHES = {
 }
 _CAYENNE = re.compile(r"(temperature|relative_humidity|presence)_\d{1,3}", re.ASCII)
 """Keys of the Cayenne format, which both servers decode by themselves: a name and a channel."""
+_WRAPPERS = ("decoded", "data")
+"""Under which some codecs put what they decoded, beside port and length."""
 _FLOWS_ON = ("meter_alarm:continuous_flow",)
 _MOST_RECORDS = 500
 
@@ -97,6 +99,8 @@ _MOST_RECORDS = 500
 def read(uplink: Uplink) -> list[Found]:
     """Return what the decoded fields say; what has no known key is left out."""
     found = list(_values(uplink, uplink.fields))
+    for inner in (uplink.fields.get(name) for name in _WRAPPERS):
+        found += _values(uplink, inner) if isinstance(inner, dict) else ()
     if any(key.lower() == "water_flow_value" for key in uplink.fields) and state(uplink.fields.get("Alarm")):
         found = [*map(_alarmed, found)] or [alive(*_FLOWS_ON)]
     records = uplink.fields.get("history")
