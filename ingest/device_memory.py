@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from ingest.identifiers import Meaning
+from ingest.key_map import KeyMap
 from ingest.rules import NO_RULES, ReaderRules
 
 MOST_FACTS = 200_000
@@ -108,7 +108,7 @@ class DeviceMemory:
         """Return the litres of one count of the device's register by the registry, None: not said."""
         return self._worth(device, time)
 
-    def meaning(self, product: str, identifier: str) -> Meaning | None:
-        """Return what the configuration says that a product means by an identifier, None: nothing."""
-        told = self.rules.identifiers.get(product)
-        return None if told is None else told.get(identifier)
+    @property
+    def keys(self) -> KeyMap:
+        """What the fields of codecs and products mean by the configuration."""
+        return self.rules.keys

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ingest.identifiers import Identifiers
+from ingest.key_map import NO_KEYS, KeyMap
 
 QUANTITIES = (
     "water_volume_total",
@@ -104,8 +104,8 @@ class ReaderRules:
 
     plain: tuple[PlainRule, ...] = ()
     formats: tuple[tuple[str, str], ...] = field(default=())
-    identifiers: Identifiers = field(default_factory=dict)
-    """What products mean by names of their own."""
+    keys: KeyMap = NO_KEYS
+    """What the fields of codecs and products mean, where messages do not say."""
 
     def format_of(self, topic: str) -> str | None:
         """Return the format to read `topic` as, None: nothing is said of it."""

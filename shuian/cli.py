@@ -158,7 +158,7 @@ def export(
 
 @app.command()
 def decode(
-    settings: Annotated[Path | None, typer.Option("--config", help="Its [[plain]], [formats], [identifiers].")] = None,
+    settings: Annotated[Path | None, typer.Option("--config", help="Its [[plain]], [formats], [[keys]].")] = None,
 ) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
     from shuian import config

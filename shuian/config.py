@@ -23,7 +23,7 @@ from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
 from ingest.devices import FORMATS
-from ingest.identifiers import Identifiers, Meaning
+from ingest.key_map import KeyMap, KeyRule
 from ingest.mqtt import BrokerSettings
 from ingest.rules import PlainRule, ReaderRules, pattern
 from shuian.broker_accounts import ServerSettings
@@ -36,7 +36,12 @@ TOPICS = (
     "wmbusmeters/#",
     "zigbee2mqtt/#",
     "application/+/device/+/event/+",
+    "v3/+/devices/#",
     "tele/#",
+    "+/events/rpc",
+    "+/status/+",
+    "+/online",
+    "shellies/#",
     "/sys/#",
     "homeassistant/+/+/config",
     "homeassistant/+/+/+/config",
@@ -62,6 +67,8 @@ TOPICS = (
     "yomtey/+/s/+",
     "pushinfo/+",
     "/iotinfo/+",
+    "senml/#",
+    "fiware/#",
 )
 """Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")
@@ -100,12 +107,12 @@ class Config:
     channels: Mapping[str, Any] = field(default_factory=dict)
     plain: tuple[PlainRule, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
-    identifiers: Identifiers = field(default_factory=dict)
+    keys: tuple[KeyRule, ...] = ()
 
     @property
     def rules(self) -> ReaderRules:
-        """What readers are told of topics that no format knows by itself."""
-        return ReaderRules(self.plain, tuple(self.formats.items()), self.identifiers)
+        """What readers are told that no message says."""
+        return ReaderRules(self.plain, tuple(self.formats.items()), KeyMap(self.keys))
 
     @property
     def base_url(self) -> str:
@@ -153,6 +160,11 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         brokers = []
     site = service.site if service else ServiceSettings.site
     mqtt = [_section(BrokerSettings, broker_defaults(site, one), f"mqtt.{n}", faults) for n, one in enumerate(brokers)]
+    rules = table.get("keys", [])
+    if not isinstance(rules, list):
+        faults.append("keys: want [[keys]] with double brackets, one for each kind of device")
+        rules = []
+    keys = [_section(KeyRule, one, f"keys.{n}", faults) for n, one in enumerate(rules)]
     policy = Policy()
     try:
         policy = Policy.load(table.get("policy", {}))
@@ -160,7 +172,6 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         faults += [f"policy.{fault}" for fault in wrong.faults]
     wanted = _channels(table.get("channels", {}), faults)
     plain, formats = _plain(table.get("plain", []), faults), _formats(table.get("formats", {}), faults)
-    identifiers = _identifiers(table.get("identifiers", {}), faults)
     if service and not _zone(service.zone):
         faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
     for rule in detect.rules if detect else ():
@@ -173,8 +184,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    brokers = tuple(_beside(one, folder) for one in mqtt if one)
-    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, identifiers)
+    brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
+    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, meanings)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -226,20 +237,6 @@ def _formats(table: Any, faults: list[str]) -> dict[str, str]:
         if name not in FORMATS:
             faults.append(f'formats."{topic}": want one of {", ".join(sorted(FORMATS))}, got {name!r}')
     return dict(table)
-
-
-def _identifiers(table: Any, faults: list[str]) -> Identifiers:
-    """Return what products mean by their identifiers: one section a product, one line an identifier."""
-    if not isinstance(table, Mapping) or not all(isinstance(lines, Mapping) for lines in table.values()):
-        faults.append("identifiers: want a section [identifiers.PRODUCT] with one line for each identifier")
-        return {}
-    told: dict[str, dict[str, Meaning]] = {}
-    for product, lines in table.items():
-        for name, line in lines.items():
-            meaning = _section(Meaning, line, f"identifiers.{product}.{name}", faults)
-            if meaning is not None:
-                told.setdefault(product, {})[name] = meaning
-    return told
 
 
 def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:

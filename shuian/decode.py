@@ -1,6 +1,7 @@
 """The command `decode`: JSON lines with messages in, one JSON line of what we understand out.
 
-For installers: "what does Shuian understand of my message?"  No registry is read and nothing is stored.  A line is
+For installers: "what does Shuian understand of my message?"  No registry is read and nothing is stored; of a configuration
+only the ``[[keys]]`` are read, and only if it is named.  A line is
 ``{"topic", "payload", "retain", "qos"}``: the payload as text (binary frames as bare hex) or as a JSON value; other keys
 are ignored.  Out comes ``{"format", "readings", "rejected"}`` for every line, in order, whatever the line holds.  What a
 line says of a device is remembered for the lines behind it.
