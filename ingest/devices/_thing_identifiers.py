@@ -2,7 +2,7 @@
 
 Source: Alibaba Cloud IoT Platform help (document 89301) and public firmware for it and for OneNET; a public script of a 4G
 water meter (``WaterCFV`` in m³ with two decimals); Huawei Cloud IoTDA's example of a device; Tuya's table of a water meter
-behind its edge gateway (``smart_water_meter``) and its standard set ``znsb``; CTWing messages in public projects.
+behind its edge gateway (``smart_water_meter``) and its standard instruction sets; CTWing messages in public projects.
 
 How this works.  A product is free to call its properties anything: ``WF`` is a working current in one document and a water
 flow in another.  So only whole identifiers that say what they are get read, whatever their capitals and underscores, and a
@@ -30,15 +30,21 @@ _STATES = {
     "ledswitch": _SWITCH,
     "switch": _SWITCH,
     "switchstate": _SWITCH,
+    "switch1": _SWITCH,
+    "switchled": _SWITCH,
+    "switchled1": _SWITCH,
     "watersensorstate": _LEAK,
     "waterleakstate": _LEAK,
     "waterimmersionstate": _LEAK,
     "waterleak": _LEAK,
     "smokesensorstate": _SMOKE,
+    "smokesensorstatus": _SMOKE,
     "motionalarmstate": _MOTION,
     "motiondetectstate": _MOTION,
     "infrareddetectstate": _MOTION,
     "pir": _MOTION,
+    "pirstate": _MOTION,
+    "presencestate": "presence",
     "sos": _CALL,
     "sosalarm": _CALL,
     "sosstate": _CALL,
@@ -71,7 +77,8 @@ _TOTALS = frozenset(
     ]
 )
 _FLOWS = frozenset({"waterflow", "flowrate", "waterflowrate", "currentflow", "instantflow", "instantaneousflow"})
-_WARMTH, _DAMP = ("temperature", "Cel", -60, 150), ("humidity", "%RH", 0, 100)
+_WARMTH, _DAMP = ("temperature", "Cel", -60, 100), ("humidity", "%RH", 0, 100)
+"""-100 and 127 °C are what sensors say that have none."""
 _CHARGE, _VOLTS = ("battery", "%", 0, 100), ("battery_voltage", "V", 0, 20)
 _NUMBERS = {
     "temperature": _WARMTH,
@@ -119,6 +126,13 @@ _NAMES = {
 _UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h"}
 _ON, _OFF = frozenset({"1", "on", "true"}), frozenset({"0", "off", "false"})
 _OPEN, _CLOSED = frozenset({"open", "opened"}), frozenset({"close", "closed"})
+_WORDS = {
+    _LEAK: ("alarm", "normal"),
+    _SMOKE: ("alarm", "normal"),
+    _MOTION: ("pir", "none"),
+    "presence": ("presence", "none"),
+}
+"""Quantity -> Tuya's words for on and off."""
 _LIMITS = {row[0]: row for row in (_WARMTH, _DAMP, _CHARGE, _VOLTS)}
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _MOST = 10**10
@@ -214,9 +228,9 @@ def _within(quantity: str, ours: str, least: int, most: int, number: Decimal) ->
 
 def _state(quantity: str, value: object, *, sure: bool = False) -> Iterator[Meant]:
     text = str(value).strip().lower() if isinstance(value, str | int | Decimal) else ""
-    moves = quantity in (_VALVE, "contact_open")
-    on = True if text in _ON or (moves and text in _OPEN) else None
-    on = False if text in _OFF or (moves and text in _CLOSED) else on
+    moves, words = quantity in (_VALVE, "contact_open"), _WORDS.get(quantity, ("on", "off"))
+    on = True if text in _ON or text == words[0] or (moves and text in _OPEN) else None
+    on = False if text in _OFF or text == words[1] or (moves and text in _CLOSED) else on
     if on is None or (quantity == _CALL and not on):
         return
     if quantity == _VALVE and text in ("0", "1") and not sure:

@@ -16,7 +16,7 @@ platform made begins with the product: ``{product}_{node}``.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
@@ -157,7 +157,8 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     """
     if not DEVICE.fullmatch(device):
         raise ValueError(f"want a device id of 1 to 128 letters and digits, got {device!r}")
-    time = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    utc = at.astimezone(UTC)
+    time = f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
     properties = {"totalVolume_m3": plain(Decimal(int(litres)) / 1000)}
     report = {"services": [{"service_id": "WaterMeter", "properties": properties, "event_time": time}]}
     return f"$oc/devices/{device}/sys/properties/report", json.dumps(report, separators=(",", ":")).encode()

@@ -12,6 +12,7 @@ import pytest
 from alerts import registry
 from alerts.policy import Policy
 from alerts.registry.sheets import SHEETS
+from ingest.identifiers import QUANTITIES
 from shuian import config, decode, registry_import
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -58,8 +59,26 @@ def test_every_column_of_every_sheet_is_named():
         (2, [("available", True)]),
         (3, [("pulse_count_total", 82184)]),
         (4, [("water_volume_total", 105660)]),
+        (5, [("water_volume_total", 82184)]),
+        (6, [("water_volume_total", 82184)]),
+        (7, [("water_volume_total", 82184), ("valve_open", True)]),
+        (8, [("water_volume_total", 3000), ("valve_open", True)]),
+        (9, [("water_volume_total", 3000), ("valve_open", True)]),
+        (10, [("water_volume_total", 3000)]),
     ],
-    ids=["wmbusmeters", "zigbee2mqtt", "chirpstack", "tasmota", "aliyun_tsl"],
+    ids=[
+        "wmbusmeters",
+        "zigbee2mqtt",
+        "chirpstack",
+        "tasmota",
+        "aliyun_tsl",
+        "onenet",
+        "huawei_iotda",
+        "tuyalink",
+        "ctwing_aep",
+        "cjt188",
+        "china_4g_dtu",
+    ],
 )
 def test_the_messages_to_try_are_understood(number, said):
     line = re.findall(r"echo '(.*?)' \| shuian decode", page("formats.md"))[number]
@@ -68,6 +87,13 @@ def test_the_messages_to_try_are_understood(number, said):
     answer = json.loads(out.getvalue())
     assert answer["rejected"] is None
     assert [(reading["quantity"], reading["value"]) for reading in answer["readings"]] == said
+
+
+def test_the_identifiers_of_the_page_are_settings(tmp_path):
+    (table,) = re.findall(r"```toml\n(\[identifiers.*?)```", page("formats.md"), re.DOTALL)
+    (tmp_path / "shuian.toml").write_text(table, "utf-8")
+    assert set(config.load(tmp_path / "shuian.toml", {}).identifiers) == {"a1XXXXXXXXX", "5fa0", "china_4g_dtu"}
+    assert all(f"`{quantity}`" in page("formats.md") for quantity in QUANTITIES)
 
 
 def commented_settings():
