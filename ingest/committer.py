@@ -18,7 +18,7 @@ from ingest.bindings import Bindings
 from ingest.device_memory import DeviceMemory
 from ingest.devices import decode
 from ingest.errors import BindingsUnavailable, StoreError
-from ingest.identifiers import Identifiers
+from ingest.key_map import NO_KEYS, KeyMap
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
 from ingest.store import SqliteStore
 
@@ -55,7 +55,7 @@ class Committer:
         acknowledge: Callable[[Received], None],
         stopping: Event,
         retry_s: tuple[float, float],
-        identifiers: Identifiers | None = None,
+        keys: KeyMap = NO_KEYS,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -65,7 +65,7 @@ class Committer:
         self._acknowledge = acknowledge
         self._stopping = stopping
         self._retry_s = retry_s
-        self._memory = DeviceMemory(self._said_before, self._unit, identifiers=identifiers)
+        self._memory = DeviceMemory(self._said_before, self._unit, keys=keys)
         self.trouble: str | None = None
 
     def run(self) -> None:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
-from ingest.identifiers import Identifiers, Meaning
+from ingest.key_map import NO_KEYS, KeyMap
 
 MOST_FACTS = 200_000
 """Facts held, the least recently told go first: some 40 MB, more devices than one broker serves."""
@@ -44,8 +44,12 @@ class DeviceMemory:
         Asked for the unit of a register that the wire does not say.
     most : int
         Facts to hold.
-    identifiers : mapping, optional
-        What products mean by their identifiers, from the configuration.
+    keys : KeyMap, optional
+        What the fields of codecs and products mean by the configuration.
+
+    Attributes
+    ----------
+    keys : KeyMap
     """
 
     def __init__(
@@ -53,10 +57,9 @@ class DeviceMemory:
         past: Past = _never_heard,
         unit: Unit = _not_said,
         most: int = MOST_FACTS,
-        identifiers: Identifiers | None = None,
+        keys: KeyMap = NO_KEYS,
     ) -> None:
-        self._past, self._unit, self._most = past, unit, most
-        self._identifiers: Identifiers = identifiers or {}
+        self._past, self._unit, self._most, self.keys = past, unit, most, keys
         self._facts: OrderedDict[tuple[str, str], Fact] = OrderedDict()
         self._below: DeviceMemory | None = None
 
@@ -65,7 +68,7 @@ class DeviceMemory:
 
     def draft(self) -> "DeviceMemory":
         """Return a memory that knows what this one knows and keeps what it is told to itself until `settle`."""
-        above = DeviceMemory(self._past, self._unit, self._most, self._identifiers)
+        above = DeviceMemory(self._past, self._unit, self._most, self.keys)
         above._below = self
         return above
 
@@ -96,8 +99,3 @@ class DeviceMemory:
     def unit(self, device: str, time: datetime) -> str | None:
         """Return the unit of the device's register by the registry, None: not said."""
         return self._unit(device, time)
-
-    def meaning(self, product: str, identifier: str) -> Meaning | None:
-        """Return what the configuration says that a product means by an identifier, None: nothing."""
-        told = self._identifiers.get(product)
-        return None if told is None else told.get(identifier)

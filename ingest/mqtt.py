@@ -30,7 +30,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.committer import Committer, Received
-from ingest.identifiers import Identifiers
+from ingest.key_map import NO_KEYS, KeyMap
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
 from ingest.store import SqliteStore
@@ -115,8 +115,8 @@ class Source:
         Returns the aware time of now.
     on_commit : callable
         Called after every commit, on the committing thread; must be quick.
-    identifiers : mapping, optional
-        What products mean by their identifiers, from the configuration.
+    keys : KeyMap, optional
+        What fields of codecs and products mean, where messages do not say.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Source:
         bindings: Bindings,
         clock: Clock,
         on_commit: Callable[[], None],
-        identifiers: Identifiers | None = None,
+        keys: KeyMap = NO_KEYS,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -148,7 +148,7 @@ class Source:
             acknowledge=self._acknowledge,
             stopping=self._stopping,
             retry_s=settings.retry_s,
-            identifiers=identifiers,
+            keys=keys,
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 

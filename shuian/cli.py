@@ -157,16 +157,12 @@ def export(
 
 @app.command()
 def decode(
-    settings: Annotated[
-        Path | None, typer.Option("--config", help="its [identifiers]; none: those that all share")
-    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Its [[keys]] explain fields of codecs.")] = None,
 ) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
-    from shuian import config
     from shuian import decode as decoding
 
-    told = config.load(settings).identifiers if settings else None
-    decoding.run(sys.stdin, sys.stdout, identifiers=told)
+    decoding.run(sys.stdin, sys.stdout, keys=decoding.explained(config) if config else ())
 
 
 @app.command()

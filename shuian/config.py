@@ -22,7 +22,7 @@ from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
-from ingest.identifiers import Identifiers, Meaning
+from ingest.key_map import KeyRule
 from ingest.mqtt import BrokerSettings
 from shuian.errors import BadInput
 
@@ -33,7 +33,12 @@ TOPICS = (
     "wmbusmeters/#",
     "zigbee2mqtt/#",
     "application/+/device/+/event/+",
+    "v3/+/devices/#",
     "tele/#",
+    "+/events/rpc",
+    "+/status/+",
+    "+/online",
+    "shellies/#",
     "/sys/#",
     "$sys/#",
     "$oc/#",
@@ -44,6 +49,8 @@ TOPICS = (
     "yomtey/+/s/+",
     "pushinfo/+",
     "/iotinfo/+",
+    "senml/#",
+    "fiware/#",
 )
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
@@ -78,7 +85,7 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
-    identifiers: Identifiers = field(default_factory=dict)
+    keys: tuple[KeyRule, ...] = ()
 
     @property
     def base_url(self) -> str:
@@ -125,13 +132,17 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         brokers = []
     site = service.site if service else ServiceSettings.site
     mqtt = [_section(BrokerSettings, broker_defaults(site, one), f"mqtt.{n}", faults) for n, one in enumerate(brokers)]
+    rules = table.get("keys", [])
+    if not isinstance(rules, list):
+        faults.append("keys: want [[keys]] with double brackets, one for each kind of device")
+        rules = []
+    keys = [_section(KeyRule, one, f"keys.{n}", faults) for n, one in enumerate(rules)]
     policy = Policy()
     try:
         policy = Policy.load(table.get("policy", {}))
     except PolicyError as wrong:
         faults += [f"policy.{fault}" for fault in wrong.faults]
     wanted = _channels(table.get("channels", {}), faults)
-    identifiers = _identifiers(table.get("identifiers", {}), faults)
     if service and not _zone(service.zone):
         faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
     for rule in detect.rules if detect else ():
@@ -144,7 +155,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted, identifiers)
+    brokers, meanings = tuple(one for one in mqtt if one), tuple(one for one in keys if one)
+    return Config(service, brokers, detect, policy, web, wanted, meanings)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -166,20 +178,6 @@ def _channels(table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
             continue
         wanted[name] = _section(channels.CHANNELS[name].Settings, values, f"channels.{name}", faults)
     return {name: settings for name, settings in wanted.items() if settings is not None}
-
-
-def _identifiers(table: Any, faults: list[str]) -> Identifiers:
-    """Return what products mean by their identifiers: one section a product, one line an identifier."""
-    if not isinstance(table, Mapping) or not all(isinstance(lines, Mapping) for lines in table.values()):
-        faults.append("identifiers: want a section [identifiers.PRODUCT] with one line for each identifier")
-        return {}
-    told: dict[str, dict[str, Meaning]] = {}
-    for product, lines in table.items():
-        for name, line in lines.items():
-            meaning = _section(Meaning, line, f"identifiers.{product}.{name}", faults)
-            if meaning is not None:
-                told.setdefault(product, {})[name] = meaning
-    return told
 
 
 def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:

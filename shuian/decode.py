@@ -1,6 +1,7 @@
 """The command `decode`: JSON lines with messages in, one JSON line of what we understand out.
 
-For installers: "what does Shuian understand of my message?"  No registry is read and nothing is stored.  A line is
+For installers: "what does Shuian understand of my message?"  No registry is read and nothing is stored; of a configuration
+only the ``[[keys]]`` are read, and only if it is named.  A line is
 ``{"topic", "payload", "retain", "qos"}``: the payload as text (binary frames as bare hex) or as a JSON value; other keys
 are ignored.  Out comes ``{"format", "readings", "rejected"}`` for every line, in order, whatever the line holds.  What a
 line says of a device is remembered for the lines behind it.
@@ -9,10 +10,11 @@ line says of a device is remembered for the lines behind it.
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TextIO
 
 from ingest.devices import Decoded, DeviceMemory, decode
-from ingest.identifiers import Identifiers
+from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import zulu
 from ingest.readings import Reading
 
@@ -21,12 +23,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def run(
-    lines: Iterable[str],
-    out: TextIO,
-    clock: Callable[[], datetime] = _now,
-    identifiers: Identifiers | None = None,
-) -> None:
+def explained(path: Path) -> tuple[KeyRule, ...]:
+    """Return what the configuration at `path` says of fields.
+
+    Raises
+    ------
+    BadInput
+        Anything in it is wrong.
+    """
+    from shuian import config  # noqa: PLC0415  the rest of the service is not needed to read a message
+
+    return config.load(path).keys
+
+
+def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now, keys: Iterable[KeyRule] = ()) -> None:
     """Decode every message of `lines` to `out`; empty lines are passed over.
 
     Parameters
@@ -37,10 +47,10 @@ def run(
         Flushed after every line, so that it can be watched.
     clock : callable
         Aware time of now: the time of arrival.
-    identifiers : mapping, optional
-        What products mean by their identifiers, from the configuration.
+    keys : iterable of KeyRule, optional
+        What fields of codecs and products mean, by the configuration.
     """
-    memory = DeviceMemory(identifiers=identifiers)
+    memory = DeviceMemory(keys=KeyMap(keys))
     for line in lines:
         if line.strip():
             out.write(json.dumps(_answer(line, clock(), memory)) + "\n")

@@ -32,6 +32,7 @@ from alerts.web.settings import Settings as PageSettings
 from ingest.bindings import Binding
 from ingest.devices import FORMATS
 from ingest.errors import StoreError
+from ingest.key_map import KeyMap
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
@@ -320,8 +321,8 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        bindings, told = LiveBindings(self.pipeline), self.config.identifiers
-        return Source(settings, self.readings, bindings, self.clock, self.judge.news.set, told)
+        told, keys = self.judge.news.set, KeyMap(self.config.keys)
+        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, told, keys)
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web

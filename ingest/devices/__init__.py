@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 
 from ingest.device_memory import DeviceMemory
@@ -46,9 +47,9 @@ class Format:
     `matches` looks at the topic only; `sniff` may look into the payload and is asked when no topic matches.  `decode`
     gets topic, payload, arrival time, the retain flag and what devices said before, and returns readings, none when the
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
-    for simulators.  `innermost`: its shape also comes inside the messages of other formats, so that it is asked last.
-    `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
-    that one of which the registry says no resolution has no water register.
+    for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
+    that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
+    may have too have a `rank` above 0: by topic and by payload they are asked in its order, after all the others.
     """
 
     name: str
@@ -58,8 +59,8 @@ class Format:
     encode: Callable[..., tuple[str, bytes]]
     samples: tuple[Sample, ...]
     sensors: bool = False
-    innermost: bool = False
     most_bytes: int = MOST_BYTES
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,14 @@ def _discover() -> dict[str, Format]:
         if not module.name.startswith("_"):
             found: Format = importlib.import_module(f"{__name__}.{module.name}").FORMAT
             formats[found.name] = found
-    return formats
+    return dict(sorted(formats.items(), key=lambda item: (item[1].rank, item[0])))
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
-"""Every format by name."""
+"""Every format by name, in the order in which they are asked whether a topic is theirs."""
+
+
+_RANKS = tuple(tuple(equals) for _, equals in groupby(FORMATS.values(), key=lambda one: one.rank))
 
 
 def decode(
@@ -131,12 +135,13 @@ def decode(
 
 
 def _reader(topic: str, payload: bytes) -> Format | None:
-    for candidate in FORMATS.values():
-        if candidate.matches(topic):
-            return candidate
-    for candidate in sorted(FORMATS.values(), key=lambda form: form.innermost):
-        if candidate.sniff(topic, payload):
-            return candidate
+    for equals in _RANKS:
+        for candidate in equals:
+            if candidate.matches(topic):
+                return candidate
+        for candidate in equals:
+            if candidate.sniff(topic, payload):
+                return candidate
     return None
 
 

@@ -24,7 +24,6 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._cjt188 import answer, frames, octets
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings
-from ingest.identifiers import Meaning
 from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -35,8 +34,8 @@ _TYPE = re.compile(
     rb'"messageType"\s*:\s*"(?:dataReport|dataReportTupUnion|eventReport|deviceOnlineOfflineReport|commandResponse)"'
 )
 _FILLERS = frozenset({"", "undefined", "null", "-1"})
-_OWN: Mapping[str, Meaning] = {"tdata": Meaning("temperature", "Cel")}
-"""Names of a smoke alarm's codec, in small letters."""
+_OWN: Mapping[str, str] = {"servicedata.tdata": "temperature"}
+"""Names of a smoke alarm's codec, in small letters -> an identifier that says what it is."""
 _MOST_LEVELS = 3
 _ADDRESS = 10_000_000
 """Address of a simulated meter whose name has no digits."""
@@ -131,14 +130,14 @@ def _app_data(device: str, product: str, data: str, message: Message) -> list[Re
     return [alive(device, (), message, ("raw_payload",))]
 
 
-def _points(device: str, product: str, parts: object, depth: int = 0) -> Iterator[Point]:
-    """Yield the fields of a payload, those of the objects in it too: codecs nest them at will."""
+def _points(device: str, product: str, parts: object, path: str = "", depth: int = 0) -> Iterator[Point]:
+    """Yield the fields of a payload, those of the objects in it too, with their path: codecs nest them at will."""
     for part in parts if isinstance(parts, list) else [parts]:
         for name, value in part.items() if isinstance(part, dict) and depth <= _MOST_LEVELS else ():
             if isinstance(value, dict):
-                yield from _points(device, product, value, depth + 1)
+                yield from _points(device, product, value, f"{path}{name}.", depth + 1)
             elif not isinstance(value, list):
-                yield Point(device, name, value, None, product=product)
+                yield Point(device, f"{path}{name}", value, None, product=product)
 
 
 def _event(device: str, product: str, fields: Mapping[str, object], message: Message) -> list[Reading]:

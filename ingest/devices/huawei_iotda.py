@@ -22,7 +22,6 @@ from decimal import Decimal
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._thing_model import DEVICE, Message, Point, available, named, readings
-from ingest.identifiers import Meaning
 from ingest.measures import moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -32,13 +31,13 @@ _TOPIC = re.compile(r"\$oc/devices/([^/]+)/(?:sys|user)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"(gateway/sub_devices/)?properties/report(?:\?request_id=.*)?")
 _PUSH = re.compile(rb'"resource"\s*:\s*"device\.property"')
 _EVENTS = "events/up"
-_OWN: Mapping[str, Meaning] = {
-    "temperature.value": Meaning("temperature", "Cel"),
-    "humidity.value": Meaning("humidity", "%RH"),
-    "battery.level": Meaning("battery", "%"),
-    "battery.voltage": Meaning("battery_voltage", "V"),
+_OWN: Mapping[str, str] = {
+    "temperature.value": "temperature",
+    "humidity.value": "humidity",
+    "battery.level": "batterylevel",
+    "battery.voltage": "batteryvoltage",
 }
-"""``service.property`` in small letters -> what Huawei's own examples mean by it."""
+"""``service.property`` in small letters -> the identifier that says what Huawei's own examples mean by it."""
 
 
 def matches(topic: str) -> bool:

@@ -203,7 +203,12 @@ def milesight(text: str, **more: Any) -> list[tuple[str, Any]]:
         ("017510 030001 040000", {"object": {"pir": "trigger", "daylight": "dark"}}, ("motion", True)),
         ("01755C 03673401 046865 050001", {"named": "EM300-SLD"}, ("water_leak", True)),
         ("017564 03673401 046865 050001", {"object": {"occupancy": "occupied"}}, ("occupancy", True)),
-        ("01755C 060001", {}, ("contact_open", True)),
+        ("01755C 03673401 046865 060001", {}, ("contact_open", True)),
+        ("01755C 060001", {}, ("battery", 92)),
+        ("01755C 060001", {"named": "EM300-MLD"}, ("water_leak", True)),
+        ("017564 030001", {"named": "WS303"}, ("water_leak", True)),
+        ("017564 030001", {"named": "VS370"}, ("occupancy", True)),
+        ("017564 02828A02 038E01", {}, ("occupancy", True)),
     ],
 )
 def test_a_channel_means_what_its_model_means(text: str, more: dict[str, Any], state: tuple[str, Any]) -> None:

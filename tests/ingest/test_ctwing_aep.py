@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.devices import Decoded, DeviceMemory, ctwing_aep, decode
-from ingest.identifiers import Meaning
+from ingest.key_map import NO_KEYS, KeyMap, KeyRule
 from ingest.measures import moment
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -19,7 +19,7 @@ FRAME = "6810670517240000008116901F01000300002C000300002C0000000000000000FFC316"
 
 
 def push(payload: object, kind: str = "dataReport", topic: str = "ctwing/push", **more: Any) -> Decoded:
-    known = more.pop("identifiers", None)
+    known = more.pop("keys", NO_KEYS)
     message = {
         "messageType": kind,
         "deviceId": "d1",
@@ -30,7 +30,7 @@ def push(payload: object, kind: str = "dataReport", topic: str = "ctwing/push", 
     }
     if payload is not None:
         message["payload"] = payload
-    return decode(topic, json.dumps(message).encode(), NOW, memory=DeviceMemory(identifiers=known))
+    return decode(topic, json.dumps(message).encode(), NOW, memory=DeviceMemory(keys=known))
 
 
 def app(data: bytes) -> dict[str, str]:
@@ -130,9 +130,10 @@ def test_nothing_personal_comes_out() -> None:
 
 
 def test_the_configuration_says_what_a_product_means() -> None:
-    told = {"15": {"amount": Meaning("water_volume_total", "m3"), "valveStatus": Meaning("valve_open")}}
+    fields = {"serviceData.MeterData.amount": "water_volume_total m3", "valveStatus": "valve_open"}
+    told = KeyMap([KeyRule(("15",), fields)])
     payload = {"serviceData": {"MeterData": {"amount": 1.5, "valveStatus": 1}}}
-    assert said(push(payload, identifiers=told)) == [("water_volume_total", 1500, ()), ("valve_open", True, ())]
+    assert said(push(payload, keys=told)) == [("water_volume_total", 1500, ()), ("valve_open", True, ())]
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", [], [1]])

@@ -13,7 +13,7 @@ from ingest.devices.aliyun_tsl import FORMAT as ALIYUN
 from ingest.devices.huawei_iotda import FORMAT as HUAWEI
 from ingest.devices.onenet import FORMAT as ONENET
 from ingest.devices.tuyalink import FORMAT as TUYA
-from ingest.identifiers import Identifiers, Meaning
+from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import moment
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -93,41 +93,38 @@ def test_a_register_without_a_unit_needs_the_registry() -> None:
     assert read(POST, message, unit=lambda device, time: "m3").readings[0].value == 12_500
 
 
-TOLD: Identifiers = {
-    "p1": {"WF": Meaning("water_volume_total", "m3"), "Meter.WF": Meaning("water_volume_total", "m3"), "gate": Meaning("valve_open")},
-    "tuyalink": {"WF": Meaning("water_volume_total", "L")},
-}  # fmt: skip
+TOLD = KeyMap(
+    [
+        KeyRule(("p1",), {"WF": "water_volume_total m3", "gate": "valve_open"}),
+        KeyRule(("tuyalink",), {"WF": "water_volume_total L"}),
+        KeyRule(("p3",), {"Meter.WF": "water_volume_total L", "colour": "temperature Cel"}),
+    ]
+)
 
 
 @pytest.mark.parametrize(
     ("topic", "shape", "litres"),
-    [(*SHAPES[0], 2000), (*SHAPES[1], 2000), (*SHAPES[2], 2)],
-    ids=["onenet", "huawei", "tuya"],
+    [(*SHAPES[0], 2000), (*SHAPES[1], 2000), (*SHAPES[2], 2), (REPORT.replace("p1", "p3"), SHAPES[1][1], 2)],
+    ids=["onenet", "huawei", "tuya", "huawei with the service"],
 )
 def test_the_configuration_says_what_a_product_means(topic: str, shape: Any, litres: int) -> None:
-    (reading,) = read(topic, shape("WF", 2), identifiers=TOLD).readings
+    (reading,) = read(topic, shape("WF", 2), keys=TOLD).readings
     assert (reading.quantity, reading.value, reading.flags) == ("water_volume_total", litres, ())
 
 
 def test_what_is_told_of_a_product_holds_for_no_other() -> None:
     message = {"params": {"WF": 2, "gate": 1}}
-    assert [one[1:3] for one in said(read("$sys/p2/d/thing/property/post", message, identifiers=TOLD))] == [
+    assert [one[1:3] for one in said(read("$sys/p2/d/thing/property/post", message, keys=TOLD))] == [
         ("available", True)
     ]
-    told = said(read("/sys/p1/d/thing/event/property/post", message, identifiers=TOLD))
+    told = said(read("/sys/p1/d/thing/event/property/post", message, keys=TOLD))
     assert [one[1:3] for one in told] == [("water_volume_total", 2000), ("valve_open", True)]
 
 
-def test_a_draft_of_the_memory_knows_the_identifiers_too() -> None:
-    assert DeviceMemory(identifiers=TOLD).draft().meaning("p1", "WF") == Meaning("water_volume_total", "m3")
-
-
-@pytest.mark.parametrize(
-    ("quantity", "unit"), [("water", None), ("battery", "m3"), ("switch", "V"), ("water_volume_total", "gal")]
-)
-def test_a_meaning_that_cannot_be_is_refused(quantity: str, unit: str | None) -> None:
-    with pytest.raises(ValueError, match="want "):
-        Meaning(quantity, unit)
+def test_a_value_that_is_not_what_was_told_is_a_complaint_and_costs_no_other() -> None:
+    decoded = read("$sys/p3/d/thing/property/post", {"params": {"colour": "red", "Temp": 20}}, keys=TOLD)
+    assert decoded.rejected == "'colour': want a number below 10^12, got 'red'"
+    assert [(one.quantity, one.value) for one in decoded.readings] == [("temperature", 20)]
 
 
 # OneNET

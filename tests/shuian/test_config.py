@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from ingest.identifiers import Meaning
 from shuian import config
 from shuian.errors import BadInput
 
@@ -40,31 +39,6 @@ def test_every_fault_is_reported_at_once(tmp_path):
         config.load(written(tmp_path, text), {})
     for part in ("web.port", "'many'", "web.colour", "Mars/Olympus", "channels.pigeon", "sevice", "13-moons", "undo_s"):
         assert part in wrong.value.what
-
-
-def test_what_a_product_means_by_its_identifiers_is_read(tmp_path):
-    text = (
-        '[identifiers.a1X]\nWF = { quantity = "water_volume_total", unit = "m3" }\nGate = { quantity = "valve_open" }\n'
-    )
-    told = config.load(written(tmp_path, text), {}).identifiers
-    assert told == {"a1X": {"WF": Meaning("water_volume_total", "m3"), "Gate": Meaning("valve_open")}}
-
-
-def test_a_meaning_that_cannot_be_is_reported_with_its_place(tmp_path):
-    text = '[identifiers.a1X]\nWF = { quantity = "water" }\nV = { quantity = "battery", unit = "m3" }\nN = 1\nO = { quantity = "sos", flow = 1 }\n'
-    with pytest.raises(BadInput) as wrong:
-        config.load(written(tmp_path, text), {})
-    for part in (
-        "identifiers.a1X.WF",
-        "got 'water'",
-        "want % for battery, got 'm3'",
-        "identifiers.a1X.N",
-        "identifiers.a1X.O.flow",
-    ):
-        assert part in wrong.value.what
-    with pytest.raises(BadInput) as wrong:
-        config.load(written(tmp_path, "[identifiers]\nWF = 1\n"), {})
-    assert "identifiers.PRODUCT" in wrong.value.what
 
 
 def test_topics_that_begin_with_a_dollar_are_subscribed_to_by_name():

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.identifiers import Meaning
 from shuian.decode import run
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -95,11 +94,3 @@ def test_empty_lines_are_passed_over() -> None:
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\n\r"), min_size=1).filter(str.strip), max_size=5))
 def test_any_lines_are_answered_in_number(lines: list[str]) -> None:
     assert len(answers(*lines)) == len(lines)
-
-
-def test_the_configuration_s_identifiers_are_used_when_they_are_given() -> None:
-    line = json.dumps({"topic": "$sys/p1/d/thing/property/post", "payload": {"params": {"WF": 2}}})
-    out = io.StringIO()
-    run([line], out, lambda: NOW, {"p1": {"WF": Meaning("water_volume_total", "m3")}})
-    assert json.loads(out.getvalue())["readings"][0]["value"] == 2000
-    assert answers(line)[0]["readings"][0]["quantity"] == "available"

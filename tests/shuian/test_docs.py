@@ -12,7 +12,6 @@ import pytest
 from alerts import registry
 from alerts.policy import Policy
 from alerts.registry.sheets import SHEETS
-from ingest.identifiers import QUANTITIES
 from shuian import config, decode, registry_import
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -89,11 +88,14 @@ def test_the_messages_to_try_are_understood(number, said):
     assert [(reading["quantity"], reading["value"]) for reading in answer["readings"]] == said
 
 
-def test_the_identifiers_of_the_page_are_settings(tmp_path):
-    (table,) = re.findall(r"```toml\n(\[identifiers.*?)```", page("formats.md"), re.DOTALL)
+def test_what_the_page_says_of_products_is_a_setting(tmp_path):
+    (table,) = re.findall(r"```toml\n(\[\[keys\]\]\nmatch = \[\"a1X.*?)```", page("formats.md"), re.DOTALL)
     (tmp_path / "shuian.toml").write_text(table, "utf-8")
-    assert set(config.load(tmp_path / "shuian.toml", {}).identifiers) == {"a1XXXXXXXXX", "5fa0", "china_4g_dtu"}
-    assert all(f"`{quantity}`" in page("formats.md") for quantity in QUANTITIES)
+    assert [rule.match for rule in config.load(tmp_path / "shuian.toml", {}).keys] == [
+        ("a1XXXXXXXXX",),
+        ("5fa0",),
+        ("china_4g_dtu",),
+    ]
 
 
 def commented_settings():
@@ -109,7 +111,10 @@ def commented_settings():
 
 @pytest.mark.parametrize(("section", "setting"), commented_settings())
 def test_every_setting_that_the_example_shows_is_one(tmp_path, section, setting):
-    needed = ['name = "x"', 'host = "127.0.0.1"'] if section == "[[mqtt]]" else []
-    beside = [one for one in needed if one.split()[0] != setting.split()[0]]
+    needed = {
+        "[[mqtt]]": ['name = "x"', 'host = "127.0.0.1"'],
+        "[[keys]]": ['match = ["x"]', 'fields = { a = "sos" }'],
+    }
+    beside = [one for one in needed.get(section, []) if one.split()[0] != setting.split()[0]]
     (tmp_path / "shuian.toml").write_text("\n".join([section, *beside, setting]), "utf-8")
     assert config.load(tmp_path / "shuian.toml", {})
