@@ -36,6 +36,7 @@ SHORTEST_FRAME = 18
 """Letters of a meter's frame as text: the shortest has 13 bytes, which are 20 letters of base64 and 26 digits."""
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?", re.ASCII)
+_NO_TIME = frozenset({"", "null", "none", "undefined"})
 _DIGITS = re.compile(r"\d{10}|\d{13}", re.ASCII)
 _PARTS = ("properties", "subDevices", "measurepoints")
 _NAMES = ("deviceName", "deviceId", "deviceKey", "device_id")
@@ -161,10 +162,12 @@ def readings(
     if len(found) > MOST_POINTS:
         raise Unreadable(f"params: want at most {MOST_POINTS} values, got {len(found)}", device=device)
     said, complaints = [], []
+    named = {(point.product, point.device) for point in found}
+    meanings = {one: message.memory.keys.of(*one, message.format) for one in named}
     for point in found:
         marks = (*message.kept, *(("history",) if message.past else ("batch",) if point.listed else ()))
         try:
-            for one, when in _said(point, message):
+            for one, when in _said(point, message, meanings[point.product, point.device]):
                 flags, extra = (*marks, *one.flags, *when.flags), _extra(one.extra, when, message)
                 said.append(Reading(point.device, one.quantity, one.value, one.unit, when.time, flags, extra))
         except ValueError as error:
@@ -174,14 +177,17 @@ def readings(
         flags = (*message.kept, *when.flags)
         said.append(Reading(whose, "sos", True, "event", when.time, flags, _extra({}, when, message)))
     heard = {one.device for one in said}
-    silent = dict.fromkeys(point.device for point in found if point.device not in heard)
-    said += [alive(one, found, message) for one in silent or ([] if said else [device])]
+    silent: dict[str, object] = {} if said or found else {device: None}
+    for point in found:
+        if point.device not in heard and silent.get(point.device) is None:
+            silent[point.device] = point.time
+    said += [alive(one, message, stamp) for one, stamp in silent.items()]
     if complaints:
         raise Unreadable("; ".join(complaints[:MOST_COMPLAINTS]), device=device, readings=said)
     return said
 
 
-def _said(point: Point, message: Message) -> Iterator[tuple[Meant, Time]]:
+def _said(point: Point, message: Message, meanings: Mapping[str, Meaning]) -> Iterator[tuple[Meant, Time]]:
     """Yield what a property means, and when; a text may hold a meter's own frame, with a clock of its own.
 
     Raises
@@ -191,7 +197,7 @@ def _said(point: Point, message: Message) -> Iterator[tuple[Meant, Time]]:
     """
     when = time_of(message.clock if point.time is None else point.time, message.received_at)
     unit = message.memory.unit(point.device, message.received_at)
-    if (told := _told(point, message)) is not None:
+    if (told := _told(point, meanings)) is not None:
         if (named := told.of(point.value)) is not None:
             yield Meant(*named), when
         return
@@ -205,11 +211,10 @@ def _said(point: Point, message: Message) -> Iterator[tuple[Meant, Time]]:
 
 
 def alive(
-    device: str, found: Iterable[Point], message: Message, flags: tuple[str, ...] = ("meaning_unknown",)
+    device: str, message: Message, stamp: object = None, flags: tuple[str, ...] = ("meaning_unknown",)
 ) -> Reading:
-    """Return the sign of life of a device that said something, at the first time among its points."""
-    stamp = next((p.time for p in found if p.device == device and p.time is not None), message.clock)
-    when = time_of(stamp, message.received_at)
+    """Return the sign of life of a device that said something; `stamp` is the time of what it said."""
+    when = time_of(message.clock if stamp is None else stamp, message.received_at)
     flags = (*message.kept, *flags, *when.flags)
     return Reading(device, "available", True, "bool", when.time, flags, _extra({}, when, message))
 
@@ -238,7 +243,7 @@ def moment_of(value: object) -> datetime | None:
 
 def time_of(value: object, received_at: datetime) -> Time:
     """Return when, with the flags that say what is missing or impossible."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_TIME):
         return Time(None, ("time_missing",))
     time = moment_of(value)
     if time is not None:
@@ -264,9 +269,8 @@ def named(device: object) -> str:
     return device
 
 
-def _told(point: Point, message: Message) -> Meaning | None:
-    """Return what the configuration says that this product, device or format means by an identifier."""
-    meanings = message.memory.keys.of(point.product, point.device, message.format)
+def _told(point: Point, meanings: Mapping[str, Meaning]) -> Meaning | None:
+    """Return what the configuration says of an identifier: by its whole path, else by its last part."""
     return meanings.get(point.identifier) or meanings.get(point.identifier.rpartition(".")[2])
 
 

@@ -122,12 +122,12 @@ def _app_data(device: str, product: str, data: str, message: Message) -> list[Re
         try:
             return readings(list(_points(device, product, [parse_object(raw)])), device, message)
         except Unreadable:
-            return [alive(device, (), message, ("raw_payload",))]
+            return [alive(device, message, flags=("raw_payload",))]
     for form in (raw, octets(raw), octets(data.encode())):
         if frames(form)[0]:
             told = readings([Point(device, "", form.hex(), None)], device, message)
             return [one for one in told if "meaning_unknown" not in one.flags]
-    return [alive(device, (), message, ("raw_payload",))]
+    return [alive(device, message, flags=("raw_payload",))]
 
 
 def _points(device: str, product: str, parts: object, path: str = "", depth: int = 0) -> Iterator[Point]:

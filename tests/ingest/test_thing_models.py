@@ -199,6 +199,7 @@ def test_event_time_comes_compact_or_extended(written: object, time: datetime) -
     [
         (None, "time_missing"),
         ("", "time_missing"),
+        ("NULL", "time_missing"),
         ("2026-11-21 14:00:00", "time_zone_missing"),
         ("19700101T000000Z", "implausible_time"),
         ("20261321T060000Z", "implausible_time"),
