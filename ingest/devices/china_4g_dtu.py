@@ -109,7 +109,7 @@ def _unit(device: str | None, fields: Mapping[str, object], message: Message) ->
     device = serial if isinstance(serial, str) and DEVICE.fullmatch(serial) else device
     if device is None:
         raise Unreadable(f"SN: want 1 to 128 letters and digits, got {show(serial)}")
-    kind, info = fields.get("DEVTYPE"), fields.get("INFO")
+    kind, info = fields.get("DEVTYPE"), _number(fields.get("INFO"))
     if kind == "M2":
         told = [Meant("available", False, "bool")] if info == 4 else []
         told = told or [_alive("read_error" if info == 3 else "meaning_unknown")]

@@ -29,7 +29,7 @@ from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "ctwing_aep"
-_TOPIC = re.compile(r"(?:.*/)?(?:ctwing|aep)(?:/.*)?", re.DOTALL | re.IGNORECASE)
+_TOPIC = re.compile(r"/?(?:ctwing|aep)(?:/.*)?", re.DOTALL | re.IGNORECASE)
 _TYPE = re.compile(
     rb'"messageType"\s*:\s*"(?:dataReport|dataReportTupUnion|eventReport|deviceOnlineOfflineReport|commandResponse)"'
 )
@@ -68,8 +68,8 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
             return _report(device, product, fields.get("payload"), message)
         case "eventReport":
             return _event(device, product, fields, message)
-        case "deviceOnlineOfflineReport" if fields.get("eventType") in (0, 1, "0", "1"):
-            return [available(device, str(fields["eventType"]) == "1", message.clock, message)]
+        case "deviceOnlineOfflineReport" if (event := str(fields.get("eventType"))) in ("0", "1"):
+            return [available(device, event == "1", message.clock, message)]
         case _:
             return []
 
@@ -83,6 +83,7 @@ def _device(fields: Mapping[str, object]) -> str:
         Neither is there.
     """
     device = fields.get("deviceId")
+    device = str(device) if isinstance(device, int) and not isinstance(device, bool) else device
     if isinstance(device, str) and device not in _FILLERS and DEVICE.fullmatch(device):
         return device
     imei = fields.get("IMEI")

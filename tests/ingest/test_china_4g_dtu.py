@@ -44,6 +44,7 @@ def said(decoded: Decoded) -> list[tuple[Any, ...]]:
         ({"DEVTYPE": "M0", "VALSTATE": 5, "BATT": 0}, [("available", True, ("no_reading",))]),
         ({"DEVTYPE": "M2", "INFO": 3}, [("available", True, ("read_error",))]),
         ({"DEVTYPE": "M2", "INFO": 4}, [("available", False, ())]),
+        ({"DEVTYPE": "M2", "INFO": "4"}, [("available", False, ())]),
         ({"DEVTYPE": "M2", "INFO": 9}, [("available", True, ("meaning_unknown",))]),
         (
             {"DEVTYPE": "M3", "FUNCCODE": "A3", "METERSUM": 30, "UPDATA": 30},

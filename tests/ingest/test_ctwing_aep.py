@@ -82,6 +82,19 @@ def test_the_platform_says_when_a_device_comes_and_goes() -> None:
         assert said(push(None, "deviceOnlineOfflineReport", eventType=event)) == [("available", on, ())]
 
 
+def test_a_word_that_is_neither_coming_nor_going_says_nothing() -> None:
+    for event in (True, None, 2, "online", []):
+        assert said(push(None, "deviceOnlineOfflineReport", eventType=event)) == []
+
+
+def test_a_number_may_name_the_device() -> None:
+    assert push({"battery_value": 90}, deviceId=1501708501).readings[0].device == "1501708501"
+
+
+def test_a_topic_that_only_holds_the_word_is_not_the_platform_s() -> None:
+    assert decode("zigbee2mqtt/aep/door", b'{"contact":true}', NOW).format == "zigbee2mqtt"
+
+
 def test_an_event_says_what_its_content_says() -> None:
     assert said(push(None, "eventReport", eventType=2, eventContent={"battery_value": 9})) == [
         ("battery", 9, ("battery_low",))
