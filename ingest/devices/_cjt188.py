@@ -77,9 +77,9 @@ def octets(payload: bytes) -> bytes:
 def frames(data: bytes) -> tuple[list[Frame], list[str]]:
     """Return the frames in `data`, and what is wrong with what looks like one and is none."""
     found, complaints, place = [], list[str](), 0
-    while (place := data.find(_START, place)) >= 0:
-        end = place + _HEAD + data[place + 10] + 1 if place + 10 < len(data) else len(data)
-        if place + 1 >= len(data) or data[place + 1] not in _TYPES or (end < len(data) and data[end] != _END):
+    while 0 <= (place := data.find(_START, place)) < len(data) - 10:
+        end = place + _HEAD + data[place + 10] + 1
+        if data[place + 1] not in _TYPES or (end < len(data) and data[end] != _END):
             place += 1
         elif end >= len(data):
             complaints.append(f"frame: want {end + 1 - place} bytes, got {len(data) - place}")

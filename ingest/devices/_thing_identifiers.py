@@ -1,14 +1,14 @@
-"""Identifiers of thing models: what they mean where their makers agree, and where the configuration says it.
+"""Identifiers of thing models: what they mean where their makers agree.
 
 Source: Alibaba Cloud IoT Platform help (document 89301) and public firmware for it and for OneNET; a public script of a 4G
 water meter (``WaterCFV`` in m³ with two decimals); Huawei Cloud IoTDA's example of a device; Tuya's table of a water meter
-behind its edge gateway (``smart_water_meter``) and its standard set ``znsb``; CTWing messages in public projects.
+behind its edge gateway (``smart_water_meter``) and its standard instruction sets; CTWing messages in public projects.
 
 How this works.  A product is free to call its properties anything: ``WF`` is a working current in one document and a water
 flow in another.  So only whole identifiers that say what they are get read, whatever their capitals and underscores, and a
 platform that sends the property's Chinese name along (``"name": "水流量"``) is believed.  A volume or a flow whose unit
-nobody said stays a raw number, unless the identifier ends in it, the registry gives the ``unit``, or the configuration
-(`ingest.identifiers`) says what this product means.
+nobody said stays a raw number, unless the identifier ends in it or the registry gives the ``unit``.  What this module leaves open
+the configuration says (`ingest.key_map`), and is believed.
 """
 
 import re
@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ingest.identifiers import QUANTITIES, Meaning
 from ingest.measures import FACTORS, convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Value
 from ingest.strict_json import Number
@@ -30,15 +29,21 @@ _STATES = {
     "ledswitch": _SWITCH,
     "switch": _SWITCH,
     "switchstate": _SWITCH,
+    "switch1": _SWITCH,
+    "switchled": _SWITCH,
+    "switchled1": _SWITCH,
     "watersensorstate": _LEAK,
     "waterleakstate": _LEAK,
     "waterimmersionstate": _LEAK,
     "waterleak": _LEAK,
     "smokesensorstate": _SMOKE,
+    "smokesensorstatus": _SMOKE,
     "motionalarmstate": _MOTION,
     "motiondetectstate": _MOTION,
     "infrareddetectstate": _MOTION,
     "pir": _MOTION,
+    "pirstate": _MOTION,
+    "presencestate": "presence",
     "sos": _CALL,
     "sosalarm": _CALL,
     "sosstate": _CALL,
@@ -71,7 +76,8 @@ _TOTALS = frozenset(
     ]
 )
 _FLOWS = frozenset({"waterflow", "flowrate", "waterflowrate", "currentflow", "instantflow", "instantaneousflow"})
-_WARMTH, _DAMP = ("temperature", "Cel", -60, 150), ("humidity", "%RH", 0, 100)
+_WARMTH, _DAMP = ("temperature", "Cel", -60, 100), ("humidity", "%RH", 0, 100)
+"""-100 and 127 °C are what sensors say that have none."""
 _CHARGE, _VOLTS = ("battery", "%", 0, 100), ("battery_voltage", "V", 0, 20)
 _NUMBERS = {
     "temperature": _WARMTH,
@@ -119,7 +125,13 @@ _NAMES = {
 _UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h"}
 _ON, _OFF = frozenset({"1", "on", "true"}), frozenset({"0", "off", "false"})
 _OPEN, _CLOSED = frozenset({"open", "opened"}), frozenset({"close", "closed"})
-_LIMITS = {row[0]: row for row in (_WARMTH, _DAMP, _CHARGE, _VOLTS)}
+_WORDS = {
+    _LEAK: ("alarm", "normal"),
+    _SMOKE: ("alarm", "normal"),
+    _MOTION: ("pir", "none"),
+    "presence": ("presence", "none"),
+}
+"""Quantity -> Tuya's words for on and off."""
 _NUMBER = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 _MOST = 10**10
 
@@ -142,9 +154,7 @@ def word(identifier: str) -> str:
     return re.sub(r"[\s_-]", "", re.split(r"[:.]", identifier)[-1]).lower()
 
 
-def meant(
-    identifier: str, name: object, value: object, unit: str | None, own: Meaning | None = None
-) -> Iterator[Meant]:
+def meant(identifier: str, name: object, value: object, unit: str | None) -> Iterator[Meant]:
     """Yield what a property means, nothing when nobody can know.
 
     Parameters
@@ -157,12 +167,7 @@ def meant(
         Number, truth value or word.
     unit : str or None
         Unit of the device's register by the registry.
-    own : Meaning, optional
-        What the configuration says that this product means by it.
     """
-    if own is not None:
-        yield from _told(own, value, unit)
-        return
     key = word(identifier)
     key = key if key in OURS and not isinstance(name, str) else _NAMES.get(str(name).strip(), key)
     if key in _STATES:
@@ -190,38 +195,22 @@ def _split(key: str) -> tuple[str, str | None]:
     return key, None
 
 
-def _told(own: Meaning, value: object, unit: str | None) -> Iterator[Meant]:
-    """Yield what the configuration says: it is believed, also where a bare 1 or 0 opens and closes a valve."""
-    ours = QUANTITIES[own.quantity]
-    number = _number(value)
-    if ours in ("bool", "event"):
-        yield from _state(own.quantity, value, sure=True)
-    elif number is None or abs(number) >= _MOST or (number < 0 and ours in ("L", "count", "%")):
-        return
-    elif own.quantity == "pulse_count_total":
-        yield Meant(own.quantity, plain(number), ours, ("pulse_factor_unknown",))
-    elif own.quantity in _LIMITS:
-        yield from _within(*_LIMITS[own.quantity], number)
-    else:
-        yield _measured(own.quantity, ours, number, own.unit or (unit if ours == "L" else None))
-
-
 def _within(quantity: str, ours: str, least: int, most: int, number: Decimal) -> Iterator[Meant]:
     low = ("battery_low",) if quantity == "battery" and number < 20 else ()
     if least <= number <= most:
         yield Meant(quantity, plain(number), ours, low)
 
 
-def _state(quantity: str, value: object, *, sure: bool = False) -> Iterator[Meant]:
+def _state(quantity: str, value: object) -> Iterator[Meant]:
     text = str(value).strip().lower() if isinstance(value, str | int | Decimal) else ""
-    moves = quantity in (_VALVE, "contact_open")
-    on = True if text in _ON or (moves and text in _OPEN) else None
-    on = False if text in _OFF or (moves and text in _CLOSED) else on
+    moves, words = quantity in (_VALVE, "contact_open"), _WORDS.get(quantity, ("on", "off"))
+    on = True if text in _ON or text == words[0] or (moves and text in _OPEN) else None
+    on = False if text in _OFF or text == words[1] or (moves and text in _CLOSED) else on
     if on is None or (quantity == _CALL and not on):
         return
-    if quantity == _VALVE and text in ("0", "1") and not sure:
+    if quantity == _VALVE and text in ("0", "1"):
         return  # one product's 1 is open, another's is closed
-    unsure = ("polarity_unknown",) if quantity == "contact_open" and not sure else ()
+    unsure = ("polarity_unknown",) if quantity == "contact_open" else ()
     yield Meant(quantity, on, "event" if quantity == _CALL else "bool", unsure)
 
 

@@ -20,7 +20,7 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices._cjt188 import inside
 from ingest.devices._thing_identifiers import Meant, meant
 from ingest.errors import Unreadable
-from ingest.identifiers import Meaning
+from ingest.key_map import Meaning
 from ingest.measures import EPOCH, plausible, rfc3339
 from ingest.readings import Reading, Value
 from ingest.strict_json import show
@@ -29,12 +29,14 @@ DEVICE = re.compile(r"[0-9A-Za-z_.:@*-]{1,128}", re.ASCII)
 """What platforms let devices be called; their documents mask names with stars."""
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
 MOST_POINTS = 2_000
+MOST_COMPLAINTS = 20
 CALLS = frozenset({"sos", "sosalarm", "emergencyalarm", "helpalarm"})
 """Events that call for help, in small letters."""
 SHORTEST_FRAME = 18
 """Letters of a meter's frame as text: the shortest has 13 bytes, which are 20 letters of base64 and 26 digits."""
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z", re.ASCII)
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?", re.ASCII)
+_NO_TIME = frozenset({"", "null", "none", "undefined"})
 _DIGITS = re.compile(r"\d{10}|\d{13}", re.ASCII)
 _PARTS = ("properties", "subDevices", "measurepoints")
 _NAMES = ("deviceName", "deviceId", "deviceKey", "device_id")
@@ -65,8 +67,8 @@ class Time(NamedTuple):
 class Message(NamedTuple):
     """What holds for all points of a message.
 
-    `format` stands in for a product that the message does not name; `own` is what a format's own documents say that
-    identifiers (in small letters) mean; `clock` is the time of points that have none; `past` says that all values are history.
+    `format` stands in for a product that the message does not name; `own` names the identifiers (in small letters) that a
+    format's own documents explain by ones that everybody knows; `clock` is the time of points that have none; `past` says that all values are history.
     """
 
     format: str
@@ -75,7 +77,7 @@ class Message(NamedTuple):
     memory: DeviceMemory
     clock: object = None
     message_id: object = None
-    own: Mapping[str, Meaning] = {}
+    own: Mapping[str, str] = {}
     past: bool = False
 
     @property
@@ -154,44 +156,65 @@ def readings(
     Raises
     ------
     Unreadable
-        With the device: more values than a message may hold.
+        With the device: more values than a message may hold; with what could be read too, a value that is not what the
+        configuration says.
     """
     if len(found) > MOST_POINTS:
         raise Unreadable(f"params: want at most {MOST_POINTS} values, got {len(found)}", device=device)
-    said = []
+    said, complaints = [], []
+    named = {(point.product, point.device) for point in found}
+    meanings = {one: message.memory.keys.of(*one, message.format) for one in named}
     for point in found:
         marks = (*message.kept, *(("history",) if message.past else ("batch",) if point.listed else ()))
-        for one, when in _said(point, message):
-            flags, extra = (*marks, *one.flags, *when.flags), _extra(one.extra, when, message)
-            said.append(Reading(point.device, one.quantity, one.value, one.unit, when.time, flags, extra))
+        try:
+            for one, when in _said(point, message, meanings[point.product, point.device]):
+                flags, extra = (*marks, *one.flags, *when.flags), _extra(one.extra, when, message)
+                said.append(Reading(point.device, one.quantity, one.value, one.unit, when.time, flags, extra))
+        except ValueError as error:
+            complaints.append(f"{show(point.identifier)}: {error}")
     for whose, stamp in sos:
         when = time_of(message.clock if stamp is None else stamp, message.received_at)
-        said.append(
-            Reading(whose, "sos", True, "event", when.time, (*message.kept, *when.flags), _extra({}, when, message))
-        )
+        flags = (*message.kept, *when.flags)
+        said.append(Reading(whose, "sos", True, "event", when.time, flags, _extra({}, when, message)))
     heard = {one.device for one in said}
-    silent = dict.fromkeys(point.device for point in found if point.device not in heard)
-    return said + [alive(one, found, message) for one in silent or ([] if said else [device])]
+    silent: dict[str, object] = {} if said or found else {device: None}
+    for point in found:
+        if point.device not in heard and silent.get(point.device) is None:
+            silent[point.device] = point.time
+    said += [alive(one, message, stamp) for one, stamp in silent.items()]
+    if complaints:
+        raise Unreadable("; ".join(complaints[:MOST_COMPLAINTS]), device=device, readings=said)
+    return said
 
 
-def _said(point: Point, message: Message) -> Iterator[tuple[Meant, Time]]:
-    """Yield what a property means, and when; a text may hold a meter's own frame, with a clock of its own."""
+def _said(point: Point, message: Message, meanings: Mapping[str, Meaning]) -> Iterator[tuple[Meant, Time]]:
+    """Yield what a property means, and when; a text may hold a meter's own frame, with a clock of its own.
+
+    Raises
+    ------
+    ValueError
+        The configuration says what it means, and the value is no such thing.
+    """
     when = time_of(message.clock if point.time is None else point.time, message.received_at)
     unit = message.memory.unit(point.device, message.received_at)
-    told = list(meant(point.identifier, point.name, point.value, unit, _meaning(point, message)))
-    for one in told:
+    if (told := _told(point, meanings)) is not None:
+        if (named := told.of(point.value)) is not None:
+            yield Meant(*named), when
+        return
+    known = message.own.get(point.identifier.lower(), point.identifier)
+    found = list(meant(known, point.name, point.value, unit))
+    for one in found:
         yield one, when
-    if not told and isinstance(point.value, str) and len(point.value) >= SHORTEST_FRAME:
+    if not found and isinstance(point.value, str) and len(point.value) >= SHORTEST_FRAME:
         for one, flags, extra in inside(point.value.encode(), message.received_at, unit):
             yield one, when if when.time is not None else Time(None, flags, extra)
 
 
 def alive(
-    device: str, found: Iterable[Point], message: Message, flags: tuple[str, ...] = ("meaning_unknown",)
+    device: str, message: Message, stamp: object = None, flags: tuple[str, ...] = ("meaning_unknown",)
 ) -> Reading:
-    """Return the sign of life of a device that said something, at the first time among its points."""
-    stamp = next((p.time for p in found if p.device == device and p.time is not None), message.clock)
-    when = time_of(stamp, message.received_at)
+    """Return the sign of life of a device that said something; `stamp` is the time of what it said."""
+    when = time_of(message.clock if stamp is None else stamp, message.received_at)
     flags = (*message.kept, *flags, *when.flags)
     return Reading(device, "available", True, "bool", when.time, flags, _extra({}, when, message))
 
@@ -220,7 +243,7 @@ def moment_of(value: object) -> datetime | None:
 
 def time_of(value: object, received_at: datetime) -> Time:
     """Return when, with the flags that say what is missing or impossible."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and value.strip().lower() in _NO_TIME):
         return Time(None, ("time_missing",))
     time = moment_of(value)
     if time is not None:
@@ -246,10 +269,9 @@ def named(device: object) -> str:
     return device
 
 
-def _meaning(point: Point, message: Message) -> Meaning | None:
-    """Return what the configuration, or the format's own documents, say of an identifier."""
-    told = message.memory.meaning(point.product, point.identifier) if point.product else None
-    return told or message.memory.meaning(message.format, point.identifier) or message.own.get(point.identifier.lower())
+def _told(point: Point, meanings: Mapping[str, Meaning]) -> Meaning | None:
+    """Return what the configuration says of an identifier: by its whole path, else by its last part."""
+    return meanings.get(point.identifier) or meanings.get(point.identifier.rpartition(".")[2])
 
 
 def _extra(extra: Mapping[str, Value], when: Time, message: Message) -> dict[str, Value]:

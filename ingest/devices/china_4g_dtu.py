@@ -23,7 +23,6 @@ from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._cjt188 import clock, frames, octets, said
 from ingest.devices._thing_identifiers import Meant
 from ingest.devices._thing_model import DEVICE, Message, Point, points, readings
-from ingest.identifiers import Meaning
 from ingest.measures import convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, parse_object, show
@@ -38,7 +37,7 @@ _VALVE = {11: True, 22: False, 33: False}
 """Open, closed, closed because of debt; 44 is stuck."""
 _STUCK = 44
 _MOST = 10**10
-_OWN: Mapping[str, Meaning] = {"ev": Meaning("battery_voltage", "V")}
+_OWN: Mapping[str, str] = {"ev": "batteryvoltage"}
 _HW230_HEAD = frozenset({"cm", "ec", "pk", "im", "id", "ss"})
 _NUMERAL = re.compile(r"\d{1,12}(?:\.\d{1,3})?", re.ASCII)
 
@@ -110,7 +109,7 @@ def _unit(device: str | None, fields: Mapping[str, object], message: Message) ->
     device = serial if isinstance(serial, str) and DEVICE.fullmatch(serial) else device
     if device is None:
         raise Unreadable(f"SN: want 1 to 128 letters and digits, got {show(serial)}")
-    kind, info = fields.get("DEVTYPE"), fields.get("INFO")
+    kind, info = fields.get("DEVTYPE"), _number(fields.get("INFO"))
     if kind == "M2":
         told = [Meant("available", False, "bool")] if info == 4 else []
         told = told or [_alive("read_error" if info == 3 else "meaning_unknown")]

@@ -3,7 +3,8 @@
 Source: as in `_cjt188`; the topic is the gateway's own, ``cjt188/…`` and ``dtu/…`` are subscribed to by default.
 
 The device is the meter's address as printed on it, 14 digits.  Requests that the line echoes, heat and gas meters are none of
-our business.  A frame whose check sum does not fit is refused; the others in the same message are read.
+our business.  A frame whose check sum does not fit is refused; the others in the same message are read.  Frames also come
+inside the messages of other formats, which are therefore asked first.
 """
 
 import re

@@ -24,19 +24,18 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._cjt188 import answer, frames, octets
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings
-from ingest.identifiers import Meaning
 from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "ctwing_aep"
-_TOPIC = re.compile(r"(?:.*/)?(?:ctwing|aep)(?:/.*)?", re.DOTALL | re.IGNORECASE)
+_TOPIC = re.compile(r"/?(?:ctwing|aep)(?:/.*)?", re.DOTALL | re.IGNORECASE)
 _TYPE = re.compile(
     rb'"messageType"\s*:\s*"(?:dataReport|dataReportTupUnion|eventReport|deviceOnlineOfflineReport|commandResponse)"'
 )
 _FILLERS = frozenset({"", "undefined", "null", "-1"})
-_OWN: Mapping[str, Meaning] = {"tdata": Meaning("temperature", "Cel")}
-"""Names of a smoke alarm's codec, in small letters."""
+_OWN: Mapping[str, str] = {"servicedata.tdata": "temperature"}
+"""Names of a smoke alarm's codec, in small letters -> an identifier that says what it is."""
 _MOST_LEVELS = 3
 _ADDRESS = 10_000_000
 """Address of a simulated meter whose name has no digits."""
@@ -69,8 +68,8 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
             return _report(device, product, fields.get("payload"), message)
         case "eventReport":
             return _event(device, product, fields, message)
-        case "deviceOnlineOfflineReport" if fields.get("eventType") in (0, 1, "0", "1"):
-            return [available(device, str(fields["eventType"]) == "1", message.clock, message)]
+        case "deviceOnlineOfflineReport" if (event := str(fields.get("eventType"))) in ("0", "1"):
+            return [available(device, event == "1", message.clock, message)]
         case _:
             return []
 
@@ -84,6 +83,7 @@ def _device(fields: Mapping[str, object]) -> str:
         Neither is there.
     """
     device = fields.get("deviceId")
+    device = str(device) if isinstance(device, int) and not isinstance(device, bool) else device
     if isinstance(device, str) and device not in _FILLERS and DEVICE.fullmatch(device):
         return device
     imei = fields.get("IMEI")
@@ -123,22 +123,22 @@ def _app_data(device: str, product: str, data: str, message: Message) -> list[Re
         try:
             return readings(list(_points(device, product, [parse_object(raw)])), device, message)
         except Unreadable:
-            return [alive(device, (), message, ("raw_payload",))]
+            return [alive(device, message, flags=("raw_payload",))]
     for form in (raw, octets(raw), octets(data.encode())):
         if frames(form)[0]:
             told = readings([Point(device, "", form.hex(), None)], device, message)
             return [one for one in told if "meaning_unknown" not in one.flags]
-    return [alive(device, (), message, ("raw_payload",))]
+    return [alive(device, message, flags=("raw_payload",))]
 
 
-def _points(device: str, product: str, parts: object, depth: int = 0) -> Iterator[Point]:
-    """Yield the fields of a payload, those of the objects in it too: codecs nest them at will."""
+def _points(device: str, product: str, parts: object, path: str = "", depth: int = 0) -> Iterator[Point]:
+    """Yield the fields of a payload, those of the objects in it too, with their path: codecs nest them at will."""
     for part in parts if isinstance(parts, list) else [parts]:
         for name, value in part.items() if isinstance(part, dict) and depth <= _MOST_LEVELS else ():
             if isinstance(value, dict):
-                yield from _points(device, product, value, depth + 1)
+                yield from _points(device, product, value, f"{path}{name}.", depth + 1)
             elif not isinstance(value, list):
-                yield Point(device, name, value, None, product=product)
+                yield Point(device, f"{path}{name}", value, None, product=product)
 
 
 def _event(device: str, product: str, fields: Mapping[str, object], message: Message) -> list[Reading]:

@@ -16,13 +16,12 @@ platform made begins with the product: ``{product}_{node}``.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._thing_model import DEVICE, Message, Point, available, named, readings
-from ingest.identifiers import Meaning
 from ingest.measures import moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -32,13 +31,13 @@ _TOPIC = re.compile(r"\$oc/devices/([^/]+)/(?:sys|user)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"(gateway/sub_devices/)?properties/report(?:\?request_id=.*)?")
 _PUSH = re.compile(rb'"resource"\s*:\s*"device\.property"')
 _EVENTS = "events/up"
-_OWN: Mapping[str, Meaning] = {
-    "temperature.value": Meaning("temperature", "Cel"),
-    "humidity.value": Meaning("humidity", "%RH"),
-    "battery.level": Meaning("battery", "%"),
-    "battery.voltage": Meaning("battery_voltage", "V"),
+_OWN: Mapping[str, str] = {
+    "temperature.value": "temperature",
+    "humidity.value": "humidity",
+    "battery.level": "batterylevel",
+    "battery.voltage": "batteryvoltage",
 }
-"""``service.property`` in small letters -> what Huawei's own examples mean by it."""
+"""``service.property`` in small letters -> the identifier that says what Huawei's own examples mean by it."""
 
 
 def matches(topic: str) -> bool:
@@ -157,7 +156,8 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     """
     if not DEVICE.fullmatch(device):
         raise ValueError(f"want a device id of 1 to 128 letters and digits, got {device!r}")
-    time = f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    utc = at.astimezone(UTC)
+    time = f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
     properties = {"totalVolume_m3": plain(Decimal(int(litres)) / 1000)}
     report = {"services": [{"service_id": "WaterMeter", "properties": properties, "event_time": time}]}
     return f"$oc/devices/{device}/sys/properties/report", json.dumps(report, separators=(",", ":")).encode()

@@ -22,18 +22,17 @@ from decimal import Decimal
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings
-from ingest.identifiers import Meaning
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "tuyalink"
-_TOPIC = re.compile(r"(?:.*/)?tylink/([^/]+)/(.+)", re.DOTALL)
+_TOPIC = re.compile(r"/?tylink/([^/]+)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"thing/(property/report|data/batch_report|data/history_report|event/trigger)")
-_REGISTER = Meaning(WATER_VOLUME_TOTAL, "m3")
+_REGISTER = "totalvolume_m3"
 _PAST = {f"{span}_{edge}_water_total": f"{span}_{edge}_time" for span in "dm" for edge in ("begin", "end")}
 """Registers of an earlier time -> the property that holds this time, Unix text."""
-_OWN: Mapping[str, Meaning] = {"water_flow": _REGISTER, **dict.fromkeys(_PAST, _REGISTER)}
+_OWN: Mapping[str, str] = {"water_flow": _REGISTER, **dict.fromkeys(_PAST, _REGISTER)}
 
 
 def matches(topic: str) -> bool:

@@ -41,6 +41,12 @@ def test_every_fault_is_reported_at_once(tmp_path):
         assert part in wrong.value.what
 
 
+def test_topics_that_begin_with_a_dollar_are_subscribed_to_by_name():
+    assert {"$sys/#", "$oc/#"} <= set(config.TOPICS)
+    for topic in config.TOPICS:
+        assert f'"{topic}"' in config.example()
+
+
 def test_the_environment_wins_over_the_file(tmp_path):
     text = '[web]\nport = 1\n[[mqtt]]\nname = "a"\nhost = "h"\nport = 1883\n'
     loaded = config.load(written(tmp_path, text), {"SHUIAN_WEB__PORT": "8099", "SHUIAN_MQTT__0__PASSWORD": "hush"})

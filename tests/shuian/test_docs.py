@@ -31,7 +31,7 @@ def default(value):
 
 
 def test_the_fields_that_the_page_explains_are_real_ones(tmp_path):
-    (block,) = re.findall(r"```toml\n(\[\[keys\]\].*?)```", page("formats.md"), re.DOTALL)
+    (block,) = re.findall(r"```toml\n(\[\[keys\]\]\nmatch = \[\"elvaco.*?)```", page("formats.md"), re.DOTALL)
     (tmp_path / "shuian.toml").write_text(block, "utf-8")
     (rule,) = decode.explained(tmp_path / "shuian.toml")
     assert set(rule.fields) == {"meter.total", "door", "shut"}
@@ -75,6 +75,12 @@ TRY = {
     "shelly": [("water_leak", True)],
     "senml": [("water_volume_total", 82184)],
     "fiware_ngsi_ld": [("water_volume_total", 191051)],
+    "onenet": [("water_volume_total", 82184)],
+    "huawei_iotda": [("water_volume_total", 82184)],
+    "tuyalink": [("water_volume_total", 82184), ("valve_open", True)],
+    "ctwing_aep": [("water_volume_total", 3000), ("valve_open", True)],
+    "cjt188": [("water_volume_total", 3000), ("valve_open", True)],
+    "china_4g_dtu": [("water_volume_total", 3000)],
 }
 
 
@@ -108,6 +114,16 @@ def test_the_rules_to_copy_are_kept_and_read_their_message(tmp_path, monkeypatch
     assert (reading["device"], reading["value"], reading["time"]) == ("m-12", 82184, "2026-11-21T06:00:00Z")
 
 
+def test_what_the_page_says_of_products_is_a_setting(tmp_path):
+    (table,) = re.findall(r"```toml\n(\[\[keys\]\]\nmatch = \[\"a1X.*?)```", page("formats.md"), re.DOTALL)
+    (tmp_path / "shuian.toml").write_text(table, "utf-8")
+    assert [rule.match for rule in config.load(tmp_path / "shuian.toml", {}).keys] == [
+        ("a1XXXXXXXXX",),
+        ("5fa0",),
+        ("china_4g_dtu",),
+    ]
+
+
 def commented_settings():
     """Return (section, setting) for each setting that the example shows in a comment."""
     section, found = "", []
@@ -129,3 +145,8 @@ def test_every_setting_that_the_example_shows_is_one(tmp_path, section, setting)
     beside = [one for one in needed if one.split()[0] != setting.split()[0]]
     (tmp_path / "shuian.toml").write_text("\n".join([section, *beside, setting]), "utf-8")
     assert config.load(tmp_path / "shuian.toml", {})
+
+
+def test_the_table_of_device_names_has_every_format():
+    table = page("formats.md").split("## What a device is called")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(FORMATS)
