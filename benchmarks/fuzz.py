@@ -138,28 +138,23 @@ def guided(bench: Bench, seconds: int, seed: int) -> None:
     def test(data: bytes) -> None:
         topic, _, payload = data.partition(b"\0")
         bench.feed(topic.decode("utf-8", "replace"), payload, now)
+        if perf_counter() - begun >= seconds:
+            _finish(bench, perf_counter() - begun)
 
     atheris.instrument_all()
-    arguments = ["fuzz", f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-seed={seed}", "-verbosity=0"]
+    arguments = ["fuzz", f"-max_total_time={seconds + 60}", f"-max_len={MOST_BYTES}", f"-seed={seed}", "-verbosity=0"]
     atheris.Setup(arguments, test, custom_mutator=change, internal_libfuzzer=True)
     begun = perf_counter()
-    _at_exit(lambda: _finish(bench, perf_counter() - begun))
     atheris.Fuzz()
 
 
-def _at_exit(do: Callable[[], None]) -> None:
-    import atexit  # noqa: PLC0415  libFuzzer ends the process itself, after what is registered here
-
-    atexit.register(do)
-
-
 def _finish(bench: Bench, took_s: float) -> None:
+    """Write the report and end the process: libFuzzer never returns."""
     bench.report.took_s = took_s
     bench.report.memory.append((bench.report.messages, resident_mib()))
     sys.stdout.write(page(bench.report, {}))
     sys.stdout.flush()
-    if bench.report.flaws:
-        os._exit(1)
+    os._exit(1 if bench.report.flaws else 0)
 
 
 def longest(times: int = 15) -> dict[str, tuple[str, float]]:
