@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from detectors.episodes import Episodes, Key
-from detectors.findings import Changes, Finding
+from detectors.findings import Changes, Evidence, Finding
 
 QUARANTINED, CLOCK, ZONE = "meter_quarantined", "meter_clock", "meter_zone"
 KINDS = (QUARANTINED, CLOCK, ZONE)
@@ -26,6 +26,8 @@ class Doubt(NamedTuple):
     at: float
     received: float
     """When it was measured, and when we heard it, seconds since 1970."""
+    shift_s: float | None = None
+    """By how much the habits of the home have moved, of `ZONE` only. [s]"""
 
 
 def tell(episodes: Episodes, doubts: Sequence[Doubt]) -> Changes:
@@ -42,7 +44,8 @@ def tell(episodes: Episodes, doubts: Sequence[Doubt]) -> Changes:
     for one in doubts:
         key: Key = (one.row, one.kind, "blue")
         if one.reason and key not in episodes:
-            evidence = {"heard_at": one.received, "known_until_at": one.at}
+            evidence: Evidence = {"heard_at": one.received, "known_until_at": one.at}
+            evidence = evidence if one.shift_s is None else {**evidence, "shift_s": one.shift_s}
             found = Finding(one.row, one.kind, "blue", one.at, one.received, one.reason, evidence)
             episodes.start(found, changes)
         elif not one.reason and key in episodes:

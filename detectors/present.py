@@ -57,6 +57,11 @@ class Present:
         """Return the rows of which a finding of this kind holds."""
         return self._episodes.rows(kind)
 
+    def newest(self) -> float:
+        """Return the latest moment of which any row knows anything, seconds since 1970."""
+        clock = self._state.clock
+        return float(np.fmax.reduce(np.fmax(clock.known_until, clock.heard), initial=0.0))
+
     def still_s(self) -> Floats:
         """Return (H,) for how long each register has stood still, as far as it is known [s]; NaN: never heard."""
         clock = self._state.clock

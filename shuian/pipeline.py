@@ -24,8 +24,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import Bools
+from detectors.bins import DAY_S, Bools
 from detectors.findings import Changes, Finding
+from detectors.meter_doubt import Doubt
 from detectors.outage import Outages
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
@@ -53,7 +54,6 @@ DEAF_S = 300.0
 """A connection lost for longer than this is time in which no meter could be heard. [s]"""
 LOOK_AGAIN_S = 60.0
 """Consents and meters begin and end by the clock, without a change of the registry. [s]"""
-DAY_S = 86_400.0
 HISTORY_S = 120 * DAY_S
 """How much of the stored readings makes a lost state anew: the habits of a season. [s]"""
 READINGS_AT_ONCE = 400_000
@@ -204,6 +204,11 @@ class Pipeline:
         if news is not None:
             self._note(self.partition.step(news))
 
+    def doubt(self, doubts: Sequence[Doubt]) -> None:
+        """Take in what was found out about meters elsewhere."""
+        with self._lock:
+            self._note(self.partition.doubt(doubts))
+
     def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
         """Return the household of each row, and a copy of all that the detectors know."""
         with self._lock:
@@ -299,7 +304,7 @@ class Pipeline:
         """Go back to the last snapshot; what it lacks comes from the journal, or else from the stored readings."""
         saved, why = self._read()
         now = self._clock().timestamp()
-        if saved is not None and _newest(saved.partition) > now + FUTURE_S:
+        if saved is not None and saved.partition.newest() > now + FUTURE_S:
             saved, why = None, "the snapshot is ahead of the clock of this machine"
         if saved is None:
             empty = Partition(self._settings, np.empty(0), np.empty(0))
@@ -387,11 +392,6 @@ class Pipeline:
         """Return what a question of `shuian.served` finds; the detectors stand still meanwhile."""
         with self._lock:
             return question(self.partition, self.rows, *about)
-
-
-def _newest(partition: Partition) -> float:
-    """Return the latest moment of which it knows anything."""
-    return float(np.fmax.reduce(np.fmax(partition.known_until(), partition.heard()), initial=0.0))
 
 
 def _key(finding: Finding) -> tuple[int, str, str]:

@@ -38,6 +38,7 @@ from ingest.store import SqliteStore
 from shuian import reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
+from shuian.clock_check import ClockCheck
 from shuian.commissioning import Commissioning
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
@@ -121,9 +122,9 @@ class _Server(uvicorn.Server):
 class Judge(threading.Thread):
     """The thread that runs the pipeline; it survives anything and says what went wrong last."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, clocks: ClockCheck) -> None:
         super().__init__(name="judge", daemon=True)
-        self._pipeline = pipeline
+        self._pipeline, self._clocks = pipeline, clocks
         self.news = threading.Event()
         self._end = threading.Event()
         self._judging: str | None = None
@@ -144,6 +145,7 @@ class Judge(threading.Thread):
                 while self._pipeline.work():
                     if self._end.is_set():
                         break
+                self._pipeline.doubt(self._clocks.look())
                 self._failures, self._judging = 0, None
                 self._save_if_due()
             except Exception as trouble:
@@ -263,7 +265,7 @@ class Service:
             self.clock,
             self._listening,
         )
-        self.judge = Judge(self.pipeline)
+        self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 

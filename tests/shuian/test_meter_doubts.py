@@ -1,10 +1,12 @@
 """What the detectors see of a doubted register, and what the operator is told of its meter (docs/quality.md has the table)."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client import REGISTRY
 
+from shuian.clock_check import ClockCheck
 from tests.shuian.street import HOUR, T0, Street, bound
 
 RED = [("h1", "rule:12h-zero", "red")]
@@ -154,4 +156,58 @@ def test_a_first_register_of_a_first_meter_is_no_swap(tmp_path):
     street = Street(tmp_path, [bound(valid_from=T0)])
     street.hours(13)
     assert street.quiet_red() == RED
+    street.store.close()
+
+
+# --- M13: once a month ---------------------------------------------------------------------------------------------------
+
+
+def day_by_day(street, days, late_h=0.0):
+    """Let days pass in which water is used at the same local hours, told by a clock that is `late_h` ahead."""
+    litres = {6: 8.0, 7: 20.0, 8: 5.0, 12: 12.0, 13: 3.0, 18: 15.0, 19: 10.0, 21: 30.0}
+    rows = []
+    for _ in range(days * 24):
+        street.now += HOUR
+        local = (street.now.hour + 7) % 24  # the hour that ends now, in Shanghai
+        street.litres["m1"] = street.litres.get("m1", 1000.0) + litres.get(local, 0.0)
+        rows.append(street.reading("m1", street.now + late_h * HOUR, street.now))
+    street.store.commit(rows, [])
+
+
+@pytest.mark.parametrize(("late_h", "reasons"), [(0.0, []), (-1.0, ["meter_zone"]), (8.0, ["meter_zone"])])
+def test_m13_once_a_month_a_meter_that_keeps_another_zone_is_told(tmp_path, late_h, reasons):
+    street = Street(tmp_path, rules=())
+    check = ClockCheck(street.store, lambda: street.pipeline.rows, lambda: street.now)
+    day_by_day(street, 56)
+    day_by_day(street, 28, late_h)
+    street.pipeline.refresh()
+    found = []
+    for _ in range(28):
+        street.now += timedelta(days=1)
+        found += check.look()
+        assert check.look() == []
+    assert [one.reason for one in found if one.reason] == reasons
+    assert len(found) == 1
+    street.pipeline.doubt(found)
+    assert [one.reason for one in street.pipeline.partition.open()] == reasons
+    street.pipeline.doubt([one._replace(reason="") for one in found])
+    assert street.pipeline.partition.open() == []
+    street.store.close()
+
+
+def test_m13_who_follows_summer_time_keeps_the_hours(tmp_path):
+    street = Street(tmp_path, [bound(tz="Europe/Berlin", valid_from=T0 - timedelta(days=300))], rules=())
+    street.now = T0.replace(month=8, day=30)
+    rows, zone = [], ZoneInfo("Europe/Berlin")
+    for _ in range(84 * 24):  # the clocks go back in between
+        street.now += HOUR
+        hour = (street.now.astimezone(zone) - HOUR / 2).hour
+        street.litres["m1"] = street.litres.get("m1", 1000.0) + {6: 8.0, 7: 20.0, 12: 12.0, 18: 15.0, 21: 3.0}.get(
+            hour, 0.0
+        )
+        rows.append(street.reading("m1", street.now, street.now))
+    street.store.commit(rows, [])
+    street.pipeline.refresh()
+    check = ClockCheck(street.store, lambda: street.pipeline.rows, lambda: street.now)
+    assert [one.reason for one in check.doubts(["m1"], street.now.timestamp())] == [""]
     street.store.close()
