@@ -29,8 +29,8 @@ _MOST_LOGGED = 24
 _STATUS_BYTES, _STATUS_MODELS = 7, frozenset([0x0B, 0x0E, 0x11, 0x14, 0x1B, 0x1D, 0x1F, 0x20, 0x26, 0x35, 0x36])
 _MILLIVOLTS = range(1_800, 4_300)
 _BANDS = range(1, 15)
-_ON_THE_MINUTE = timedelta(minutes=10)
-"""A device clock this near the network's is right; further off, a device that was never set still counts from 1970."""
+_ASTRAY = timedelta(days=1)
+"""A clock further off the network's than this was never set."""
 
 Body = Callable[[bytes], Iterator[Found]]
 
@@ -57,8 +57,10 @@ def read(uplink: Uplink) -> list[Found] | None:
 
 def _model(uplink: Uplink) -> Body | None:
     keys = {key.lower() for key in uplink.fields}
+    told = [uplink.fields.get(key) for key in ("Node_type", "SENSOR_MODEL")]
+    named = " ".join([uplink.named, *(one.lower() for one in told if isinstance(one, str))])
     for names, shown, body in _MODELS:
-        if any(name in uplink.named for name in names) or keys & shown:
+        if any(name in named for name in names) or keys & shown:
             return body
     return None
 
@@ -68,8 +70,8 @@ def _now(uplink: Uplink, data: bytes, body: Body) -> list[Found]:
     if body is _climate or (body is _pulses and data[0] & 0x08):
         return found  # no clock in these
     time = EPOCH + timedelta(seconds=int.from_bytes(data[7:], "big"))
-    if abs(time - uplink.network_time) > _ON_THE_MINUTE:
-        return found  # never set, or asked for the past: the network heard it now
+    if abs(time - uplink.network_time) > _ASTRAY:
+        return [replace(one, flags=(*one.flags, "implausible_time")) for one in found]
     return [replace(one, time=time) for one in found]
 
 

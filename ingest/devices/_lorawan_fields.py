@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from ingest.devices._lorawan import Found, Uplink, battery, unknown_unit
+from ingest.devices._lorawan import Found, Uplink, alive, battery, unknown_unit
 from ingest.measures import EPOCH, FACTORS, convert, plain, plausible
 from ingest.readings import WATER_VOLUME_TOTAL
 from ingest.strict_json import show
@@ -60,11 +60,11 @@ _LEAST_MV = 1_000
 """A plain ``battery`` from here on is in millivolts."""
 _PERCENT = frozenset({"battery_percent", "battery_percentage", "battery_level", "batterylevel"})
 _NUMBERS = {
-    "temperature": ("temperature", "Cel", -60, 150),
-    "ambienttemperature": ("temperature", "Cel", -60, 150),
-    "ambient_temperature": ("temperature", "Cel", -60, 150),
-    "ambient_temp": ("temperature", "Cel", -60, 150),
-    "tempc_sht": ("temperature", "Cel", -60, 150),
+    "temperature": ("temperature", "Cel", -60, 100),
+    "ambienttemperature": ("temperature", "Cel", -60, 100),
+    "ambient_temperature": ("temperature", "Cel", -60, 100),
+    "ambient_temp": ("temperature", "Cel", -60, 100),
+    "tempc_sht": ("temperature", "Cel", -60, 100),
     "humidity": ("humidity", "%RH", 0, 100),
     "relative_humidity": ("humidity", "%RH", 0, 100),
     "hum_sht": ("humidity", "%RH", 0, 100),
@@ -90,16 +90,28 @@ _SWITCHES = {
 }
 _CAYENNE = re.compile(r"(temperature|relative_humidity|presence)_\d{1,3}", re.ASCII)
 """Keys of the Cayenne format, which both servers decode by themselves: a name and a channel."""
+_WRAPPERS = ("decoded", "data")
+"""Under which some codecs put what they decoded, beside port and length."""
+_FLOWS_ON = ("meter_alarm:continuous_flow",)
 _MOST_RECORDS = 500
 
 
 def read(uplink: Uplink) -> list[Found]:
     """Return what the decoded fields say; what has no known key is left out."""
     found = list(_values(uplink, uplink.fields))
+    for inner in (uplink.fields.get(name) for name in _WRAPPERS):
+        found += _values(uplink, inner) if isinstance(inner, dict) else ()
+    if any(key.lower() == "water_flow_value" for key in uplink.fields) and state(uplink.fields.get("Alarm")):
+        found = [*map(_alarmed, found)] or [alive(*_FLOWS_ON)]
     records = uplink.fields.get("history")
     for record in records[:_MOST_RECORDS] if isinstance(records, list) else []:
         found += _past(uplink, record)
     return found
+
+
+def _alarmed(one: Found) -> Found:
+    """Return a flow counter's pulses with its alarm: water has not stopped for too long."""
+    return replace(one, flags=(*one.flags, *_FLOWS_ON)) if one.quantity == "pulse_count_total" else one
 
 
 def _past(uplink: Uplink, record: object) -> Iterator[Found]:
@@ -140,7 +152,7 @@ def _state(uplink: Uplink, quantity: str, key: str, value: object, *, tampered: 
 
 def _press(uplink: Uplink, value: object) -> Iterator[Found]:
     word = value.get("status") if isinstance(value, dict) else value
-    if isinstance(word, str) and word:
+    if isinstance(word, str) and word and word.isprintable():
         call = "sos" in uplink.named
         yield Found("sos", True, "event") if call else Found("button", word.replace(" ", "_")[:64], "event")
 

@@ -75,7 +75,7 @@ def _temperature(component: Component, name: str) -> Iterator[Found]:
     celsius, fahrenheit = number(component.get("tC")), number(component.get("tF"))
     if celsius is None and fahrenheit is not None:
         celsius = (fahrenheit - 32) * 5 / 9
-    if celsius is not None and -60 <= celsius <= 150:
+    if celsius is not None and -60 <= celsius <= 100:
         yield Found("temperature", plain(celsius), "Cel", (), _further(name))
 
 

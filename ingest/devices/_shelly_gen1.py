@@ -111,7 +111,7 @@ def _whole(fields: Mapping[str, object], part: str) -> Iterator[Found]:
         celsius = (
             number(degrees.get("tC")) if isinstance(degrees, dict) and degrees.get("is_valid") is not False else None
         )
-        if celsius is not None and -60 <= celsius <= 150:
+        if celsius is not None and -60 <= celsius <= 100:
             yield Found("temperature", plain(celsius), "Cel")
         return
     seconds = number(fields.get("timestamp"))

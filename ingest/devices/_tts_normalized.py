@@ -81,10 +81,10 @@ def _values(item: Mapping[str, object], uplink: Uplink) -> Iterator[Found]:
     elif contact is not None:
         uplink.complaints.append(f"normalized_payload: contactState: want open or closed, got {show(contact)}")
     outside = {"channel": "outdoor"} if _at(item, "air", "location") == "outdoor" else {}
-    yield from _within("temperature", "Cel", _at(item, "air", "temperature"), -60, 150, outside)
+    yield from _within("temperature", "Cel", _at(item, "air", "temperature"), -60, 100, outside)
     yield from _within("humidity", "%RH", _at(item, "air", "relativeHumidity"), 0, 100, outside)
     water = {"channel": "water"}
-    yield from _within("temperature", "Cel", _at(item, "water", "temperature", "current"), -60, 150, water)
+    yield from _within("temperature", "Cel", _at(item, "water", "temperature", "current"), -60, 100, water)
     volts = _number(item.get("battery"))
     if volts is not None:  # some normalizers forget the factor of a thousand
         volts = volts / 1000 if volts >= 1000 else volts

@@ -22,6 +22,7 @@ from decimal import Decimal
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._lorawan import Found, battery
+from ingest.key_map import Meaning
 from ingest.measures import EPOCH, plain, plausible
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, show
@@ -49,7 +50,7 @@ _UNITS: Mapping[str, tuple[str, str, Decimal]] = {
 _KELVIN = Decimal("273.15")
 _SUMS = {"m3/s": Decimal(1000), "l/s": Decimal(1)}
 """Unit of a flow -> litres in its sum over seconds."""
-_BOUNDS = {"Cel": (-60, 150), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
+_BOUNDS = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
 _STATES = {
     "motion": "motion",
     "occupancy": "occupancy",
@@ -181,30 +182,37 @@ def _of_device(
     device: str, records: list[_Record], topic: str, memory: DeviceMemory, complaints: list[str], *, retain: bool
 ) -> list[Reading]:
     """Return what a device says: the newest is now, the rest is history; if nothing is known, that it lives."""
-    newest = max((record.time for record in records if record.time is not None), default=None)
     batch = ("batch",) if len({record.time for record in records}) > 1 else ()
-    meanings = memory.keys.of(device, topic)
     kept = ("retained",) if retain else ()
+    meanings = memory.keys.of(device, topic)
+    said = [(record, one) for record in records for one in _meant(record, meanings, complaints)]
+    newest: dict[str, datetime] = {}
+    for record, one in said:
+        if record.time is not None:
+            newest[one.quantity] = max(record.time, newest.get(one.quantity, record.time))
     readings = []
-    for record in records:
-        past = ("history",) if batch and record.time is not None and newest is not None and record.time < newest else ()
-        values = [one for one in _values(record) if record.name not in meanings]
-        if record.name in meanings:
-            value = next((record.fields[key] for key in ("v", "vb", "vs") if key in record.fields), None)
-            try:
-                named = meanings[record.name].of(value)
-            except ValueError as error:
-                complaints.append(f"{record.name[:40]}: {error}")
-                named = None
-            values = [Found(*named)] if named else []
-        for one in values:
-            flags = (*kept, *batch, *past, *one.flags, *record.flags)
-            readings.append(Reading(device, one.quantity, one.value, one.unit, record.time, flags, one.extra))
+    for record, one in said:
+        past = ("history",) if batch and record.time is not None and record.time < newest[one.quantity] else ()
+        flags = (*kept, *batch, *past, *one.flags, *record.flags)
+        readings.append(Reading(device, one.quantity, one.value, one.unit, record.time, flags, one.extra))
     if readings:
         return readings
     last = max(records, key=lambda record: record.time or EPOCH)
     flags = (*kept, *batch, "meaning_unknown", *last.flags)
     return [Reading(device, "available", True, "bool", last.time, flags)]
+
+
+def _meant(record: _Record, meanings: Mapping[str, Meaning], complaints: list[str]) -> list[Found]:
+    """Return what a record says, by the configuration if that names it."""
+    if record.name not in meanings:
+        return list(_values(record))
+    value = next((record.fields[key] for key in ("v", "vb", "vs") if key in record.fields), None)
+    try:
+        named = meanings[record.name].of(value)
+    except ValueError as error:
+        complaints.append(f"{record.name[:40]}: {error}")
+        return []
+    return [Found(*named)] if named else []
 
 
 def _values(record: _Record) -> Iterator[Found]:
@@ -274,11 +282,8 @@ def encode(device: str, readings: Sequence[tuple[datetime, float]], *, prefix: s
         raise ValueError(f"want a name of the format and 1 to {MOST_RECORDS} readings, got {device!r}, {len(readings)}")
     start = readings[0][0]
     records: list[dict[str, object]] = [
-        {"n": "", "t": (time - start).total_seconds(), "v": float(Decimal(str(litres)) / 1000)}
-        for time, litres in readings
+        {"t": (time - start).total_seconds(), "v": float(Decimal(str(litres)) / 1000)} for time, litres in readings
     ]
-    for record in records:
-        del record["n"]
     records[0] = {"bn": device, "bt": start.timestamp(), "bu": "m3", **records[0]}
     return f"{prefix}/{device}", json.dumps(records, separators=(",", ":")).encode()
 

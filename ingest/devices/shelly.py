@@ -16,7 +16,6 @@ any of our business says that the device lives.  Answers to commands say again w
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -55,8 +54,10 @@ def _place(topic: str) -> tuple[str, str, str]:
     return "", "", ""
 
 
-def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
-    """Tell whether `payload` is a notification of Shelly that a bridge carries on another topic."""
+def sniff(topic: str, payload: bytes) -> bool:
+    """Tell whether `payload` is a notification that a bridge carries on another topic, or the will of a renamed device."""
+    if topic.endswith("/online"):
+        return payload.strip() in (b"true", b"false")
     return payload.lstrip()[:1] == b"{" and b'"Notify' in payload and b'"params"' in payload and b'"src"' in payload
 
 
@@ -69,6 +70,8 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         With the device: not JSON, or a word that was not wanted.
     """
     kind, prefix, rest = _place(topic)
+    if not kind and topic.endswith("/online"):
+        kind, prefix = "online", topic.removesuffix("/online")
     if kind == "all":
         return []  # names and addresses of all devices, and commands to them
     device = _known(topic.removesuffix("/online") if kind == "gen1" and rest == "online" else prefix, memory)
@@ -163,11 +166,8 @@ def _values(components: Mapping[str, object], device: str, memory: DeviceMemory)
     for name, component in list(components.items())[:_MOST_PARTS]:
         if isinstance(component, dict) and name not in direct:
             found += _shelly_components.read(name, component, device)
-    spoken = [one for one in found if one.quantity != "available"]
-    flags = {flag for one in found if one.quantity == "available" for flag in one.flags} - {"no_reading"}
-    if spoken and flags:
-        spoken[0] = replace(spoken[0], flags=(*spoken[0].flags, *sorted(flags)))
-    return spoken or found[:1] or [alive()], (*mapped.complaints, *rest.complaints)
+    heard = [one for one in found if one != alive()]  # what only says that the device lives adds nothing to a value
+    return heard or [alive()], (*mapped.complaints, *rest.complaints)
 
 
 def _events(events: Iterable[object], device: str, received_at: datetime) -> list[Found]:

@@ -132,6 +132,17 @@ def test_the_last_byte_of_padding_is_no_volume() -> None:
     assert read(up(VENDOR + b"\x2f", heard="2019-07-22T11:37:55Z")).readings == vendor(seconds=5)
 
 
+@pytest.mark.parametrize(
+    ("frame", "port", "value"), [("43b1315d30", 103, True), ("0ea0355d30293500000000", 100, 13609)]
+)
+def test_a_short_frame_of_a_meter_with_a_wrong_clock_is_read_by_the_network_s(
+    frame: str, port: int, value: object
+) -> None:
+    (reading,) = read(up(bytes.fromhex(frame), port)).readings
+    assert (reading.value, reading.time) == (value, NOW - timedelta(seconds=5))
+    assert {"implausible_time", "meter_alarm:leak"} <= set(reading.flags)
+
+
 @pytest.mark.parametrize("size", [5, 9, 11])
 def test_litres_are_not_made_of_any_few_bytes_on_the_same_port(size: int) -> None:
     decoded = read(up(bytes(range(size))))

@@ -101,6 +101,17 @@ TOPIC_SHAPES = [
     "application/a/device/0101010101010101/event/up",
     "application/a/device/0101010101010101/event/status",
     "bridge/lorawan",
+    "v3/a@t/devices/eui-0101010101010101/up",
+    "v3/a/devices/d/join",
+    "senml/x",
+    "shellyplus1-aabbccddeeff/events/rpc",
+    "neowatervalve-aabbccddeeff/status/number:200",
+    "home/status/input:0",
+    "home/online",
+    "shellies/shellyflood-AABBCC/sensor/flood",
+    "shellies/shellyflood-AABBCC/sensor/temperature",
+    "shellies/shellybutton1-AABBCC/input_event/0",
+    "fiware/notify",
     "tele/x/SENSOR",
     "tele/x/STATE",
     "tele/x/LWT",
@@ -243,6 +254,33 @@ NAMES = st.sampled_from(
         "notify_data",
         "header",
         "resource",
+        "end_device_ids",
+        "dev_eui",
+        "uplink_message",
+        "normalized_payload",
+        "decoded_payload",
+        "frm_payload",
+        "f_port",
+        "received_at",
+        "metering",
+        "total",
+        "action",
+        "count",
+        "src",
+        "ts",
+        "flood:0",
+        "alarm",
+        "event",
+        "n",
+        "bn",
+        "bt",
+        "u",
+        "vb",
+        "s",
+        "type",
+        "waterConsumption",
+        "unitCode",
+        "observedAt",
     ]
 )
 WORDS = st.sampled_from(
@@ -285,6 +323,12 @@ WORDS = st.sampled_from(
         "device.property",
         "aBBnBRckAAAAgRaQHwEAAwAALAADAAAsAAAAAAAAAAD/wxY=",
         "6810076040020000008109901F010001000000FF5B16",
+        "NotifyStatus",
+        "NotifyEvent",
+        "single_push",
+        "m3/s",
+        "WaterConsumptionObserved",
+        "MTQ",
     ]
 )
 NUMBERS = st.sampled_from([0, 1, 85, 100, -1, 127, 80000, -2147483.648, 99999.999, 1e308, 10**39])
@@ -296,6 +340,13 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dic
 @given(TOPICS, st.dictionaries(NAMES, VALUES, max_size=9), st.booleans())
 def test_no_json_raises(topic: str, message: object, retain: bool) -> None:
     decoded = decode(topic, json.dumps(message).encode(), NOW, retain)
+    check(decoded)
+    assert "our reader failed" not in (decoded.rejected or "")
+
+
+@given(TOPICS, st.lists(st.dictionaries(NAMES, LEAVES, max_size=6), max_size=4))
+def test_no_list_of_records_raises(topic: str, records: list[object]) -> None:
+    decoded = decode(topic, json.dumps(records).encode(), NOW)
     check(decoded)
     assert "our reader failed" not in (decoded.rejected or "")
 

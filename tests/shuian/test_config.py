@@ -78,3 +78,15 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
     with pytest.raises(BadInput) as wrong:
         config.load(tmp_path / "none.toml", {})
     assert "shuian init" in wrong.value.do
+
+
+def test_rules_for_fields_are_read_and_a_wrong_one_is_a_fault(tmp_path):
+    good = '[[keys]]\nmatch = ["elvaco*"]\nfields = { total = "water_volume_total m3" }\n'
+    (rule,) = config.load(written(tmp_path, good), {}).keys
+    assert (rule.match, dict(rule.fields)) == (("elvaco*",), {"total": "water_volume_total m3"})
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, good.replace(" m3", " furlong") + '[[keys]]\nmatch = "x"\n'), {})
+    for part in ("keys.0", "furlong", "with one of L, m3", "keys.1.match", "keys.1.fields"):
+        assert part in wrong.value.what
+    with pytest.raises(BadInput, match="double brackets"):
+        config.load(written(tmp_path, "[keys]\n"), {})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.key_map import KeyRule
 from shuian.decode import run
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -94,3 +95,12 @@ def test_empty_lines_are_passed_over() -> None:
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\n\r"), min_size=1).filter(str.strip), max_size=5))
 def test_any_lines_are_answered_in_number(lines: list[str]) -> None:
     assert len(answers(*lines)) == len(lines)
+
+
+def test_fields_of_a_codec_mean_what_the_configuration_says() -> None:
+    message = {"deviceInfo": {"deviceProfileName": "Acme 9", "devEui": "0101010101010101"}, "object": {"ctr": 12}}
+    line = json.dumps({"topic": "application/a/device/0101010101010101/event/up", "payload": message})
+    out = io.StringIO()
+    run([line], out, lambda: NOW, [KeyRule(("acme*",), {"ctr": "water_volume_total m3"})])
+    (reading,) = json.loads(out.getvalue())["readings"]
+    assert (reading["quantity"], reading["value"], reading["unit"]) == ("water_volume_total", 12000, "L")

@@ -29,6 +29,13 @@ def default(value):
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 
+def test_the_fields_that_the_page_explains_are_real_ones(tmp_path):
+    block = re.findall(r"```toml\n(\[\[keys\]\].*?)```", page("formats.md"), re.DOTALL)[0]
+    (tmp_path / "shuian.toml").write_text(block, "utf-8")
+    (rule,) = decode.explained(tmp_path / "shuian.toml")
+    assert set(rule.fields) == {"meter.total", "door", "shut"}
+
+
 def test_every_clock_of_the_ladder_is_listed_with_its_default():
     listed = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \| \S", page("operations.md"), re.MULTILINE))
     assert listed == {one.name: default(one.default) for one in fields(Policy)}
@@ -64,6 +71,10 @@ def test_every_column_of_every_sheet_is_named():
         (8, [("water_volume_total", 3000), ("valve_open", True)]),
         (9, [("water_volume_total", 3000), ("valve_open", True)]),
         (10, [("water_volume_total", 3000)]),
+        (11, [("water_volume_total", 5342), ("water_leak", True)]),
+        (12, [("water_leak", True)]),
+        (13, [("water_volume_total", 82184)]),
+        (14, [("water_volume_total", 191051)]),
     ],
     ids=[
         "wmbusmeters",
@@ -77,6 +88,10 @@ def test_every_column_of_every_sheet_is_named():
         "ctwing_aep",
         "cjt188",
         "china_4g_dtu",
+        "tts",
+        "shelly",
+        "senml",
+        "fiware",
     ],
 )
 def test_the_messages_to_try_are_understood(number, said):
