@@ -136,9 +136,11 @@ def _elsewhere(topic: str, payload: bytes, message: Message) -> list[Reading]:
 
 def _fields(payload: bytes, device: str) -> dict[str, object]:
     try:
-        return parse_object(payload)
+        fields = parse_object(payload)
     except Unreadable as error:
         raise Unreadable(str(error), device=device or None) from None
+    content = fields.get("content")  # some platforms wrap what they forward
+    return content if isinstance(content, dict) and "params" not in fields else fields
 
 
 def _report(device: str, product: str, fields: Mapping[str, object], message: Message) -> list[Reading]:

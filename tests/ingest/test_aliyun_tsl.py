@@ -152,6 +152,11 @@ def test_a_meter_s_own_frame_needs_no_script() -> None:
     [
         ("/as/mqtt/status/p/d1", {"status": "online", "utcTime": "2026-11-21T06:00:00.000Z"}, True),
         ("/as/mqtt/status/p/d1", {"status": "offline", "time": "2026-11-21 14:00:00.000"}, False),
+        (
+            "/as/mqtt/status/p/d1",
+            {"traceId": "1", "content": {"status": "online", "utcTime": "2026-11-21T06:00:00.000Z"}},
+            True,
+        ),
         ("/p/d1/offline", {}, False),
         ("/p/gw/child/d1/connected", {"timestamp": NOW_MS}, True),
     ],

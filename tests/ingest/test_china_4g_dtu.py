@@ -73,7 +73,7 @@ def test_without_a_serial_number_the_topic_names_the_unit() -> None:
 
 
 def test_nothing_personal_comes_out() -> None:
-    personal = {"ICCID": "89860321240250579179", "LAT": 30.1234, "LNG": 120.4321, "METERNO": "00000024170567"}
+    personal = {"ICCID": "89860000000000000001", "LAT": 30.1234, "LNG": 120.4321, "METERNO": "00000024170567"}
     shown = repr(read(UNIT, {"DEVTYPE": "M0", "SN": IMEI, "BATT": 3650, **personal}))
     first = repr(read(MUJIYUN, {"d": json.dumps({"imei": IMEI, "lat": "30.1234", "iccid": personal["ICCID"]}), "o": 0}))
     assert not any(str(value) in shown + first for value in personal.values())
@@ -95,7 +95,7 @@ def test_nothing_personal_comes_out() -> None:
         ),
         ({"d": "{}", "o": 5}, IMEI, [("available", True, ("no_reading",))]),
         (
-            {"d": '{"imei":"861551056415409","device":["111111111111"]}', "o": 0},
+            {"d": '{"imei":"861551050000000","device":["111111111111"]}', "o": 0},
             IMEI,
             [("available", True, ("no_reading",))],
         ),
