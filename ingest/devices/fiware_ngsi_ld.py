@@ -110,7 +110,7 @@ def _read(entity: Mapping[str, object], received_at: datetime, retain: bool, mem
         complaint = f"waterConsumption: want a number of at least 0, got {show(_value(attribute))}"
         raise Unreadable(complaint, device=device, readings=[alive])
     code = attribute.get("unitCode") if isinstance(attribute, dict) else None
-    if code is not None and code not in _UNITS:
+    if code is not None and not (isinstance(code, str) and code in _UNITS):
         complaint = f"unitCode: want one of {', '.join(_UNITS)}, got {show(code)}"
         raw = Reading(
             device, WATER_VOLUME_TOTAL, None, "L", time, (*kept, *flags, "unit_unknown", *alarms), _raw(amount)
