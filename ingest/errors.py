@@ -5,7 +5,10 @@
     IngestError
     ├── Unreadable           a message, or part of it, that nobody can read: a value for `decode`, never a crash
     ├── StoreError           the store could not keep or give something; `permanent` says that waiting will not help
-    └── BindingsUnavailable  the registry could not be asked just now: the message waits, unacknowledged
+    ├── TlsError             the certificates of our configuration cannot be used: somebody must mend them
+    ├── BindingsUnavailable  the registry could not be asked just now: the message waits, unacknowledged
+    ├── SinkUnavailable      a server that readings are copied to does not work now; try again
+    └── SinkRefused          it works, and does not want what it was sent; trying again does not help
 """
 
 from collections.abc import Sequence
@@ -46,3 +49,25 @@ class StoreError(IngestError):
 
 class BindingsUnavailable(IngestError):
     """Whoever knows the registry could not answer."""
+
+
+class SinkUnavailable(IngestError):
+    """A server that readings are copied to does not work now; it asked to be left alone for `after_s` seconds."""
+
+    def __init__(self, reason: str, *, after_s: float = 0.0, slow: bool = False) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
+        self.slow = slow
+        """It did not answer in time: less at once may help."""
+
+
+class SinkRefused(IngestError):
+    """A server does not want what it was sent; `dropped`: so many points, None: it does not say."""
+
+    def __init__(self, reason: str, dropped: int | None = None) -> None:
+        super().__init__(reason)
+        self.dropped = dropped
+
+
+class TlsError(IngestError):
+    """A certificate or key that the configuration names cannot be used."""

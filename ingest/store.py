@@ -105,6 +105,7 @@ class SqliteStore:
         self._reader_months = Months(Path(folder), busy_timeout_s, opening)
         self._last: OrderedDict[tuple[str, str], StoredReading | None] = OrderedDict()
         self._unapplied: list[tuple[int, list[_Row]]] = []
+        self._held_after: int | None = None
         try:
             with trouble(self._path):
                 self._recover()
@@ -141,7 +142,12 @@ class SqliteStore:
     def forget(self, through_seq: int) -> None:
         """Drop journal entries up to `through_seq`, which whoever reads them has taken over; readings stay."""
         with self._writing, trouble(self._path), transaction(self._db):
-            self._db.execute("DELETE FROM journal WHERE seq <= ?", (min(through_seq, self._applied),))
+            held = through_seq if self._held_after is None else self._held_after
+            self._db.execute("DELETE FROM journal WHERE seq <= ?", (min(through_seq, held, self._applied),))
+
+    def hold(self, after_seq: int | None) -> None:
+        """Keep the entries after `after_seq` for a second reader, until it says another number; None: not any more."""
+        self._held_after = after_seq
 
     def _recover(self) -> None:
         """Copy into the months what a kill may have left in the journal only."""
@@ -303,6 +309,16 @@ class SqliteStore:
                     self._last.popitem(last=False)
             self._last.move_to_end(key)
             return self._last[key]
+
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
+        """Return up to `most` readings measured before `before_ms`, newest first."""
+        found: list[_Row] = []
+        rest = "AND measured_at < ? ORDER BY measured_at DESC LIMIT ?"
+        with self._reading:
+            for month in reversed(self._reader_months.existing()):
+                if month <= month_of(before_ms) and len(found) < most:
+                    found += self._select(month, rest, device, quantity, before_ms, most - len(found))
+        return [_reading(row) for row in found]
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""

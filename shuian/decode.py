@@ -10,33 +10,19 @@ line says of a device is remembered for the lines behind it.
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TextIO
 
 from ingest.devices import Decoded, DeviceMemory, decode
-from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import zulu
 from ingest.readings import Reading
+from ingest.rules import NO_RULES, ReaderRules
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def explained(path: Path) -> tuple[KeyRule, ...]:
-    """Return what the configuration at `path` says of fields.
-
-    Raises
-    ------
-    BadInput
-        Anything in it is wrong.
-    """
-    from shuian import config  # noqa: PLC0415  the rest of the service is not needed to read a message
-
-    return config.load(path).keys
-
-
-def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now, keys: Iterable[KeyRule] = ()) -> None:
+def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now, rules: ReaderRules = NO_RULES) -> None:
     """Decode every message of `lines` to `out`; empty lines are passed over.
 
     Parameters
@@ -47,10 +33,10 @@ def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now,
         Flushed after every line, so that it can be watched.
     clock : callable
         Aware time of now: the time of arrival.
-    keys : iterable of KeyRule, optional
-        What fields of codecs and products mean, by the configuration.
+    rules : ReaderRules
+        What a configuration says of topics that no format knows by itself.
     """
-    memory = DeviceMemory(keys=KeyMap(keys))
+    memory = DeviceMemory(rules=rules)
     for line in lines:
         if line.strip():
             out.write(json.dumps(_answer(line, clock(), memory)) + "\n")
@@ -69,7 +55,7 @@ def _answer(line: str, now: datetime, memory: DeviceMemory) -> dict[str, object]
         return _refused(f"topic: want a text, got {type(topic).__name__}")
     if "payload" not in message:
         return _refused("payload: want a text or a JSON value, got nothing")
-    if retain is not None and not isinstance(retain, bool):
+    if retain not in (None, True, False):  # 1 and 0 are these, as mosquitto_sub writes them
         return _refused(f"retain: want true or false, got {type(retain).__name__}")
     text = payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False)
     decoded = decode(topic, text.encode("utf-8", "surrogatepass"), now, bool(retain), memory)

@@ -29,17 +29,17 @@ from detectors.findings import Changes, Finding
 from detectors.outage import Outages
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
-from ingest.bindings import Binding
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
-from shuian import served, snapshots
+from shuian import metrics, served, snapshots
 from shuian.areas import AreaAlerts, AreaDesk, Zone, zones
+from shuian.doubts import doubts
 from shuian.handover import Alerts, HandOver, finding_id
 from shuian.intervals import AHEAD_S, in_order, intervals
 from shuian.outcomes import Lessons
 from shuian.rows import Bound, Registry, Rows
-from shuian.signs import QUANTITIES, signs
+from shuian.signs import last_signs, signs
 from shuian.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
@@ -160,6 +160,7 @@ class Pipeline:
             self._note(self.partition.tick(np.where(metered, now, np.nan), np.maximum(since, self._listening_since)))
             areas = self._outages.look(self.partition, metered, now, self._listening_since)
             self._note(self.partition.miss(areas.missed, now))
+            metrics.look(self.partition, metered)
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)
@@ -198,6 +199,7 @@ class Pipeline:
         others = signs(readings, self.rows, self._batteries, now)
         if others is not None:  # first: a door that opened before hours without water explains them
             self._note(self.partition.hear_signs(others))
+        self._note(self.partition.doubt(doubts(readings, self.rows, self.partition.rows_with, now)))
         news = intervals(readings, self._last, self.rows, now)
         if news is not None:
             self._note(self.partition.step(news))
@@ -225,6 +227,7 @@ class Pipeline:
     # --- passing on ----------------------------------------------------------------------------------------------------
 
     def _note(self, changes: Changes) -> None:
+        metrics.count(changes)
         for finding in changes.raised:
             self._owed.raised(self._id(finding), finding)
         for finding in changes.cleared:
@@ -346,17 +349,12 @@ class Pipeline:
                 with self._lock:
                     self._step(in_order(readings))
             with self._lock:
-                self._step(in_order(self._last_signs(sources, now)))
+                self._step(in_order(last_signs(self._store, sources, now)))
         except Exception:
             self._load()
             raise
         self.missing = None
         log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
-
-    def _last_signs(self, sources: Sequence[Binding], now: float) -> list[StoredReading]:
-        """Return what each sensor said last, of the last day: older signs tell nothing any more."""
-        found = (self._store.last(one.device, quantity) for one in sources for quantity in sorted(QUANTITIES))
-        return [one for one in found if one is not None and now - one.measured_ms / 1000 < DAY_S]
 
     def _adopt(self, now: float) -> None:
         """Take over what the alert store holds open and a lost state knew of, so that it ends when it no longer holds."""

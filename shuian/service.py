@@ -29,19 +29,20 @@ from alerts.web import app as web
 from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
-from ingest.bindings import Binding
 from ingest.devices import FORMATS
-from ingest.errors import StoreError
-from ingest.key_map import KeyMap
+from ingest.errors import StoreError, TlsError
+from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
+from shuian.commissioning import Commissioning
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
 from shuian.history import History
+from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
 
@@ -181,17 +182,6 @@ def _said(trouble: Exception) -> str:
     return f"{type(trouble).__name__}: {str(trouble).partition(chr(10))[0]}"
 
 
-class LiveBindings:
-    """What ingest may store, always as the registry has it now."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def at(self, device: str, time: datetime) -> Binding | None:
-        """Return the binding of `device` at `time`."""
-        return self._pipeline.rows.bindings.at(device, time)
-
-
 class Service:
     """One installation: broker, ingest, detectors, cases, pages."""
 
@@ -201,6 +191,7 @@ class Service:
         self.started = since_boot_s()
         self._skew_at_start_s = self._skew_s()
         self.sources: dict[str, Source] = {}
+        self.lately = Lately()
         self._timer_trouble: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -321,8 +312,13 @@ class Service:
         return self.clock().timestamp() - since_boot_s()
 
     def _source(self, settings: BrokerSettings) -> Source:
-        told, keys = self.judge.news.set, KeyMap(self.config.keys)
-        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, told, keys)
+        try:
+            return Source(
+                settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
+                lately=self.lately, rules=self.config.rules,
+            )  # fmt: skip
+        except TlsError as wrong:
+            raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web
@@ -347,7 +343,7 @@ class Service:
         )
         return web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
-            self.dispatcher, self.reports,
+            self.dispatcher, self.reports, Commissioning(self.lately, self.readings, self.pipeline),
         )  # fmt: skip
 
     async def _timers(self, stop: asyncio.Event) -> None:

@@ -239,6 +239,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("application/#",),
     samples=(
         Sample(
             source="chirpstack/chirpstack-docs: src/chirpstack/integrations/events.md, bytes that nobody knows",

@@ -268,6 +268,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("shuian/v1/+/{device}/up", "shuian/v1/+/{device}/status"),
     samples=(
         Sample(
             source="this format's own specification: every kind of measurement once",

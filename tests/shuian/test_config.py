@@ -41,6 +41,12 @@ def test_every_fault_is_reported_at_once(tmp_path):
         assert part in wrong.value.what
 
 
+def test_topics_that_begin_with_a_dollar_are_subscribed_to_by_name():
+    assert {"$sys/#", "$oc/#"} <= set(config.TOPICS)
+    for topic in config.TOPICS:
+        assert f'"{topic}"' in config.example()
+
+
 def test_the_environment_wins_over_the_file(tmp_path):
     text = '[web]\nport = 1\n[[mqtt]]\nname = "a"\nhost = "h"\nport = 1883\n'
     loaded = config.load(written(tmp_path, text), {"SHUIAN_WEB__PORT": "8099", "SHUIAN_MQTT__0__PASSWORD": "hush"})
@@ -72,6 +78,33 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
     with pytest.raises(BadInput) as wrong:
         config.load(tmp_path / "none.toml", {})
     assert "shuian init" in wrong.value.do
+
+
+def test_rules_for_topics_of_one_s_own_reach_the_readers(tmp_path):
+    text = (
+        '[[plain]]\ntopic = "a/{device}"\nquantity = "water_flow"\nunit = "L/min"\n[formats]\n"house/#" = "esphome"\n'
+    )
+    rules = config.load(written(tmp_path, text), {}).rules
+    assert [rule.unit for rule in rules.plain] == ["L/min"]
+    assert (rules.format_of("a/m-1"), rules.format_of("house/x/y"), rules.format_of("b")) == ("plain", "esphome", None)
+
+
+def test_every_fault_in_a_rule_is_reported_at_once(tmp_path):
+    text = (
+        '[[plain]]\ntopic = "a"\nquantity = "water_flow"\n[[plain]]\ntopic = "a/{device}"\nquantity = "wine"\ncolour = 1\n'
+        '[formats]\n"house/+/#/x" = "esphome"\n"b/#" = "espresso"\n'
+    )
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    for part in ("plain.0", "{device}", "plain.1.colour", "'wine'", "house/+/#/x", "'espresso'"):
+        assert part in wrong.value.what
+
+
+@pytest.mark.parametrize(("text", "said"), [("plain = 1\n", "[[plain]]"), ("formats = 1\n", "[formats]")])
+def test_rules_in_another_shape_are_refused(tmp_path, text, said):
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    assert said in wrong.value.what
 
 
 def test_rules_for_fields_are_read_and_a_wrong_one_is_a_fault(tmp_path):

@@ -31,6 +31,12 @@ def answers(*lines: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
+def test_the_lines_of_mosquitto_sub_are_read_as_they_come() -> None:
+    line = {"tst": "2026-11-22T13:00:00.5Z", "topic": "tele/water/LWT", "qos": 1, "retain": 1, "payloadlen": 6}
+    (answer,) = answers(json.dumps(line | {"payload": "Online"}))
+    assert answer["readings"][0]["flags"] == ["retained", "time_missing"]
+
+
 @pytest.mark.parametrize("payload", [METER, json.dumps(METER)], ids=["as an object", "as text"])
 def test_a_message_is_told_in_the_words_of_the_project(payload: object) -> None:
     (answer,) = answers(json.dumps({"topic": "wmbusmeters/MainWater", "payload": payload, "retain": True, "qos": 0}))

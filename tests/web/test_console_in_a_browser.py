@@ -54,6 +54,7 @@ class Desk:
         return [
             "/c", "/c/households", f"/c/households?building={quote('安和里 1 栋')}", f"/c/households/{TRIP}", "/c/meters",
             "/c/log", f"/c/case/{self.cases[FALL]}", "/c/report", "/c/report?month=2026-11",
+            "/c/device?id=stranger", f"/c/device?id=new-7&since={int(NOW.timestamp() * 1000)}",
         ]  # fmt: skip
 
 
