@@ -42,7 +42,9 @@ _TOTALS = {
 }
 """Axioma's codecs write m³, Quandify's litres."""
 _NO_UNIT = frozenset({"water", "water_total", "total_water", "water_consumption"})
-_PULSES = frozenset({"pulse", "pulses", "pulse_count", "total_pulse", "pulsecounter"})
+_PULSES = frozenset(
+    ["pulse", "pulses", "pulse_count", "pulse_counter", "pulse_total", "pulsecounter", "total_pulse", "total_pulses"]
+)
 _VOLTS = {
     "bat": 1,
     "batv": 1,
@@ -50,6 +52,8 @@ _VOLTS = {
     "volt": 1,
     "battery_voltage": 1,
     "batteryvoltage": 1,
+    "battery_v": 1,
+    "vbat": 1,
     "battery_mv": 1000,
     "batteryrecovered": 1000,
     "battery_recovered": 1000,
@@ -64,9 +68,12 @@ _NUMBERS = {
     "ambienttemperature": ("temperature", "Cel", -60, 100),
     "ambient_temperature": ("temperature", "Cel", -60, 100),
     "ambient_temp": ("temperature", "Cel", -60, 100),
+    "temp": ("temperature", "Cel", -60, 100),
     "tempc_sht": ("temperature", "Cel", -60, 100),
     "humidity": ("humidity", "%RH", 0, 100),
     "relative_humidity": ("humidity", "%RH", 0, 100),
+    "hum": ("humidity", "%RH", 0, 100),
+    "humi": ("humidity", "%RH", 0, 100),
     "hum_sht": ("humidity", "%RH", 0, 100),
 }
 _SWITCHES = {
@@ -77,19 +84,30 @@ _SWITCHES = {
     "waterleak": "water_leak",
     "waterleak_1": "water_leak",
     "waterleak_2": "water_leak",
+    "leak": "water_leak",
+    "leak_detected": "water_leak",
+    "water_detected": "water_leak",
+    "flood": "water_leak",
     "presence": "presence",
     "pir": "motion",
     "motion": "motion",
+    "motion_detected": "motion",
     "occupancy": "occupancy",
+    "occupied": "occupancy",
     "magnet_status": "contact_open",
     "door": "contact_open",
+    "door_open": "contact_open",
+    "door_state": "contact_open",
+    "window_open": "contact_open",
     "door_status": "contact_open",
     "door_open_status": "contact_open",
     "door1_open_status": "contact_open",
     "door2_open_status": "contact_open",
 }
+_CALLS = frozenset({"sos", "panic", "emergency"})
 _CAYENNE = re.compile(r"(temperature|relative_humidity|presence)_\d{1,3}", re.ASCII)
 """Keys of the Cayenne format, which both servers decode by themselves: a name and a channel."""
+_FIRST = "1"
 _WRAPPERS = ("decoded", "data")
 """Under which some codecs put what they decoded, beside port and length."""
 _FLOWS_ON = ("meter_alarm:continuous_flow",)
@@ -128,16 +146,19 @@ def _values(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[Found]:
     tampered = state(fields.get("tamper_status")) is True or fields.get("tamper_status") == "uninstalled"
     for key, value in fields.items():
         name = key.lower()
-        name = name.rpartition("_")[0] if _CAYENNE.fullmatch(name) else name
+        name, channel = name.rsplit("_", 1) if _CAYENNE.fullmatch(name) else (name, "")
         if name in uplink.meanings or key in uplink.meanings:
             continue  # the operator said what it is
-        if name in _SWITCHES:
+        if name in _CALLS:
+            yield from [Found("sos", True, "event")] if state(value) is True else []
+        elif name in _SWITCHES:
             yield from _state(uplink, _SWITCHES[name], key, value, tampered=tampered)
         elif name in ("button_event", "press") and not uplink.data:
             yield from _press(uplink, value)
         else:
             amount = number(value)
-            yield from _amount(uplink, name, amount) if amount is not None else ()
+            for one in _amount(uplink, name, amount) if amount is not None else ():
+                yield replace(one, extra={"channel": channel}) if channel not in ("", _FIRST) else one
 
 
 def _state(uplink: Uplink, quantity: str, key: str, value: object, *, tampered: bool) -> Iterator[Found]:

@@ -17,9 +17,12 @@ from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL
 from ingest.texts import number
 
-_VALVES = ("neowatervalve",)
-"""Devices whose ``number:200`` is the flow [m³/min], ``number:202`` the water's temperature, ``boolean:200`` the valve and
-``object:200`` the register [m³]."""
+_VALVES = ("watervalve", "neovalve")
+"""In the names of devices whose ``number:200`` is the flow [m³/min, 0.075 at most], ``number:202`` the water's temperature,
+``boolean:200`` the valve and ``object:200`` the register [m³]."""
+_OTHER_VALVES = "frankever"
+"""Their ``number:200`` is how far they are open."""
+_MOST_FLOW = Decimal("0.2")
 _PER_HOUR = 60_000
 _YOUNG_S = 300
 """Up for less than this, a device that was switched on has just started. [s]"""
@@ -29,8 +32,9 @@ Component = Mapping[str, object]
 
 def read(name: str, component: Component, device: str) -> list[Found]:
     """Return what `component` says under `name` (``flood:0``), nothing if it is none of our business."""
-    if name in _VIRTUAL:
-        return list(_VIRTUAL[name](component)) if device.lower().startswith(_VALVES) else []
+    lowered = device.lower()
+    if name in _VIRTUAL and any(valve in lowered for valve in _VALVES) and _OTHER_VALVES not in lowered:
+        return list(_VIRTUAL[name](component))
     reader = _KINDS.get(name.partition(":")[0])
     return list(reader(component, name)) if reader else []
 
@@ -71,6 +75,11 @@ def _input(component: Component, name: str) -> Iterator[Found]:
         yield Found("pulse_count_total", int(total), "count", ("pulse_factor_unknown", *reset))
 
 
+def _unknown(component: Component, name: str) -> Iterator[Found]:
+    if isinstance(component.get("value"), bool):
+        yield Found("switch", component["value"] is True, "bool", ("meaning_unknown",), {"channel": name})
+
+
 def _temperature(component: Component, name: str) -> Iterator[Found]:
     celsius, fahrenheit = number(component.get("tC")), number(component.get("tF"))
     if celsius is None and fahrenheit is not None:
@@ -109,7 +118,7 @@ def _system(component: Component, name: str) -> Iterator[Found]:  # noqa: ARG001
 
 def _flow(component: Component) -> Iterator[Found]:
     value = number(component.get("value"))
-    if value is not None and 0 <= value <= 10:
+    if value is not None and 0 <= value <= _MOST_FLOW:
         yield Found("water_flow", plain(value * _PER_HOUR), "L/h")
 
 
@@ -142,6 +151,7 @@ _KINDS: dict[str, Callable[[Component, str], Iterator[Found]]] = {
     "humidity": _humidity,
     "devicepower": _power,
     "sys": _system,
+    "boolean": _unknown,
 }
 _VIRTUAL: dict[str, Callable[[Component], Iterator[Found]]] = {
     "number:200": _flow,

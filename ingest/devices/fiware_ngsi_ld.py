@@ -26,7 +26,7 @@ from ingest.strict_json import parse, show
 from ingest.texts import number, state
 
 _TYPE = "WaterConsumptionObserved"
-_LEVELS = frozenset({"fiware", "ngsi", "ngsi-ld", "ngsild", "ngsiv2"})
+_FIRST_LEVELS = frozenset({"fiware", "ngsi", "ngsi-ld", "ngsild", "ngsiv2"})
 _ID = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 _UNITS = {
     "LTR": "L",
@@ -48,8 +48,8 @@ _MOST_ENTITIES = 1_000
 
 
 def matches(topic: str) -> bool:
-    """Tell whether a level of `topic` names the platform."""
-    return not _LEVELS.isdisjoint(topic.lower().split("/"))
+    """Tell whether the first level of `topic` names the platform."""
+    return topic.lower().partition("/")[0] in _FIRST_LEVELS
 
 
 def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
@@ -110,7 +110,7 @@ def _read(entity: Mapping[str, object], received_at: datetime, retain: bool, mem
         complaint = f"waterConsumption: want a number of at least 0, got {show(_value(attribute))}"
         raise Unreadable(complaint, device=device, readings=[alive])
     code = attribute.get("unitCode") if isinstance(attribute, dict) else None
-    if code is not None and code not in _UNITS:
+    if code is not None and not (isinstance(code, str) and code in _UNITS):
         complaint = f"unitCode: want one of {', '.join(_UNITS)}, got {show(code)}"
         raw = Reading(
             device, WATER_VOLUME_TOTAL, None, "L", time, (*kept, *flags, "unit_unknown", *alarms), _raw(amount)

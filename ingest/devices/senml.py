@@ -2,7 +2,7 @@
 
 Source: RFC 8428 (the format and its units) and RFC 8798 (secondary units).
 
-The topic is free: one with a level ``senml`` is taken for it, and elsewhere a list of records is known by its shape.  A
+The topic is free: below ``senml`` it is taken for it, and elsewhere a list of records is known by its shape.  A
 record's name is base name and name together; the device is the base name, or the whole name where there is no base.  Which
 quantity it is follows from the unit, and for switches from the name; the rest is kept out, positions and labels above all.
 
@@ -85,8 +85,8 @@ class _Record:
 
 
 def matches(topic: str) -> bool:
-    """Tell whether a level of `topic` is ``senml``."""
-    return "senml" in topic.lower().split("/")
+    """Tell whether the first level of `topic` is ``senml``."""
+    return topic.lower().partition("/")[0] == "senml"
 
 
 def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature

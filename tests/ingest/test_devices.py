@@ -1,8 +1,10 @@
 """Every format against its own samples, against recorded messages, and against noise."""
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -372,6 +374,47 @@ def test_no_list_of_records_raises(topic: str, records: list[object]) -> None:
     decoded = decode(topic, json.dumps(records).encode(), NOW)
     check(decoded)
     assert "our reader failed" not in (decoded.rejected or "")
+
+
+JUNK = [
+    None,
+    True,
+    -1,
+    127,
+    10**39,
+    "",
+    "nan",
+    "open",
+    "ü",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    "2026-02-30T00:00:00Z",
+    "AAAA",
+    2**32,
+]
+
+
+def spoilt(value: Any, chance: random.Random) -> Any:
+    """Return a copy in which one part, somewhere, is another."""
+    if isinstance(value, dict) and value and chance.random() < 0.9:
+        key = chance.choice(list(value))
+        return {**value, key: spoilt(value[key], chance)}
+    if isinstance(value, list) and value and chance.random() < 0.9:
+        place = chance.randrange(len(value))
+        return [*value[:place], spoilt(value[place], chance), *value[place + 1 :]]
+    return chance.choice(JUNK)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_no_recorded_message_with_a_spoilt_part_makes_a_reader_fail(name: str) -> None:
+    chance = random.Random(name)
+    for item in [one for one in GOLDEN[name] if not isinstance(one["payload"], str)] * 15:
+        payload = json.dumps(spoilt(spoilt(item["payload"], chance), chance)).encode()
+        decoded = decode(item["topic"], payload, NOW)
+        check(decoded)
+        assert "our reader failed" not in (decoded.rejected or ""), payload
 
 
 SERIES = st.tuples(st.sampled_from(TOPIC_SHAPES), st.dictionaries(NAMES, LEAVES, max_size=3), st.booleans())

@@ -111,6 +111,25 @@ def test_bytes_that_say_dry_are_believed_before_a_normalizer_that_says_leak() ->
     assert said(read(message)) == [("water_leak", False)]
 
 
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({"temperature_1": 20, "temperature_2": 21, "presence_3": 1}, [("temperature", 20, None), ("temperature", 21, "2"), ("presence", True, None)]),
+        ({"WaterLeak_1": "NoLeak", "WaterLeak_2": "Leak", "Volt": 3.6}, [("water_leak", True, None), ("battery_voltage", 3.6, None)]),
+        ({"type": "statusReport", "decoded": {"totalVolume": 12}}, [(WATER_VOLUME_TOTAL, 12, None)]),
+        ({"sos": False, "battery": 3250}, [("battery_voltage", 3.25, None)]),
+        ({"sos": True}, [("sos", True, None)]),
+        ({"motion": 4, "vdd": 3653}, [("motion", True, None), ("battery_voltage", 3.653, None)]),
+        ({"temperature": "unavailable", "humidity": None, "battery": "nan"}, [("available", True, None)]),
+        ({"temperature": 127, "humidity": 255}, [("available", True, None)]),
+    ],
+)  # fmt: skip
+def test_fields_of_common_codecs_are_read(fields: dict[str, Any], wanted: list[Any]) -> None:
+    decoded = read(up(b"\1", 9, decoded_payload=fields))
+    assert decoded.rejected is None
+    assert [(one.quantity, one.value, one.extra.get("channel")) for one in decoded.readings] == wanted
+
+
 # --- Dragino ----------------------------------------------------------------------------------------------------------
 
 
