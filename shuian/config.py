@@ -22,6 +22,7 @@ from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
+from ingest.influx_dialects import InfluxSettings
 from ingest.mqtt import BrokerSettings
 from shuian.errors import BadInput
 
@@ -68,6 +69,8 @@ class Config:
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
+    influx: InfluxSettings | None = None
+    """Where readings are copied to; None: nowhere."""
 
     @property
     def base_url(self) -> str:
@@ -108,6 +111,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     service = _section(ServiceSettings, table.get("service", {}), "service", faults)
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
+    influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -132,7 +136,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted)
+    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted, influx)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -165,7 +169,8 @@ def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | No
     except ValidationError as wrong:
         for fault in wrong.errors():
             place = ".".join(str(part) for part in (where, *fault["loc"]))
-            came = "(hidden)" if place.endswith(SECRET) else repr(fault["input"])
+            whole = isinstance(fault["input"], Mapping)  # a section as it stands, passwords and all
+            came = "(hidden)" if whole or place.endswith(SECRET) else repr(fault["input"])
             faults.append(f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {came}")
         return None
 
