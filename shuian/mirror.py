@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 BEHIND_S = 900.0
 """A copy that lags by more is not well: whoever looks at a dashboard takes it for the present. [s]"""
+OWED_S = 86_400.0
+"""Somebody who was forgotten is still there after this: not well. [s]"""
 
 
 class Mirror:
@@ -47,7 +49,7 @@ class Mirror:
             status = self._sink.status()
         except StoreError as trouble:
             return [Check("influx", False, str(trouble))]
-        return [Check("influx", status.lag_s < BEHIND_S and status.owed_trouble is None, said(status))]
+        return [Check("influx", status.lag_s < BEHIND_S and status.owed_s < OWED_S, said(status))]
 
     def counts(self) -> dict[str, int]:
         """Return totals by code."""

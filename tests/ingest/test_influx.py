@@ -168,6 +168,8 @@ def test_after_an_outage_longer_than_the_journal_is_held_the_months_stand_in(inf
         sink.work(NOW + timedelta(days=2))
         store.forget(store.newest_seq())
         assert store.after(0, 10) == []
+        sink.work(NOW + timedelta(days=2))
+        assert sink.status().lag_s > 2 * 86_400, "what the journal does not hold any more is missing all the same"
         stored(store, new := readings(5, "wm-3", since=NOW_MS + 2 * DAY_MS))
     with sinking(settings, tmp_path, store) as sink:
         work(sink, NOW + timedelta(days=2, hours=1))
