@@ -185,6 +185,18 @@ def test_a_data_folder_restored_from_a_backup_is_copied_on(influx, tmp_path, sto
     assert values(influx, "restored") == expected(first)
 
 
+def test_a_database_that_was_dropped_is_made_again_for_what_comes(influx, tmp_path, store):
+    with sinking(influx.settings("dropped"), tmp_path, store) as sink:
+        stored(store, readings(5))
+        work(sink)
+        influx.query('DROP DATABASE "dropped"', "")
+        stored(store, new := readings(5, "wm-2"))
+        assert sink.work(NOW) == 0.05
+        assert "404" in sink.status().trouble
+        work(sink)
+    assert values(influx, "dropped") == expected(new)
+
+
 def test_killed_again_and_again_every_reading_arrives(influx, tmp_path, store):
     dice, total = random.Random(7), 9_000
     for n in range(0, total, 300):
