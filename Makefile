@@ -1,5 +1,5 @@
 # Every target does its own set-up on a machine with Python 3.11+ and Debian's package manager.
-.PHONY: demo test quick pictures format clean
+.PHONY: demo test quick test-influx2 pictures format clean
 
 demo:  ## a neighbourhood that does not exist, on this machine: prints where to look
 	@scripts/environment .venv
@@ -10,6 +10,10 @@ test:  ## everything, against the built wheel, real brokers and a real browser
 
 quick:  ## the part that needs no server, within a minute
 	@scripts/test quick $(ARGS)
+
+test-influx2:  ## the dialect v2 on your own InfluxDB 2.x: INFLUX2_URL, INFLUX2_ORG, INFLUX2_TOKEN, INFLUX2_BUCKET
+	@scripts/environment .venv-test test
+	@.venv-test/bin/python -m pytest tests/with_a_server/influx2.py
 
 pictures:  ## tour the demo and renew the documentation's pictures
 	@scripts/test all tests/acceptance/test_demo.py

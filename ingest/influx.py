@@ -66,6 +66,8 @@ class Status:
     """Whether older readings are being copied, too."""
     owed: int
     """Deletions not confirmed."""
+    owed_s: float
+    """How long the oldest of them has been owed. [s]"""
     owed_trouble: str | None
     missing: tuple[str, ...]
     """What the server could not set up."""
@@ -95,7 +97,7 @@ class Sink:
         self._missing: tuple[str, ...] = ()
         self._trouble: str | None = None
         self._erase_trouble: str | None = None
-        self._erase_at_ms = self._roll_up_at_ms = 0
+        self._erase_at_ms = self._roll_up_at_ms = self._now_ms = 0
         self._oldest_ms: int | None = None
         self._lag_s = 0.0
         self._days: set[int] = set()
@@ -107,7 +109,7 @@ class Sink:
 
     def work(self, now: datetime) -> float:
         """Do a piece of work; return how long to wait before the next. [s]  Never raises."""
-        now_ms = milliseconds(now)
+        self._now_ms = now_ms = milliseconds(now)
         try:
             pause_s = self._round(now_ms)
         except SinkUnavailable as error:
@@ -130,10 +132,11 @@ class Sink:
         began = perf_counter()
         if self._walk_on(now_ms):
             return (perf_counter() - began) * (1 / WALK_SHARE - 1)
-        if wrote:
+        if wrote >= self._settings.batch:
             return 0.0
-        self._roll_up(now_ms)
-        return POLL_S
+        if not wrote:
+            self._roll_up(now_ms)
+        return POLL_S  # many small requests would cost more than one of a second's readings
 
     def _failed(self, part: str, trouble: str, after_s: float = 0.0, *, slow: bool = False) -> float:
         """Return how long to leave the server alone after a failed round [s]; it is logged once per change."""
@@ -162,18 +165,27 @@ class Sink:
         newest = self._store.newest_seq()
         entries = self._store.after(self._cursor, ENTRIES)
         if newest < self._cursor or (newest > self._cursor and (not entries or entries[0][0] != self._cursor + 1)):
-            self._cursor = self._begin(max((self._state.mark("received") or 0) - MARGIN_MS, 0))
+            received = self._state.mark("received")
+            copied_ms = received if received is not None else 0 if self._settings.backfill else now_ms
+            self._cursor = self._begin(max(copied_ms - MARGIN_MS, 0))
             self._store.hold(self._cursor)
             entries = self._store.after(self._cursor, ENTRIES)
         first = next((rows[0].received_ms for _, rows in entries if rows), None)
         if first is not None or newest == self._cursor:
             self._oldest_ms = first
-        self._lag_s = 0.0 if self._oldest_ms is None else max(now_ms - self._oldest_ms, 0) / 1000
-        if self._lag_s > self._settings.hold_days * 86_400:
-            self._store.hold(None)  # a disk that is full would stop the service itself
-        metrics.COPY_LAG.set(self._lag_s)
-        metrics.COPY_BEHIND.set(max(newest - self._cursor, 0))
+        self._note_lag(now_ms)
         return entries
+
+    def _note_lag(self, now_ms: int) -> None:
+        """Note the age of the oldest reading that was not copied, in the journal or (after a long outage) not any more."""
+        age_s = 0.0 if self._oldest_ms is None else max(now_ms - self._oldest_ms, 0) / 1000
+        if age_s > self._settings.hold_days * 86_400:
+            self._store.hold(None)  # a disk that is full would stop the service itself
+        walk = self._state.walk()
+        gap_s = (now_ms - walk.since_ms - MARGIN_MS) / 1000 if walk is not None and walk.since_ms else 0.0
+        self._lag_s = max(age_s, gap_s)
+        metrics.COPY_LAG.set(self._lag_s)
+        metrics.COPY_BEHIND.set(max(self._store.newest_seq() - self._cursor, 0))
 
     def _begin(self, since_ms: int | None) -> int:
         """Begin a walk over all received from `since_ms` on (None: no walk); return the cursor for what comes after it.
@@ -191,8 +203,8 @@ class Sink:
         self._state.save(cursor=cursor)
         return cursor
 
-    def _write_news(self, entries: list[tuple[int, list[StoredReading]]], now_ms: int) -> bool:
-        """Write what the journal holds beyond the cursor, about one batch; return whether there was anything."""
+    def _write_news(self, entries: list[tuple[int, list[StoredReading]]], now_ms: int) -> int:
+        """Write what the journal holds beyond the cursor, about one batch; return how many readings that was."""
         rows: list[StoredReading] = []
         done = self._cursor
         while entries and len(rows) < self._settings.batch:
@@ -200,13 +212,16 @@ class Sink:
             done = entries[-1][0]
             entries = self._store.after(done, ENTRIES) if len(rows) < self._settings.batch else []
         if done == self._cursor:
-            return False
+            return 0
         self._copy(rows, now_ms)
         received = max((row.received_ms for row in rows), default=self._state.mark("received") or 0)
         self._state.save(cursor=done, received=received)
         self._cursor = done
         self._store.hold(done)
-        return True
+        if self._store.newest_seq() == done:
+            self._oldest_ms = None
+        self._note_lag(now_ms)
+        return len(rows)
 
     # --- the month files -------------------------------------------------------------------------------------------------
 
@@ -314,20 +329,23 @@ class Sink:
                 settle(one, self._speaker, self._state, self._readings, self._settings.batch)
         except (SinkRefused, SinkUnavailable) as error:
             metrics.COPY_FAULTS.labels("erase").inc()
-            self._erase_trouble = str(error)
+            # a refusal repeats what was asked, devices too
+            self._erase_trouble = str(error) if isinstance(error, SinkUnavailable) else "the server refuses to erase"
             self._erase_at_ms = now_ms + round(AGAIN_S * 1000)
 
     # --- for whoever runs the service --------------------------------------------------------------------------------------
 
     def status(self) -> Status:
         """Return how the copy is; callable from any thread."""
+        owed = self._state.owed()
         counted = {name: self._state.mark(name) or 0 for name in ("written", "refused", "expired")}
         return Status(
             trouble=self._trouble,
             lag_s=self._lag_s,
             behind=max(self._store.newest_seq() - self._cursor, 0),
             walking=self._state.walk() is not None,
-            owed=len(self._state.owed()),
+            owed=len(owed),
+            owed_s=max((self._now_ms - one.since_ms) / 1000 for one in owed) if owed else 0.0,
             owed_trouble=self._erase_trouble,
             missing=self._missing,
             **counted,

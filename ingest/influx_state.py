@@ -48,6 +48,7 @@ class Owed:
     device: str
     start_ms: int
     end_ms: int
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class InfluxState:
     def owed(self) -> list[Owed]:
         """Return the deletions that are owed, oldest first."""
         with self._lock, trouble(self._path):
-            rows = self._db.execute("SELECT id, device, start_at, end_at FROM owed ORDER BY id")
+            rows = self._db.execute("SELECT id, device, start_at, end_at, since FROM owed ORDER BY id")
             return [Owed(*row) for row in rows]
 
     def settle(self, owed: Owed) -> None:

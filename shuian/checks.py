@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from alerts import database, registry
 from alerts.errors import DatabaseError
 from alerts.policy import Roster
+from ingest.errors import SinkRefused, SinkUnavailable
+from ingest.influx_dialects import InfluxSettings, connect
 from ingest.mqtt import BrokerSettings
 from shuian.config import Config
 from shuian.errors import Trouble
@@ -46,6 +49,8 @@ def run(config: Config) -> list[Checked]:
         results.append(
             Checked("channels", False, "none", "add [channels.email] or [channels.webhook]: nobody can be told")
         )
+    if config.influx is not None:
+        results.append(_influx(config.influx))
     if results[0].ok:
         results += _registry(config)
     return results
@@ -72,6 +77,15 @@ def _reachable(what: str, host: str, port: int) -> Checked:
 
 def _broker(settings: BrokerSettings) -> Checked:
     return _reachable(f"broker {settings.name}", settings.host, settings.port)
+
+
+def _influx(settings: InfluxSettings) -> Checked:
+    """Who answers there; nothing is made or changed."""
+    try:
+        with closing(connect(settings)) as speaker:
+            return Checked("influx", True, f"{settings.url}: {speaker.greet()}")
+    except (SinkRefused, SinkUnavailable) as trouble:
+        return Checked("influx", False, f"{settings.url}: {trouble}", "correct [influx], or start the server")
 
 
 def _pages(config: Config) -> Checked:

@@ -23,6 +23,7 @@ from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
 from ingest.devices import FORMATS
+from ingest.influx_dialects import InfluxSettings
 from ingest.key_map import KeyMap, KeyRule
 from ingest.mqtt import BrokerSettings
 from ingest.rules import PlainRule, ReaderRules, pattern
@@ -108,6 +109,8 @@ class Config:
     plain: tuple[PlainRule, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[KeyRule, ...] = ()
+    influx: InfluxSettings | None = None
+    """Where readings are copied to; None: nowhere."""
 
     @property
     def rules(self) -> ReaderRules:
@@ -154,6 +157,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
     server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
+    influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -185,7 +189,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
     brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
-    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, meanings)
+    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, meanings, influx)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -248,7 +252,8 @@ def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | No
     except ValidationError as wrong:
         for fault in wrong.errors():
             place = ".".join(str(part) for part in (where, *fault["loc"]))
-            came = "(hidden)" if place.endswith(SECRET) else repr(fault["input"])
+            whole = isinstance(fault["input"], Mapping)  # a section as it stands, passwords and all
+            came = "(hidden)" if whole or place.endswith(SECRET) else repr(fault["input"])
             faults.append(f"{place}: {fault['msg'][0].lower()}{fault['msg'][1:]}, got {came}")
         return None
 

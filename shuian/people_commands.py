@@ -249,9 +249,9 @@ def forget(
                 print(f"  {name}: {len(rows)}")
             print("nothing was changed; do it with: --sure")
             return
-        proof = json.dumps(
-            personal.forget(engine, folder, resident, configuration.load(config).policy), ensure_ascii=False, indent=1
-        )
+        loaded = configuration.load(config)
+        sealed = personal.forget(engine, folder, resident, loaded.policy, loaded.influx)
+        proof = json.dumps(sealed, ensure_ascii=False, indent=1)
     print(proof)
     if out is not None:
         out.write_text(proof + "\n", "utf-8")

@@ -14,6 +14,8 @@ from alerts.errors import BadConsent
 from alerts.policy import Policy
 from alerts.schema import devices
 from ingest import erasure
+from ingest.influx_dialects import InfluxSettings
+from shuian import mirror
 from shuian.errors import BadInput
 from shuian.service import only_one
 
@@ -47,7 +49,9 @@ def copy(engine: Engine, folder: Path, resident: str, to: Path) -> str:
     return f"{sum(map(len, tables.values()))} rows of {len(tables)} tables and {number} readings"
 
 
-def forget(engine: Engine, folder: Path, resident: str, policy: Policy) -> dict[str, Any]:
+def forget(
+    engine: Engine, folder: Path, resident: str, policy: Policy, influx: InfluxSettings | None = None
+) -> dict[str, Any]:
     """Forget a resident, with the service stopped; return the sealed proof.
 
     Raises
@@ -70,9 +74,11 @@ def forget(engine: Engine, folder: Path, resident: str, policy: Policy) -> dict[
             try:
                 with conn.begin():
                     proof = rights.forget(conn, who, now, policy, "cli")
+                    mirror.forget(influx, folder, spans, now)  # owed before it is done here
             except BadConsent as wrong:
                 raise BadInput(str(wrong), "see the operator's page of consents, then try again") from None
         proof["files"] = erasure.erase(folder / "readings", spans) if spans else {}
+        proof["influx"] = mirror.settle(influx, folder)
         habits = list(folder.glob(SNAPSHOTS)) if who.alone else []
         for file in habits:  # of every home, this one's among them
             file.unlink()

@@ -35,7 +35,7 @@ from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
-from shuian import reports
+from shuian import mirror, reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.clock_check import ClockCheck
@@ -53,8 +53,6 @@ ANCHORS = "audit-anchors.jsonl"
 """The file of the data folder that holds the anchors of the audit chain."""
 DEMO_MARK = "DEMO"
 """A data folder that holds this file belongs to `shuian demo`; `serve` refuses it."""
-
-
 BEHIND = 1000
 """Batches not yet judged from which on the service is not well."""
 LAST_ANSWERS_S = 5
@@ -214,6 +212,7 @@ class Service:
                     group.create_task(self.dispatcher.run(stop)),
                     group.create_task(self._timers(stop)),
                     group.create_task(reports.keep(self.reports, self.history, self.clock, stop)),
+                    group.create_task(self.mirror.keep(self.clock, stop)),
                     group.create_task(server.serve()),
                 ]
                 try:
@@ -267,6 +266,7 @@ class Service:
         )
         self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
+        self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def _committed(self, households: Collection[str] = ()) -> None:
@@ -365,17 +365,20 @@ class Service:
         """Return what `/healthz` and the operator's page say of the service itself."""
         behind = self.readings.newest_seq() - self.pipeline.cursor
         checks = [
-            Check("broker", source.connected and source.trouble is None, f"{name}: {source.status}")
-            for name, source in self.sources.items()
+            *(
+                Check("broker", one.connected and one.trouble is None, f"{n}: {one.status}")
+                for n, one in self.sources.items()
+            ),
+            _check("pipeline", self.judge.trouble or self._not_judged(behind)),
+            _check("dispatcher", self.dispatcher.trouble),
+            _check("timers", self._timer_trouble),
+            *self.mirror.checks(),
         ]
-        checks.append(_check("pipeline", self.judge.trouble or self._not_judged(behind)))
-        checks.append(_check("dispatcher", self.dispatcher.trouble))
-        checks.append(_check("timers", self._timer_trouble))
         jumped_s = self._skew_s() - self._skew_at_start_s
         jumped = f"the clock of this machine jumped by {jumped_s:+.0f} s: set it right, then start the service again"
         checks.append(_check("clock", jumped if abs(jumped_s) > MOST_SKEW_S else None))
         counts = self.readings.counts() | {"behind": behind, "up_s": round(since_boot_s() - self.started)}
-        return Health(tuple(checks), counts)
+        return Health(tuple(checks), counts | self.mirror.counts())
 
     def _not_judged(self, behind: int) -> str | None:
         if self.pipeline.missing is not None:

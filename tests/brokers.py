@@ -138,7 +138,7 @@ class Heard:
         ready = threading.Event()
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.on_connect = lambda client, *_: client.subscribe("#", 1)
-        self._client.on_message = lambda _, __, message: self.payloads.append((message.topic, message.payload))
+        self._client.on_message = lambda _, __, message: self.payloads.append((message.topic, bytes(message.payload)))
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert ready.wait(10)

@@ -23,6 +23,7 @@ from ingest.line_protocol import safe
 HOUR_MS = 3_600_000
 RESAMPLED_H = 26
 """Hours that the server itself goes back over, every hour: readings of meters that report once a day are among them."""
+NO_POLICIES = "it lists no retention policies: not an InfluxDB 1.x (VictoriaMetrics has a dialect of its own)"
 MOST_SAID = 200
 """Characters of a server's complaint that are kept."""
 
@@ -150,6 +151,8 @@ class Speaker:
 
     def _make_retention(self) -> None:
         on, there = quoted(self._database), self._policies()
+        if not there:
+            raise SinkRefused(NO_POLICIES)
         for name, days, default in (
             (self._raw, self._settings.retention_days, " DEFAULT"),
             (self._hourly, self._settings.hourly_days, ""),
@@ -160,16 +163,9 @@ class Speaker:
                 self.query(f"{how} RETENTION POLICY {quoted(name)} ON {on} {duration}")
 
     def _policies(self) -> dict[str, str]:
-        """Return how long each retention policy keeps points.  Every InfluxDB 1.x has one; VictoriaMetrics says yes to
-        every statement and does nothing, which must not pass for erased.
-        """
+        """Return how long each retention policy keeps points; every InfluxDB 1.x has one."""
         found = self.query(f"SHOW RETENTION POLICIES ON {quoted(self._database)}")
-        there = dict(zip(_column(found, "name"), _column(found, "duration"), strict=False))
-        if not there:
-            raise SinkRefused(
-                "it lists no retention policies: not an InfluxDB 1.x (VictoriaMetrics has its own dialect)"
-            )
-        return there
+        return dict(zip(_column(found, "name"), _column(found, "duration"), strict=False))
 
     def _make_hourly(self) -> None:
         queries = [one for one in self.query("SHOW CONTINUOUS QUERIES") if one["name"] == self._database]
@@ -198,7 +194,10 @@ class Speaker:
         """Erase in every retention policy; the hour in which the time begins goes as a whole."""
         whose = f'"device" = {text(safe(device))}'
         begin, end = max(start_ms - start_ms % HOUR_MS, 0), min(end_ms, 100_000 * DAY_MS)
-        everywhere = ", ".join(f"{quoted(name)}./.*/" for name in self._policies())
+        policies = self._policies()
+        if not policies:  # VictoriaMetrics says yes to every statement: that must not pass for erased
+            raise SinkUnavailable(NO_POLICIES)
+        everywhere = ", ".join(f"{quoted(name)}./.*/" for name in policies)
         self.query(f"DELETE WHERE {whose} AND time >= {begin}ms AND time < {end}ms", self._database)
         if not self.query(f"SELECT * FROM {everywhere} WHERE {whose} LIMIT 1", self._database):
             self.query(f"DROP SERIES WHERE {whose}", self._database)  # or the id stays in lists of tags

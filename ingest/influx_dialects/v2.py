@@ -42,6 +42,8 @@ def _spoken() -> Iterator[None]:
         if isinstance(error, exceptions.ReadTimeoutError):
             raise SinkUnavailable("no answer in time (ReadTimeoutError)", slow=True) from None
         raise SinkUnavailable(f"cannot be reached ({type(error).__name__})") from None
+    except ValueError as error:  # the client checks what an answer holds
+        raise SinkUnavailable(f"what answers is no InfluxDB 2 ({error})") from None
 
 
 class Speaker:

@@ -168,6 +168,8 @@ def test_after_an_outage_longer_than_the_journal_is_held_the_months_stand_in(inf
         sink.work(NOW + timedelta(days=2))
         store.forget(store.newest_seq())
         assert store.after(0, 10) == []
+        sink.work(NOW + timedelta(days=2))
+        assert sink.status().lag_s > 2 * 86_400, "what the journal does not hold any more is missing all the same"
         stored(store, new := readings(5, "wm-3", since=NOW_MS + 2 * DAY_MS))
     with sinking(settings, tmp_path, store) as sink:
         work(sink, NOW + timedelta(days=2, hours=1))
@@ -181,6 +183,18 @@ def test_a_data_folder_restored_from_a_backup_is_copied_on(influx, tmp_path, sto
     with sinking(influx.settings("restored"), tmp_path, store) as sink:
         work(sink)
     assert values(influx, "restored") == expected(first)
+
+
+def test_a_database_that_was_dropped_is_made_again_for_what_comes(influx, tmp_path, store):
+    with sinking(influx.settings("dropped"), tmp_path, store) as sink:
+        stored(store, readings(5))
+        work(sink)
+        influx.query('DROP DATABASE "dropped"', "")
+        stored(store, new := readings(5, "wm-2"))
+        assert sink.work(NOW) == 0.05
+        assert "404" in sink.status().trouble
+        work(sink)
+    assert values(influx, "dropped") == expected(new)
 
 
 def test_killed_again_and_again_every_reading_arrives(influx, tmp_path, store):

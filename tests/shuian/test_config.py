@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.influx_dialects import InfluxSettings
 from shuian import config
 from shuian.errors import BadInput
 
@@ -18,19 +19,23 @@ def test_what_init_writes_loads_as_the_defaults(tmp_path):
     assert loaded.detect == config.Config().detect
     assert loaded.policy == config.Config().policy
     assert loaded.service.data == tmp_path / "shuian-data"
+    assert loaded.influx is None
 
 
 def test_every_setting_that_the_example_shows_is_a_real_one_with_its_real_default(tmp_path):
     shown = "\n".join(
         line.removeprefix("# ") if line.startswith("# ") and ("=" in line or line.startswith("# [")) else line
         for line in config.example().splitlines()
-        if not line.startswith(("# A setting", "# SHUIAN", "# Shuian", "# Mosquitto needs", "# its defaults", "# What"))
+        if not line.startswith(
+            ("# A setting", "# SHUIAN", "# Shuian", "# Mosquitto needs", "# its defaults", "# What", "# the line")
+        )
     )
     loaded = config.load(written(tmp_path, shown), {})
     assert loaded.web == config.WebSettings()
     assert loaded.detect == config.Config().detect
     assert loaded.mqtt[0].host == "127.0.0.1"
     assert set(loaded.channels) == {"email", "webhook", "sms", "wecom"}
+    assert loaded.influx == InfluxSettings()
 
 
 def test_every_fault_is_reported_at_once(tmp_path):
@@ -59,6 +64,15 @@ def test_a_secret_is_never_repeated_in_an_error(tmp_path):
         config.load(written(tmp_path, "[channels.webhook]\nsecret = [1234567]\n"), {})
     assert "channels.webhook.secret" in wrong.value.what
     assert "1234567" not in wrong.value.what
+
+
+def test_an_address_of_influxdb_with_a_password_in_it_is_refused_and_not_repeated(tmp_path):
+    text = '[influx]\nurl = "http://me:hush@db:8086"\ndialect = "v2"\n'
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    assert "no user or password" in wrong.value.what
+    assert "wants both" in wrong.value.what
+    assert "hush" not in wrong.value.what
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from alerts import registry
 from alerts.policy import Policy
 from alerts.registry.sheets import SHEETS
 from ingest.devices import FORMATS
+from ingest.influx_dialects import InfluxSettings
 from shuian import cli, config, decode, registry_import
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -40,6 +41,11 @@ def test_the_fields_that_the_page_explains_are_real_ones(tmp_path):
 def test_every_clock_of_the_ladder_is_listed_with_its_default():
     listed = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \| \S", page("operations.md"), re.MULTILINE))
     assert listed == {one.name: default(one.default) for one in fields(Policy)}
+
+
+def test_every_setting_of_the_copy_is_listed_with_its_default():
+    listed = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \| \S", page("influx.md"), re.MULTILINE))
+    assert listed == {one.name: default(one.default) for one in fields(InfluxSettings)}
 
 
 def test_the_registry_to_copy_can_be_imported(tmp_path):
