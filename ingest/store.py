@@ -94,7 +94,8 @@ class SqliteStore:
     """
 
     def __init__(self, folder: Path | str, *, busy_timeout_s: float = 5.0) -> None:
-        self._path = Path(folder) / "ingest.sqlite"
+        self.folder = Path(folder)
+        self._path = self.folder / "ingest.sqlite"
         with trouble(Path(folder)):
             Path(folder).mkdir(parents=True, exist_ok=True)
         self._writing, self._reading = RLock(), RLock()
@@ -142,6 +143,14 @@ class SqliteStore:
         """Drop journal entries up to `through_seq`, which whoever reads them has taken over; readings stay."""
         with self._writing, trouble(self._path), transaction(self._db):
             self._db.execute("DELETE FROM journal WHERE seq <= ?", (min(through_seq, self._applied),))
+
+    def drop(self, month: str) -> int:
+        """Delete a month (``YYYY-MM``) with all its readings; return how many bytes that gives back."""
+        with self._writing, self._reading, trouble(self._months.path(month)):
+            self._apply()
+            self._reader_months.close_one(month)
+            self._last.clear()
+            return self._months.delete(month)
 
     def _recover(self) -> None:
         """Copy into the months what a kill may have left in the journal only."""

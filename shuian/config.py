@@ -23,6 +23,7 @@ from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
 from ingest.mqtt import BrokerSettings
+from ingest.retention import Retention
 from shuian.broker_accounts import ServerSettings
 from shuian.errors import BadInput
 
@@ -66,6 +67,7 @@ class Config:
     service: ServiceSettings = field(default_factory=ServiceSettings)
     mqtt: tuple[BrokerSettings, ...] = ()
     broker: ServerSettings = field(default_factory=ServerSettings)
+    retention: Retention = field(default_factory=Retention)
     detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
@@ -111,6 +113,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
     server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
+    kept = _section(Retention, table.get("retention", {}), "retention", faults)
+    faults += [f"retention.{fault}" for fault in kept.faults()] if kept else []
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -130,13 +134,13 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None or server is None:
+    if faults or service is None or detect is None or web is None or server is None or kept is None:
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
     brokers = tuple(_beside(one, folder) for one in mqtt if one)
-    return Config(service, brokers, server, detect, policy, web, wanted)
+    return Config(service, brokers, server, kept, detect, policy, web, wanted)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
