@@ -50,7 +50,7 @@ def _door(settings: BrokerSettings, what: str, name: str) -> list[Checked]:
         near = _loopback(settings.host)
         found = "without TLS" + (", on this machine only" if near else ": passwords and readings pass in clear")
         results.append(Checked(f"{what}, way", near, found, "give the broker a TLS listener: docs/broker.md"))
-    if settings.username is None:
+    if not settings.username:
         near = _loopback(settings.host)
         found = "we come in without a password, as anybody may" + (" on this machine" if near else "")
         return [*results, Checked(f"{what}, door", near, found, "give it accounts: shuian broker-config")]

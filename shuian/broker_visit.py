@@ -74,7 +74,7 @@ class Visit:
         kept = {} if self.five else {"clean_session": self._keep_s == 0}
         protocol = paho.MQTTv5 if self.five else paho.MQTTv311
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol, manual_ack=True, **kept)  # type: ignore[arg-type]
-        if self._settings.username is not None and not nobody:
+        if self._settings.username and not nobody:
             client.username_pw_set(self._settings.username, self._settings.password)
         if self._settings.tls:
             try:
