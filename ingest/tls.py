@@ -13,7 +13,7 @@ class Wanted(Protocol):
 
     @property
     def ca_file(self) -> str | None:
-        """Return the file of authorities that are believed; None: those of this machine."""
+        """Return the file of authorities that are believed; None or empty: those of this machine."""
         ...
 
     @property
@@ -38,7 +38,7 @@ def context(wanted: Wanted) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.sslsocket_class = _Closing
-    if wanted.ca_file is None:
+    if not wanted.ca_file:
         made.load_default_certs()
     else:  # the machine's own authorities are not believed besides
         try:
@@ -47,11 +47,11 @@ def context(wanted: Wanted) -> ssl.SSLContext:
             raise TlsError(
                 f"ca_file {wanted.ca_file}: {_unread(error)}: want the authority's certificate, PEM"
             ) from error
-    if wanted.key_file is not None and wanted.cert_file is None:
+    if wanted.key_file and not wanted.cert_file:
         raise TlsError("key_file without cert_file: want both, or none")
-    if wanted.cert_file is not None:
+    if wanted.cert_file:
         try:
-            made.load_cert_chain(wanted.cert_file, wanted.key_file)
+            made.load_cert_chain(wanted.cert_file, wanted.key_file or None)
         except (ssl.SSLError, OSError) as error:
             names = " and ".join(name for name in (wanted.cert_file, wanted.key_file) if name)
             raise TlsError(

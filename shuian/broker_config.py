@@ -36,6 +36,8 @@ class Written:
     rotated: int
     ended: int
     secrets: Path | None
+    service: bool
+    """Whether the service's own account is among those with a secret that was made now."""
     files: tuple[str, ...]
 
 
@@ -90,6 +92,7 @@ def write(
         rotated=sum(name in had for name in made),
         ended=len(set(had) - set(wanted.names)),
         secrets=listed,
+        service=any(one.kind == "service" and one.name in made for one in wanted.accounts),
         files=tuple(sorted(texts)),
     )
 
@@ -168,7 +171,7 @@ def told(written: Written, folder: Path, kind: str) -> Sequence[str]:
     lines = [f"wrote {', '.join(written.files)} to {folder} for {kind}; {counts}"]
     if written.secrets is not None:
         lines.append(f"the new secrets stand in {written.secrets} only: hand them out, then delete that file")
-    if (folder / SERVICE_FILE).exists():
+    if written.service:
         lines.append(
             f"the service's own secret stands in {folder / SERVICE_FILE}: start the service with it, docs/broker.md"
         )

@@ -103,7 +103,7 @@ max_inflight_messages {INFLIGHT}
 
 # Sessions that nobody comes back for, such as those of a test, end by themselves.
 persistent_client_expiration {access.session_days}d
-message_size_limit {MOST_BYTES}
+max_packet_size {MOST_BYTES}
 
 allow_anonymous false
 password_file {_below(server.folder, "passwd")}

@@ -26,6 +26,7 @@ from ingest.devices import FORMATS
 from ingest.influx_dialects import InfluxSettings
 from ingest.key_map import KeyMap, KeyRule
 from ingest.mqtt import BrokerSettings
+from ingest.retention import Retention
 from ingest.rules import PlainRule, ReaderRules, pattern
 from shuian.broker_accounts import ServerSettings
 from shuian.errors import BadInput
@@ -102,6 +103,7 @@ class Config:
     service: ServiceSettings = field(default_factory=ServiceSettings)
     mqtt: tuple[BrokerSettings, ...] = ()
     broker: ServerSettings = field(default_factory=ServerSettings)
+    retention: Retention = field(default_factory=Retention)
     detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
@@ -158,6 +160,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     web = _section(WebSettings, table.get("web", {}), "web", faults)
     server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
     influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
+    kept = _section(Retention, table.get("retention", {}), "retention", faults)
+    faults += [f"retention.{fault}" for fault in kept.faults()] if kept else []
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -183,13 +187,13 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None or server is None:
+    if faults or service is None or detect is None or web is None or server is None or kept is None:
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
     brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
-    return Config(service, brokers, server, detect, policy, web, wanted, plain, formats, meanings, influx)
+    return Config(service, brokers, server, kept, detect, policy, web, wanted, plain, formats, meanings, influx)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:

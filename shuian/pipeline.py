@@ -24,21 +24,22 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bins import DAY_S, Bools
+from detectors.bins import Bools
 from detectors.findings import Changes, Finding
 from detectors.meter_doubt import Doubt
 from detectors.outage import Outages
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
 from ingest.measures import PLAUSIBLE_FROM
-from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
+from ingest.readings import StoredReading
 from ingest.store import SqliteStore
-from shuian import metrics, served, snapshots
+from shuian import metrics, relearning, served, snapshots
 from shuian.areas import AreaAlerts, AreaDesk, Zone, zones
 from shuian.doubts import doubts
 from shuian.handover import Alerts, HandOver, finding_id
-from shuian.intervals import AHEAD_S, in_order, intervals
+from shuian.intervals import in_order, intervals
 from shuian.outcomes import Lessons
+from shuian.relearning import HISTORY_S
 from shuian.rows import Bound, Registry, Rows
 from shuian.signs import last_signs, signs
 from shuian.snapshots import Snapshot
@@ -54,9 +55,6 @@ DEAF_S = 300.0
 """A connection lost for longer than this is time in which no meter could be heard. [s]"""
 LOOK_AGAIN_S = 60.0
 """Consents and meters begin and end by the clock, without a change of the registry. [s]"""
-HISTORY_S = 120 * DAY_S
-"""How much of the stored readings makes a lost state anew: the habits of a season. [s]"""
-READINGS_AT_ONCE = 400_000
 AT_ONCE = frozenset({"meter_silent", "sos", "leak_sensor"})
 """Kinds that are about the moment they happened, however old the water readings of the home are."""
 NO_USE = ("quiet", "rule:")
@@ -98,6 +96,8 @@ class Pipeline:
         self.cursor, self._careful_until = 0, 0
         self.missing: str | None = None
         """Why the state has to be completed from the stored readings before anything is judged; None: it is whole."""
+        self.learnt_from: str | None = None
+        """From how much of the past the state was made anew since this process began; None: it was whole."""
         self.left_out: set[int] = set()
         """Journal entries that could not be judged: a fault of ours in one of them does not cost those behind it."""
         self.rows = Rows()
@@ -339,18 +339,10 @@ class Pipeline:
         log.error(
             "detectors learn anew from the stored readings", extra={"why": why, "homes": len(self.rows.households)}
         )
-        sources = self.rows.sources()
-        a_day = sum(86_400 / one.period_s for one in sources)
-        slice_s = 86_400 * min(max(READINGS_AT_ONCE / max(a_day, 1.0), 0.25), 4.0)
+        sources, first = self.rows.sources(), now
         try:
-            for begin in np.arange(now - HISTORY_S, now + AHEAD_S, slice_s).tolist():
-                readings: list[StoredReading] = []
-                for one in sources:
-                    since = max(begin, one.valid_from.timestamp())
-                    until = min(begin + slice_s, one.valid_to.timestamp() if one.valid_to else np.inf)
-                    if since < until:
-                        span = int(since * 1000), int(until * 1000)
-                        readings += self._store.history(one.device, WATER_VOLUME_TOTAL, *span)
+            for readings in relearning.slices(self._store, sources, now):
+                first = min([first, *(one.measured_ms / 1000 for one in readings)])
                 with self._lock:
                     self._step(in_order(readings))
             with self._lock:
@@ -358,8 +350,8 @@ class Pipeline:
         except Exception:
             self._load()
             raise
-        self.missing = None
-        log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
+        self.missing, self.learnt_from = None, relearning.told(first, now)
+        log.info("detectors have learnt anew", extra={"homes": len(self.rows.households), "from": self.learnt_from})
 
     def _adopt(self, now: float) -> None:
         """Take over what the alert store holds open and a lost state knew of, so that it ends when it no longer holds."""

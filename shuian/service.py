@@ -11,11 +11,11 @@ import fcntl
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
@@ -43,9 +43,11 @@ from shuian.commissioning import Commissioning
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
 from shuian.history import History
+from shuian.judge import Judge, said
 from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.retention import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -117,71 +119,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Judge(threading.Thread):
-    """The thread that runs the pipeline; it survives anything and says what went wrong last."""
-
-    def __init__(self, pipeline: Pipeline, clocks: ClockCheck) -> None:
-        super().__init__(name="judge", daemon=True)
-        self._pipeline, self._clocks = pipeline, clocks
-        self.news = threading.Event()
-        self._end = threading.Event()
-        self._judging: str | None = None
-        self._saving: str | None = None
-        self._failures = 0
-
-    @property
-    def trouble(self) -> str | None:
-        """What does not work at the moment, None: all does."""
-        return self._judging or self._saving
-
-    def run(self) -> None:
-        """Work when there is news, and once a second for the clock."""
-        while not self._end.is_set():
-            self.news.wait(1.0)
-            self.news.clear()
-            try:
-                while self._pipeline.work():
-                    if self._end.is_set():
-                        break
-                self._pipeline.doubt(self._clocks.look())
-                self._failures, self._judging = 0, None
-                self._save_if_due()
-            except Exception as trouble:
-                self._failures += 1
-                self._judging = f"judging fails and is tried again: {_said(trouble)}"
-                log.exception("judging failed; it is tried again")
-                self._end.wait(min(30.0, 0.5 * 2 ** min(self._failures, 6)))
-
-    def _save_if_due(self) -> None:
-        """Write the state; while that fails the journal grows, but people are told all the same."""
-        try:
-            if self._pipeline.save_if_due():
-                self._saving = None
-        except (OSError, StoreError) as trouble:
-            log.exception("the state of the detectors could not be written; it is tried again")
-            self._saving = f"the state of the detectors cannot be written: {_said(trouble)}"
-
-    def end(self) -> None:
-        """Stop after the present step and write the state."""
-        self._end.set()
-        self.news.set()
-        self.join(30)
-        if self.is_alive():
-            log.error(
-                "judging did not end in time; the journal since the last snapshot is read again at the next start"
-            )
-            return
-        try:
-            self._pipeline.save()
-        except (OSError, StoreError):
-            log.exception("the state of the detectors could not be written; the journal is read again instead")
-
-
-def _said(trouble: Exception) -> str:
-    """Return an error's kind and first line: the statement that failed, with its values, is not for a page."""
-    return f"{type(trouble).__name__}: {str(trouble).partition(chr(10))[0]}"
-
-
 class Service:
     """One installation: broker, ingest, detectors, cases, pages."""
 
@@ -213,6 +150,7 @@ class Service:
                     group.create_task(self._timers(stop)),
                     group.create_task(reports.keep(self.reports, self.history, self.clock, stop)),
                     group.create_task(self.mirror.keep(self.clock, stop)),
+                    group.create_task(self.keeper.keep(self.clock, stop, self._clock_holds)),
                     group.create_task(server.serve()),
                 ]
                 try:
@@ -250,6 +188,7 @@ class Service:
         self.words = texts.load()
         self.anchors = Anchors(self.engine, folder / ANCHORS)
         self.reports = reports.of(self.config, self.engine, self.demo)
+        self.keeper = Keeper(self.readings, self.engine, self.config.retention, ZoneInfo(self.config.service.zone))
         self.hub = Hub(self.engine, self.clock)
         self.store = Store(self.engine, self.config.policy, self._committed)
         self.dispatcher = self._dispatcher()
@@ -313,6 +252,9 @@ class Service:
     def _skew_s(self) -> float:
         return self.clock().timestamp() - since_boot_s()
 
+    def _clock_holds(self) -> bool:
+        return abs(self._skew_s() - self._skew_at_start_s) <= MOST_SKEW_S
+
     def _source(self, settings: BrokerSettings) -> Source:
         try:
             return Source(
@@ -357,7 +299,7 @@ class Service:
                 self._timer_trouble = self.store.trouble
             except Exception as trouble:
                 log.exception("timers failed; they are tried again")
-                self._timer_trouble = f"clocks of cases cannot be read: {_said(trouble)}"
+                self._timer_trouble = f"clocks of cases cannot be read: {said(trouble)}"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
 
@@ -369,14 +311,16 @@ class Service:
                 Check("broker", one.connected and one.trouble is None, f"{n}: {one.status}")
                 for n, one in self.sources.items()
             ),
-            _check("pipeline", self.judge.trouble or self._not_judged(behind)),
-            _check("dispatcher", self.dispatcher.trouble),
-            _check("timers", self._timer_trouble),
             *self.mirror.checks(),
         ]
+        not_judged = self.judge.trouble or self._not_judged(behind)
+        checks.append(Check("pipeline", not_judged is None, not_judged or self.pipeline.learnt_from or "ok"))
+        checks.append(_check("dispatcher", self.dispatcher.trouble))
+        checks.append(_check("timers", self._timer_trouble))
+        checks.append(_check("retention", self.keeper.trouble))
         jumped_s = self._skew_s() - self._skew_at_start_s
         jumped = f"the clock of this machine jumped by {jumped_s:+.0f} s: set it right, then start the service again"
-        checks.append(_check("clock", jumped if abs(jumped_s) > MOST_SKEW_S else None))
+        checks.append(_check("clock", None if self._clock_holds() else jumped))
         counts = self.readings.counts() | {"behind": behind, "up_s": round(since_boot_s() - self.started)}
         return Health(tuple(checks), counts | self.mirror.counts())
 

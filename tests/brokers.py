@@ -61,8 +61,8 @@ class Mosquitto:
     def on(cls, config: Path, port: int) -> "Mosquitto":
         """Return a process on a configuration that is there already; it runs as the user of the test."""
         made = cls.__new__(cls)
-        made._port, made._config, made._process = port, config, None
-        config.write_text(config.read_text() + "user root\nlog_type none\n")
+        made._port, made._config, made._process = port, config.with_suffix(".run"), None
+        made._config.write_text(config.read_text() + "user root\nlog_type none\n")
         return made
 
     def port(self, version: int) -> int:

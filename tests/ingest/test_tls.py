@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from prometheus_client import generate_latest
 
 from ingest import tls
 from ingest.devices import native
@@ -52,6 +53,22 @@ def test_a_device_and_the_service_meet_with_credentials_of_their_own(door, sourc
         with client(door, "wm-1") as device:
             assert device.publish("shuian/v1/north/wm-1/up", UP) == "Success"
         until(lambda: source.store.counts()["stored"] == 1, what="the reading")
+
+
+@pytest.mark.slow
+def test_metrics_name_no_device_whatever_became_of_its_message(door, source):
+    names = ("wm-1", "wm-2", "nobody-7", "shy-8")
+    with door.open():
+        reader = source(door.settings())
+        until(lambda: reader.connected, what="connection")
+        for name in names:
+            with client(door, name) as device:
+                device.publish(f"shuian/v1/north/{name}/up", UP.replace(b"wm-1", name.encode()))
+                device.publish(f"shuian/v1/north/{name}/up", f"{name} says what nobody can read".encode())
+        until(lambda: source.store.counts()["rejected"] >= 6, what="refusals")
+    told = generate_latest().decode()
+    assert 'shuian_ingest_rejected_total{broker="city",reason="unknown_device"}' in told
+    assert [name for name in (*names, "north", "shuian/v1") if name in told] == []
 
 
 @pytest.mark.slow

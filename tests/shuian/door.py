@@ -21,6 +21,8 @@ NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 DEVICES = (
     Fitted("wm-1", "native"),
     Fitted("wm-2", "native"),
+    Fitted("nobody-7", "native"),
+    Fitted("shy-8", "native"),
     Fitted("00:11:22", "native"),
     Fitted("behind", "native", "gw-7"),
     Fitted("0101010101010101", "chirpstack"),

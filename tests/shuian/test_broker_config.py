@@ -99,7 +99,7 @@ def test_who_has_no_credential_is_refused(door, name, secret):
 def test_a_secret_is_made_once_rotated_alone_and_ends_with_its_device(tmp_path):
     door = Door(tmp_path)
     first = door.write()
-    assert (first.accounts, first.new, first.rotated, first.ended) == (6, 6, 0, 0)
+    assert (first.accounts, first.new, first.rotated, first.ended) == (8, 8, 0, 0)
     passwd = (tmp_path / "passwd").read_text().splitlines()
     again = door.write()
     assert (again.new, again.secrets) == (0, None)
