@@ -80,7 +80,7 @@ def test_every_page_of_the_desk_fits_is_light_asks_no_other_host_and_satisfies_a
                 found += [f"sideways at {width}"] if sideways(page) > 0 else []
             for size in SIZES:
                 page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
-                found += not_accessible(page)
+                found += not_accessible(page, lang)
             heavy = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in read.sizes())
             found += [f"{heavy} bytes"] if not 0 < heavy <= MOST_BYTES else []
             found += [f"too small: {html}" for html in page.evaluate(SMALL)]
