@@ -31,6 +31,8 @@ from ingest.strict_json import MOST_BYTES
 
 BATCH = 50
 """Messages judged beside each other, as in the service. [-]"""
+FACTS = 5_000
+"""What readers may remember of devices here: little, so that it is full soon and what grows after that would be a leak."""
 LIMIT_MS = 5.0
 """What the longest message may take. [ms]"""
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -73,7 +75,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.report = Report()
-        self._said, self._memory, self._bindings = DeviceMemory(), Memory(), EveryDevice()
+        self._said, self._memory, self._bindings = DeviceMemory(most=FACTS), Memory(), EveryDevice()
 
     def feed(self, topic: str, payload: bytes, at: datetime, *, retain: bool = False) -> None:
         """Read and judge one message."""

@@ -17,8 +17,8 @@ CLOCK_SKEW = "clock_skew"
 """Flag: the device's clock is behind, always by the same; the time of arrival stands in."""
 MOST_AHEAD = timedelta(minutes=10)
 """A clock further ahead of ours is wrong; radio meters without synchronisation drift by seconds a day."""
-LEAST_BEHIND_MS, MOST_BEHIND_MS = 600_000, 14 * 3_600_000
-"""Clocks are behind by some minutes up to the largest offset of a zone; what is older than that is history. [ms]"""
+LEAST_BEHIND, MOST_BEHIND = timedelta(minutes=10), timedelta(hours=14)
+"""Clocks are behind by some minutes up to the largest offset of a zone; what is older than that is history."""
 PERIODS_BEHIND = 1.5
 STEADY_MS = 120_000
 """Arrivals of one device stray by no more than this. [ms]"""
@@ -54,8 +54,8 @@ def behind(
         How often the device reports. [s]
     """
     late_ms = received_ms - measured_ms
-    least_ms = max(LEAST_BEHIND_MS, PERIODS_BEHIND * period_s * 1000)
-    if last is None or not least_ms <= late_ms <= MOST_BEHIND_MS:
+    least = max(LEAST_BEHIND, PERIODS_BEHIND * timedelta(seconds=period_s))
+    if last is None or not least <= timedelta(milliseconds=late_ms) <= MOST_BEHIND:
         return False
     if CLOCK_SKEW in last.flags:
         return True

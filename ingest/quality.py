@@ -29,7 +29,7 @@ from math import isfinite
 from typing import Protocol
 
 from ingest.bindings import Binding, Bindings
-from ingest.clocks import CLOCK_SKEW, behind, trusted_time
+from ingest.clocks import CLOCK_SKEW, LEAST_BEHIND, behind, trusted_time
 from ingest.devices import Decoded
 from ingest.errors import BindingsUnavailable
 from ingest.measures import FACTORS, milliseconds, thousandths
@@ -264,7 +264,7 @@ def _row(
     if time is None:
         clock = "time_missing" if reading.time is None else "implausible_time"
         flags += (clock,) if not _explained(flags) else ()
-    elif alone and quantity == WATER_VOLUME_TOTAL:
+    elif alone and quantity == WATER_VOLUME_TOTAL and message.received_at - time >= LEAST_BEHIND:
         newest = partial(memory.recent, reading.device, quantity, received_ms, RECENT)
         if behind(milliseconds(time), received_ms, last, newest, binding.period_s):
             time, flags = None, (*flags, CLOCK_SKEW)
@@ -289,17 +289,19 @@ def _register_flags(
 ) -> tuple[str, ...]:
     """Return the doubts of a register: beside the one before it, and beside the few before that."""
     assert binding.resolution_l is not None  # _in_litres has seen to it
-    since_ms = milliseconds(binding.valid_from)
+    found = doubts(row, last, binding.modulus_l, binding.resolution_l)
+    if last is None or not (found or last.flags or row.measured_ms - last.measured_ms <= BOUNCE_MS):
+        return found  # the usual case
 
     def past() -> list[StoredReading]:
+        since_ms = milliseconds(binding.valid_from)
         recent = memory.recent(row.device, row.quantity, row.measured_ms, RECENT)
         return [one for one in recent if one.measured_ms >= since_ms]
 
-    found = doubts(row, last, binding.modulus_l, binding.resolution_l)
     held = quarantine(row, last, past, bool(found), binding.resolution_l)
-    if any(flag.startswith(UNIT_CHANGE) for flag in held) and last is not None and held[0] in last.flags:
+    if any(flag.startswith(UNIT_CHANGE) for flag in held) and held[0] in last.flags:
         found = tuple(flag for flag in found if flag != "implausible_value")  # a litre is a thousand here
-    if last is not None and 0 < row.measured_ms - last.measured_ms <= BOUNCE_MS and bounced(row, past()):
+    if 0 < row.measured_ms - last.measured_ms <= BOUNCE_MS and bounced(row, past()):
         found += ("pulse_bounce_possible",)
     return found + held
 
