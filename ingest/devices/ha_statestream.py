@@ -101,7 +101,7 @@ def _state(domain: str, entity: str, message: Message) -> list[Reading]:
     kind = _kind(domain, entity, meaning(message.memory, message.topic))
     if kind is None:
         return []
-    word = text(message.payload, device)
+    word = text(message.payload, device).strip('"')  # releases of 2017 and 2018 sent states as JSON, too
     if word.lower() in _CONDITIONS:
         return []
     reading = read(kind, device, word, message)

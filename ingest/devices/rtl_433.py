@@ -177,6 +177,9 @@ def _rest(device: str, fields: Mapping[str, object], when: Stamp, message: Messa
         if said in (0, 1) and all(one.quantity != quantity for one in found):
             flags = (*message.kept, *when.flags)
             found.append(Reading(device, quantity, (said == 1) is yes, "bool", when.time, flags, when.extra))
+    event = fields.get("event")
+    if isinstance(event, str) and re.search(r"water leak|flood|wet", event, re.IGNORECASE):
+        found.append(Reading(device, "water_leak", True, "bool", when.time, (*message.kept, *when.flags), when.extra))
     if found:
         marks = (
             *(("battery_low",) if fields.get("battery_ok") == 0 else ()),

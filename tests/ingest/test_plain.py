@@ -305,6 +305,10 @@ def test_unit_and_class_come_on_topics_of_their_own() -> None:
     assert said(f"{entity}/state", "unavailable", memory) == []
 
 
+def test_old_releases_sent_states_in_quotes() -> None:
+    assert said("homeassistant/light/bed/state", '"on"') == [("switch", True)]
+
+
 def test_a_water_that_is_counted_from_midnight_is_no_register() -> None:
     memory, entity = DeviceMemory(), "homeassistant/sensor/water"
     for key, value in (("unit_of_measurement", "L"), ("device_class", "water"), ("state_class", "measurement")):
