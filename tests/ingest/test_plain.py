@@ -218,6 +218,34 @@ def test_a_meter_of_gas_is_not_ours() -> None:
     assert said("everblu/cyble/liters", "345", announced("everblu/cyble/liters", device_class="gas")) == []
 
 
+# --- a radio board on a Cyble head ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("leaf", "payload", "readings"),
+    [
+        ("liters", "721390", [("water_volume_total", 721390)]),
+        ("liters", "345.670", []),
+        ("history", [583606, 713744, 0], [("month_end_history", 713744)]),
+        ("history", [], []),
+        ("json", {"liters": 467404, "timestamp": "2024-10-30T10:00:05Z"}, [("water_volume_total", 467404)]),
+        ("json", {"ts": 1689626877, "esp_battery": {"percent": 90}}, []),
+        ("battery", "171", []),
+        ("counter", "165", []),
+        ("time_start", "06:00", []),
+        ("fdr_history", "{}", []),
+    ],
+)
+def test_a_cyble_head_s_register_and_month_ends(leaf: str, payload: Any, readings: list[Any]) -> None:
+    assert said(f"everblu/cyble/1234567/{leaf}", payload) == readings
+
+
+@pytest.mark.parametrize("payload", ["{}", '"x"', '["many"]', "[1"])
+def test_month_ends_that_are_none_are_refused(payload: str) -> None:
+    assert read("everblu/cyble/1234567/history", payload).device == "1234567"
+    assert read("everblu/cyble/1234567/history", payload).rejected
+
+
 # --- home-built sensors --------------------------------------------------------------------------------------------
 
 
