@@ -16,6 +16,7 @@ decide here; for any other base say so in ``[formats]``.
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -134,8 +135,7 @@ def _news(reading: Reading, message: Message) -> Reading:
     if not message.retain or memory.fact(reading.device, reading.quantity) is None:
         memory.note(reading.device, reading.quantity, bool(reading.value))
     again = before == reading.value and not message.retain
-    flags = (*reading.flags, "cached_state") if again else reading.flags
-    return Reading(reading.device, reading.quantity, reading.value, reading.unit, reading.time, flags, reading.extra)
+    return replace(reading, flags=(*reading.flags, "cached_state")) if again else reading
 
 
 def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # noqa: ARG001  the time is another message

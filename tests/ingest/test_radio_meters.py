@@ -159,6 +159,14 @@ def test_the_first_release_of_the_bridge_sent_scaled_lines() -> None:
     assert decode("rtlamr/7/state", json.dumps(state).encode(), NOW).readings == ()
 
 
+def test_a_leak_is_told_whoever_says_the_unit() -> None:
+    event = json.dumps({"model": "Simulated-Water", "id": 1, "volume_m3": 1.5, "leaking": 1, "mic": "CRC"}).encode()
+    for unit in (None, "ft3"):
+        memory = DeviceMemory(unit=lambda *_, unit=unit: unit)
+        (reading,) = decode("rtl_433/pi/events", event, NOW, memory=memory).readings
+        assert "meter_alarm:leak" in reading.flags
+
+
 def test_the_alarms_beside_a_state_are_read_and_nothing_else_is() -> None:
     fields = {"Unkn1": 163, "NoUse": 0, "BackFlow": 0, "Unkn3": 0, "Leak": 0, "LeakNow": 0, "protocol": "r900"}
     assert decode("rtlamr/1572885000/attributes", json.dumps(fields).encode(), NOW).readings == ()
