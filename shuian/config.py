@@ -51,6 +51,7 @@ TOPICS = (
     "rtl_433/+/events",
     "rtl_433/+/availability",
     "rtlamr/+/state",
+    "rtlamr/+/attributes",
 )
 """Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")

@@ -89,7 +89,7 @@ def measured(
     wet = bool(_WATER.search(said)) and not _NOT_WATER.search(said)
     if device_class == "voltage":
         return "battery_voltage" if "batter" in said else None
-    if device_class in ("water", "volume", "volume_storage") and (wet or device_class == "water"):
+    if device_class == "water" or (device_class == "volume" and wet):
         if ours == "L/h":
             return "water_flow"
         grows = state_class.lower() in ("", "total", "total_increasing") and not _PERIOD.search(said)
