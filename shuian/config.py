@@ -71,6 +71,7 @@ TOPICS = (
     "/iotinfo/+",
     "senml/#",
     "fiware/#",
+    "rtlamr/+/attributes",
 )
 """Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")

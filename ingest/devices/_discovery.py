@@ -22,7 +22,7 @@ COMPONENTS = (
     "sensor|binary_sensor|switch|device|light|fan|cover|valve|climate|number|select|button|lock|event|text|update|siren"
     "|humidifier|water_heater|vacuum|camera|image|scene|tag|device_automation|device_tracker|alarm_control_panel|lawn_mower"
 )
-CONFIG = re.compile(rf"(?:.+/)?({COMPONENTS})/(?:[^/]+/)?[^/]+/config", re.DOTALL)
+CONFIG = re.compile(rf"(?:.+/)?({COMPONENTS})/(?:[^/]+/){{0,4}}[^/]+/config", re.DOTALL)
 _TEMPLATE = re.compile(
     r"\{\{-?\s*value(?:_json)?((?:\.[A-Za-z_]\w{0,63}|\[(?:'[^']{1,64}'|\"[^\"]{1,64}\"|\d{1,3})\]){0,6})\s*"
     r"(?:\|\s*(?:float|int|is_defined)(?:\(\s*[\w.]*\s*\))?\s*)*"

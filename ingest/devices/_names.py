@@ -32,7 +32,9 @@ _BINARY = {
     "vibration": "vibration",
     "connectivity": "available",
 }
-_WATER = re.compile(r"water|wasser|hydro|\b(?:eau|agua|acqua|aqua|woda|wody|vatten|vand|vann|vesi|voda|vody|su|水)\b")
+_WATER = re.compile(
+    r"water|wasser|hydro|shui ?biao|\b(?:eau|agua|acqua|aqua|woda|wody|vatten|vand|vann|vesi|voda|vody|su|水)\b"
+)
 _FLOW = re.compile(
     r"flow|\brate\b|durchfluss|d[eé]bit|caudal|portata|przeplyw|\bl ?(?:per )?(?:min|h)\b|per min|lpm|gpm"
 )
@@ -47,7 +49,7 @@ _NOT_WATER = re.compile(
 )
 _TOTAL = re.compile(
     r"total|meter|count|register|reading|index|z[aä]e?hl|\buhr\b|wasseruhr|stand|compteur|contador|contatore|contator|volume"
-    r"|\bm3\b|\bm³|lit(?:er|re)|\bl$|gallon|main|cumul|usage total|licznik|m[aä]tare"
+    r"|\bm3\b|\bm³|lit(?:er|re)|\bl$|gallon|main|cumul|usage total|licznik|biao|m[aä]tare"
 )
 _BINARY_WORDS = (
     ("sos", re.compile(r"\bsos\b|panic|emergency|notruf|help button")),
@@ -87,7 +89,7 @@ def measured(
     wet = bool(_WATER.search(said)) and not _NOT_WATER.search(said)
     if device_class == "voltage":
         return "battery_voltage" if "batter" in said else None
-    if device_class in ("water", "volume", "volume_storage") and (wet or device_class == "water"):
+    if device_class == "water" or (device_class == "volume" and wet):
         if ours == "L/h":
             return "water_flow"
         grows = state_class.lower() in ("", "total", "total_increasing") and not _PERIOD.search(said)

@@ -30,11 +30,11 @@ from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object
 
 _TOPIC = re.compile(
-    r"(?:(.+)/(value|json|rate|error|changeabsolut|rate_per_\w+|connection|freeMem|wifiRSSI|CPUtemp)"
+    r"(?:(.+)/(value|json|rate|error|changeabsolut|rate_per_\w+|[Cc]onnection|[Ff]reeMem|wifiRSSI|CPU[Tt]emp)"
     r"|(.+/.+)/(raw|timestamp))",
     re.DOTALL,
 )
-_STATUS = re.compile(r".+/status", re.DOTALL)
+_STATUS = re.compile(r".+/[Ss]tatus", re.DOTALL)
 _STATES = (
     b"Initialization", b"Initialization (delayed)", b"Take Image", b"Take image", b"Aligning", b"Digitization of ROIs",
     b"Digitalization of ROIs", b"Digitization", b"Analog ROIs", b"Digital ROIs", b"Post-Processing", b"Postprocessing",
@@ -70,7 +70,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         return []
     device, leaf = name(found[1] or found[3]), found[2]
     message = Message(topic, payload, received_at, retain, memory)
-    if leaf == "connection":
+    if leaf in ("connection", "Connection"):
         return reachable(device, message, yes="connected", no="connection lost")
     if _NOT_WATER.search(device) or meaning(memory, f"{device}/value").device_class in _OTHER_CLASSES:
         return []

@@ -1,19 +1,18 @@
 """everblu: Itron EverBlu Cyble radio heads on water meters, read once a day by a small radio board.
 
-Source: genestealer/everblu-meters-esp8266-improved ``docs/HISTORICAL_DATA.md``, ``README.md`` and ``src/main.cpp`` (July 2026);
+Source: genestealer/everblu-meters-esp8266-improved ``docs/HISTORICAL_DATA.md``, ``README.md`` and ``src/`` (July 2026);
 the programs it comes from: psykokwak-com/everblu-meters-esp8266, hallard/everblu-meters-esp32 (the same as one JSON).
 
 Topics ``everblu/cyble[/<serial>]/{liters,json,liters_attributes,status,…}``, all retained.
 
-How this works.  ``liters`` is the register in whole litres as text; for a gas meter the same topic carries m³, which its
-discovery message says.  ``counter`` counts read-outs, ``battery`` is months left, ``time_start`` and ``time_end`` are the hours
-in which the head listens: none of them is a reading.  ``liters_attributes`` holds the registers of the last 12 or 13 month
-ends without their days: the newest comes out as `month_end_history` with their ``count``, and is no second register.
+How this works.  ``liters`` is the register in whole litres as text; for a gas meter the same topic carries m³ with decimals,
+which are no litres; its discovery message says so, too.  ``counter`` counts read-outs, ``battery`` is months left, ``time_start`` and ``time_end`` are the hours
+in which the head listens: none of them is a reading.  ``liters_attributes`` and ``history`` hold the registers of the last 12
+or 13 month ends, the oldest first and 0 where there is none, without their days: the newest comes out as `month_end_history` with their ``count``, and is no second register.
 Without the serial in the topic two meters overwrite each other: set it.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,7 +24,7 @@ from ingest.devices._plain import Kind, Message, name, number, reachable, read, 
 from ingest.devices._units import convert, unit
 from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
-from ingest.strict_json import parse_object, show
+from ingest.strict_json import parse, show
 
 _TOPIC = re.compile(r"((?:.+/)?everblu/cyble[^/]*)(?:/(?=[^/]*\d)([^/]+))?/([a-z_0-9/]+)", re.DOTALL)
 _REGISTER = Kind(WATER_VOLUME_TOTAL, "L")
@@ -61,38 +60,42 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     if meaning(memory, topic).device_class == "gas" or meaning(memory, topic, "/liters").device_class == "gas":
         return []
     if leaf == "liters":
-        reading = read(_REGISTER, device, text(payload, device), message)
+        said = text(payload, device)
+        if "." in said and memory.unit(device, received_at) is None:
+            return []  # a gas meter's cubic metres
+        reading = read(_REGISTER, device, said, message)
         return [reading] if reading else []
     return _json(leaf, device, message) if leaf in ("json", "liters_attributes", "history") else []
 
 
 def _json(leaf: str, device: str, message: Message) -> list[Reading]:
     try:
-        fields = parse_object(message.payload)
+        fields = parse(message.payload)
     except Unreadable as error:
         raise Unreadable(str(error), device=device) from None
     if leaf != "json":
-        return _month_ends(fields, device, message)
+        return _month_ends(fields.get("history") if isinstance(fields, dict) else fields, device, message)
+    if not isinstance(fields, dict):
+        raise Unreadable(f"payload: want a JSON object, got {show(fields)}", device=device)
     when = stamp(fields.get("timestamp", fields.get("ts")), message.received_at)
     reading = read(_REGISTER, device, fields.get("liters"), message, when=when, pointer="/liters")
     return [reading] if reading else []
 
 
-def _month_ends(fields: Mapping[str, object], device: str, message: Message) -> list[Reading]:
-    """Return the newest month end of a list from the oldest to the newest; their days are not known."""
-    months = fields.get("history")
-    if not isinstance(months, list) or not 0 < len(months) <= _MOST_MONTHS:
-        raise Unreadable(f"history: want a list of 1 to {_MOST_MONTHS} numbers, got {show(months)}", device=device)
+def _month_ends(months: object, device: str, message: Message) -> list[Reading]:
+    """Return the newest month end of a list; their days are not known."""
+    if not isinstance(months, list) or len(months) > _MOST_MONTHS:
+        raise Unreadable(f"history: want a list of at most {_MOST_MONTHS} numbers, got {show(months)}", device=device)
     try:
-        newest = number(months[-1])
+        ends = [one for one in map(number, months) if one]
     except ValueError as error:
         raise Unreadable(f"history: {error}", device=device) from None
     registered = unit(message.memory.unit(device, message.received_at) or "L")
-    if newest is None or registered is None:
+    if not ends or registered is None:
         return []
     flags = ("history", *message.kept, *Stamp().flags)
-    value = convert(newest, registered)
-    return [Reading(device, "month_end_history", value, "L", None, flags, {"count": len(months)})]
+    value = convert(ends[-1], registered)
+    return [Reading(device, "month_end_history", value, "L", None, flags, {"count": len(ends)})]
 
 
 def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when

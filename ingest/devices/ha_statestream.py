@@ -16,6 +16,7 @@ decide here; for any other base say so in ``[formats]``.
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -101,7 +102,7 @@ def _state(domain: str, entity: str, message: Message) -> list[Reading]:
     kind = _kind(domain, entity, meaning(message.memory, message.topic))
     if kind is None:
         return []
-    word = text(message.payload, device)
+    word = text(message.payload, device).strip('"')  # releases of 2017 and 2018 sent states as JSON, too
     if word.lower() in _CONDITIONS:
         return []
     reading = read(kind, device, word, message)
@@ -134,8 +135,7 @@ def _news(reading: Reading, message: Message) -> Reading:
     if not message.retain or memory.fact(reading.device, reading.quantity) is None:
         memory.note(reading.device, reading.quantity, bool(reading.value))
     again = before == reading.value and not message.retain
-    flags = (*reading.flags, "cached_state") if again else reading.flags
-    return Reading(reading.device, reading.quantity, reading.value, reading.unit, reading.time, flags, reading.extra)
+    return replace(reading, flags=(*reading.flags, "cached_state")) if again else reading
 
 
 def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # noqa: ARG001  the time is another message

@@ -16,6 +16,7 @@ without a zone unless ``-M time:tz`` is set, or a place in a file (``@0.03s``). 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -121,9 +122,9 @@ def _register(
     leaking = ("meter_alarm:leak",) if fields.get("leaking") == 1 else ()
     for key, said in _VOLUMES.items():
         if key in fields and not re.search(r"gas|oil|tank|propane", model, re.IGNORECASE):
-            reading = read(Kind(WATER_VOLUME_TOTAL, said, leaking), device, fields[key], message, when=when)
+            reading = read(Kind(WATER_VOLUME_TOTAL, said), device, fields[key], message, when=when)
             if reading:
-                yield reading
+                yield replace(reading, flags=(*reading.flags, *leaking))
             return
     counter = next((one for one in _COUNTED if one in fields), None)
     if counter and (_is_water(fields) or _WATER_MODELS.search(model)):
@@ -177,15 +178,15 @@ def _rest(device: str, fields: Mapping[str, object], when: Stamp, message: Messa
         if said in (0, 1) and all(one.quantity != quantity for one in found):
             flags = (*message.kept, *when.flags)
             found.append(Reading(device, quantity, (said == 1) is yes, "bool", when.time, flags, when.extra))
+    event = fields.get("event")
+    if isinstance(event, str) and re.search(r"water leak|flood|wet", event, re.IGNORECASE):
+        found.append(Reading(device, "water_leak", True, "bool", when.time, (*message.kept, *when.flags), when.extra))
     if found:
         marks = (
             *(("battery_low",) if fields.get("battery_ok") == 0 else ()),
             *(("tamper",) if fields.get("tamper") == 1 else ()),
         )
-        first = found[0]
-        found[0] = Reading(
-            device, first.quantity, first.value, first.unit, first.time, (*first.flags, *marks), first.extra
-        )
+        found[0] = replace(found[0], flags=(*found[0].flags, *marks))
     return found
 
 

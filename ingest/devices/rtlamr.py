@@ -6,7 +6,7 @@ Source: bemasher/rtlamr ``parse/parse.go`` and issues #129, #251, #285 (JSON and
 Topics ``rtlamr/<id>/{state,attributes}``, ``rtlamr/status``; rtlamr's own lines, JSON or plain text, on any topic.
 
 How this works.  ``reading`` of a state is text with leading zeros, scaled by the bridge's own ``format``; its unit stands in the
-discovery message of the device, or in the registry; without either it is kept raw.  ``attributes`` say again what a state said.
+discovery message of the device, or in the registry; without either it is kept raw.  Of ``attributes`` only alarms are read.
 A line of rtlamr's is of whatever meter was near: electricity and gas are left out by their type, and of water meters only
 those in the registry are stored.  A line that is no JSON because a number has leading zeros is refused.
 """
@@ -66,8 +66,10 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     message = Message(topic, payload, received_at, retain, memory)
     found = _TOPIC.fullmatch(topic)
     base, meter, leaf = found.groups() if found else ("", None, "")
-    if not payload.strip() or leaf in ("attributes", "config", "availability"):
+    if not payload.strip() or leaf in ("config", "availability"):
         return []
+    if leaf == "attributes" and meter:
+        return _attributes(name(meter), message)
     if leaf == "status" and not meter:
         return reachable(name(base), message)
     if leaf == "state" and meter:
@@ -96,6 +98,19 @@ def _state(device: str, message: Message) -> list[Reading]:
         return _scaled(device, inner.get(_COUNTS.get(protocol, "Consumption")), "/Message/Consumption", when, message)
     when = stamp(fields.get("lastseen"), message.received_at)
     return _scaled(device, fields.get("reading"), "/reading", when, message)
+
+
+def _attributes(device: str, message: Message) -> list[Reading]:
+    """Read the alarms of an R900: they stand beside its state and nowhere else; without any this is no news."""
+    try:
+        fields = parse(message.payload)
+    except Unreadable as error:
+        raise Unreadable(str(error), device=device) from None
+    if not isinstance(fields, dict) or str(fields.get("protocol")).lower() not in ("r900", "r900bcd"):
+        return []
+    alarms = r900_alarms(fields.get("Leak"), fields.get("LeakNow"), fields.get("BackFlow"))
+    flags = ("no_reading", *alarms, *message.kept, *NONE.flags)
+    return [Reading(device, "available", True, "bool", None, flags)] if alarms else []
 
 
 def _scaled(device: str, said: object, pointer: str, when: Stamp, message: Message) -> list[Reading]:

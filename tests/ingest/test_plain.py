@@ -218,6 +218,34 @@ def test_a_meter_of_gas_is_not_ours() -> None:
     assert said("everblu/cyble/liters", "345", announced("everblu/cyble/liters", device_class="gas")) == []
 
 
+# --- a radio board on a Cyble head ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("leaf", "payload", "readings"),
+    [
+        ("liters", "721390", [("water_volume_total", 721390)]),
+        ("liters", "345.670", []),
+        ("history", [583606, 713744, 0], [("month_end_history", 713744)]),
+        ("history", [], []),
+        ("json", {"liters": 467404, "timestamp": "2024-10-30T10:00:05Z"}, [("water_volume_total", 467404)]),
+        ("json", {"ts": 1689626877, "esp_battery": {"percent": 90}}, []),
+        ("battery", "171", []),
+        ("counter", "165", []),
+        ("time_start", "06:00", []),
+        ("fdr_history", "{}", []),
+    ],
+)
+def test_a_cyble_head_s_register_and_month_ends(leaf: str, payload: Any, readings: list[Any]) -> None:
+    assert said(f"everblu/cyble/1234567/{leaf}", payload) == readings
+
+
+@pytest.mark.parametrize("payload", ["{}", '"x"', '["many"]', "[1"])
+def test_month_ends_that_are_none_are_refused(payload: str) -> None:
+    assert read("everblu/cyble/1234567/history", payload).device == "1234567"
+    assert read("everblu/cyble/1234567/history", payload).rejected
+
+
 # --- home-built sensors --------------------------------------------------------------------------------------------
 
 
@@ -303,6 +331,10 @@ def test_unit_and_class_come_on_topics_of_their_own() -> None:
         assert said(f"{entity}/{key}", json.dumps(value), memory) == []
     assert said(f"{entity}/state", "1234.5", memory) == [("water_volume_total", 1234500)]
     assert said(f"{entity}/state", "unavailable", memory) == []
+
+
+def test_old_releases_sent_states_in_quotes() -> None:
+    assert said("homeassistant/light/bed/state", '"on"') == [("switch", True)]
 
 
 def test_a_water_that_is_counted_from_midnight_is_no_register() -> None:

@@ -159,6 +159,23 @@ def test_the_first_release_of_the_bridge_sent_scaled_lines() -> None:
     assert decode("rtlamr/7/state", json.dumps(state).encode(), NOW).readings == ()
 
 
+def test_a_leak_is_told_whoever_says_the_unit() -> None:
+    event = json.dumps({"model": "Simulated-Water", "id": 1, "volume_m3": 1.5, "leaking": 1, "mic": "CRC"}).encode()
+    for unit in (None, "ft3"):
+        memory = DeviceMemory(unit=lambda *_, unit=unit: unit)
+        (reading,) = decode("rtl_433/pi/events", event, NOW, memory=memory).readings
+        assert "meter_alarm:leak" in reading.flags
+
+
+def test_the_alarms_beside_a_state_are_read_and_nothing_else_is() -> None:
+    fields = {"Unkn1": 163, "NoUse": 0, "BackFlow": 0, "Unkn3": 0, "Leak": 0, "LeakNow": 0, "protocol": "r900"}
+    assert decode("rtlamr/1572885000/attributes", json.dumps(fields).encode(), NOW).readings == ()
+    alarm = json.dumps({**fields, "Leak": 2, "LeakNow": 1}).encode()
+    (reading,) = decode("rtlamr/1572885000/attributes", alarm, NOW).readings
+    assert (reading.device, reading.quantity) == ("1572885000", "available")
+    assert set(reading.flags) == {"no_reading", "meter_alarm:leak", "meter_alarm_past:leak", "time_missing"}
+
+
 def test_what_says_it_again_is_not_read() -> None:
     attributes = json.dumps({"ID": 7, "Type": 13, "Consumption": 5, "protocol": "scm"}).encode()
     assert decode("rtlamr/7/attributes", attributes, NOW) == Decoded("rtlamr", (), None)
@@ -195,6 +212,7 @@ def test_an_arad_s_unit_is_in_doubt_where_it_is_the_program_s_default(
         ({"model": "Acurite-Tower", "id": 1, "temperature_F": 68, "humidity": 44}, [("temperature", 20), ("humidity", 44)]),
         ({"model": "Honeywell-Security", "id": 1, "contact_open": 1}, [("contact_open", True)]),
         ({"model": "DSC-Security", "id": 1, "closed": 1}, [("contact_open", False)]),
+        ({"model": "Govee-Water", "id": 1, "event": "Water Leak", "battery_ok": 1}, [("water_leak", True)]),
         ({"model": "Nobody"}, []),
         ({"stats": {}}, []),
     ],

@@ -38,6 +38,12 @@ def test_every_setting_that_the_example_shows_is_a_real_one_with_its_real_defaul
     assert loaded.influx == InfluxSettings()
 
 
+def test_the_example_shows_the_topics_that_are_listened_to(tmp_path):
+    topics = next(line for line in config.example().splitlines() if line.startswith("# topics = "))
+    text = f'[[mqtt]]\nname = "x"\nhost = "h"\n{topics.removeprefix("# ")}\n'
+    assert config.load(written(tmp_path, text), {}).mqtt[0].topics == config.TOPICS
+
+
 def test_every_fault_is_reported_at_once(tmp_path):
     text = '[web]\nport = "many"\ncolour = 1\n[service]\nzone = "Mars/Olympus"\n[channels.pigeon]\n[sevice]\n[detect]\nrules = ["13-moons"]\n[policy]\nundo_s = -1\n'
     with pytest.raises(BadInput) as wrong:
