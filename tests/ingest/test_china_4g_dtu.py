@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.devices import Decoded, DeviceMemory, china_4g_dtu, decode
 from ingest.key_map import KeyMap, KeyRule
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 IMEI = "867713070000000"
@@ -129,7 +130,7 @@ def test_a_collector_says_what_its_page_explains_and_the_configuration_adds() ->
     assert said(decoded) == [("battery_voltage", 3.6, ())]
     assert decoded.readings[0].device == "12345678"
     told = KeyMap([KeyRule(("china_4g_dtu",), {"tf": "water_volume_total m3"})])
-    assert said(read("hw230/up", HW230, keys=told)) == [
+    assert said(read("hw230/up", HW230, rules=ReaderRules(keys=told))) == [
         ("battery_voltage", 3.6, ()),
         ("water_volume_total", 12_500, ()),
     ]

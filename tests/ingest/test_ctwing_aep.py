@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.devices import Decoded, DeviceMemory, ctwing_aep, decode
 from ingest.key_map import NO_KEYS, KeyMap, KeyRule
 from ingest.measures import moment
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 AT = 1_650_554_828_842
@@ -30,7 +31,7 @@ def push(payload: object, kind: str = "dataReport", topic: str = "ctwing/push", 
     }
     if payload is not None:
         message["payload"] = payload
-    return decode(topic, json.dumps(message).encode(), NOW, memory=DeviceMemory(keys=known))
+    return decode(topic, json.dumps(message).encode(), NOW, memory=DeviceMemory(rules=ReaderRules(keys=known)))
 
 
 def app(data: bytes) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ingest.devices.onenet import FORMAT as ONENET
 from ingest.devices.tuyalink import FORMAT as TUYA
 from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import moment
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 NOW_MS = 1_795_240_800_000
@@ -108,21 +109,23 @@ TOLD = KeyMap(
     ids=["onenet", "huawei", "tuya", "huawei with the service"],
 )
 def test_the_configuration_says_what_a_product_means(topic: str, shape: Any, litres: int) -> None:
-    (reading,) = read(topic, shape("WF", 2), keys=TOLD).readings
+    (reading,) = read(topic, shape("WF", 2), rules=ReaderRules(keys=TOLD)).readings
     assert (reading.quantity, reading.value, reading.flags) == ("water_volume_total", litres, ())
 
 
 def test_what_is_told_of_a_product_holds_for_no_other() -> None:
     message = {"params": {"WF": 2, "gate": 1}}
-    assert [one[1:3] for one in said(read("$sys/p2/d/thing/property/post", message, keys=TOLD))] == [
+    assert [one[1:3] for one in said(read("$sys/p2/d/thing/property/post", message, rules=ReaderRules(keys=TOLD)))] == [
         ("available", True)
     ]
-    told = said(read("/sys/p1/d/thing/event/property/post", message, keys=TOLD))
+    told = said(read("/sys/p1/d/thing/event/property/post", message, rules=ReaderRules(keys=TOLD)))
     assert [one[1:3] for one in told] == [("water_volume_total", 2000), ("valve_open", True)]
 
 
 def test_a_value_that_is_not_what_was_told_is_a_complaint_and_costs_no_other() -> None:
-    decoded = read("$sys/p3/d/thing/property/post", {"params": {"colour": "red", "Temp": 20}}, keys=TOLD)
+    decoded = read(
+        "$sys/p3/d/thing/property/post", {"params": {"colour": "red", "Temp": 20}}, rules=ReaderRules(keys=TOLD)
+    )
     assert decoded.rejected == "'colour': want a number below 10^12, got 'red'"
     assert [(one.quantity, one.value) for one in decoded.readings] == [("temperature", 20)]
 
