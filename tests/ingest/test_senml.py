@@ -12,6 +12,7 @@ from ingest.devices import Decoded, DeviceMemory, decode, senml
 from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import moment
 from ingest.readings import WATER_VOLUME_TOTAL
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 SIX = 1795240800
@@ -116,7 +117,7 @@ def test_what_breaks_the_format_is_refused(records: object, complaint: str) -> N
 def test_names_that_nobody_knows_mean_what_the_configuration_says() -> None:
     keys = KeyMap([KeyRule(("urn:dev:1",), {"ctr": "water_volume_total L", "f": "water_flow L/min"})])
     records = [{"bn": "urn:dev:1", "n": "ctr", "v": 12}, {"n": "f", "vs": "2"}]
-    assert said(read(records, keys=keys)) == [(WATER_VOLUME_TOTAL, 12), ("water_flow", 120)]
+    assert said(read(records, rules=ReaderRules(keys=keys))) == [(WATER_VOLUME_TOTAL, 12), ("water_flow", 120)]
 
 
 @settings(max_examples=50)

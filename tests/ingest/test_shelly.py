@@ -8,6 +8,7 @@ import pytest
 
 from ingest.devices import Decoded, DeviceMemory, decode, shelly
 from ingest.key_map import KeyMap, KeyRule
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 DEVICE = "shellyplusht-c049ef8b3a44"
@@ -89,7 +90,11 @@ def test_the_water_valve_that_is_known_has_a_flow_a_state_and_a_register() -> No
 
 def test_virtual_components_of_others_mean_what_the_configuration_says() -> None:
     memory = DeviceMemory(
-        keys=KeyMap([KeyRule(("shelly*",), {"number:200": "water_flow L/h", "sensor/temperature": "temperature degF"})])
+        rules=ReaderRules(
+            keys=KeyMap(
+                [KeyRule(("shelly*",), {"number:200": "water_flow L/h", "sensor/temperature": "temperature degF"})]
+            )
+        )
     )
     decoded = read(f"{DEVICE}/status/number:200", {"value": 7, "last_update_ts": 1793253600}, memory)
     assert said(decoded) == [("water_flow", 7, ())]

@@ -14,6 +14,7 @@ from ingest.devices import Decoded, DeviceMemory, decode, tts
 from ingest.key_map import KeyMap, KeyRule
 from ingest.measures import moment
 from ingest.readings import WATER_VOLUME_TOTAL
+from ingest.rules import ReaderRules
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 HEARD = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -219,11 +220,11 @@ def test_netvox_sensors_are_known_by_their_type(text: str, wanted: list[Any]) ->
 def test_fields_that_only_the_operator_knows_are_read_as_configured() -> None:
     keys = KeyMap([KeyRule(("acme meter-9",), {"ctr.2": "water_volume_total m3", "temperature": "humidity %RH"})])
     fields = {"ctr": [1, 2, 12.5], "temperature": 40}
-    assert said(read(up(b"\1", 9, "acme meter-9", decoded_payload=fields), keys=keys)) == [
+    assert said(read(up(b"\1", 9, "acme meter-9", decoded_payload=fields), rules=ReaderRules(keys=keys))) == [
         (WATER_VOLUME_TOTAL, 12500),
         ("humidity", 40),
     ]
-    decoded = read(up(b"\1", 9, "acme meter-9", decoded_payload={"ctr": [0, 0, "much"]}), keys=keys)
+    decoded = read(up(b"\1", 9, "acme meter-9", decoded_payload={"ctr": [0, 0, "much"]}), rules=ReaderRules(keys=keys))
     assert decoded.rejected == "ctr.2: want a number below 10^12, got 'much'"
 
 
