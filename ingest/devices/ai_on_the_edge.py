@@ -29,11 +29,23 @@ from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object
 
-_TOPIC = re.compile(
-    r"(?:(.+)/(value|json|rate|error|changeabsolut|rate_per_\w+|[Cc]onnection|[Ff]reeMem|wifiRSSI|CPU[Tt]emp)"
-    r"|(.+/.+)/(raw|timestamp))",
-    re.DOTALL,
+_LEAVES = frozenset(
+    [
+        "value",
+        "json",
+        "rate",
+        "error",
+        "changeabsolut",
+        "connection",
+        "freemem",
+        "wifirssi",
+        "cputemp",
+        "raw",
+        "timestamp",
+    ]
 )
+_BELOW_A_NUMBER = frozenset(["raw", "timestamp"])
+"""What too many others have, too: believed two levels below the top only."""
 _STATUS = re.compile(r".+/[Ss]tatus", re.DOTALL)
 _STATES = (
     b"Initialization", b"Initialization (delayed)", b"Take Image", b"Take image", b"Aligning", b"Digitization of ROIs",
@@ -49,7 +61,15 @@ _MOST_WORD = 40
 
 def matches(topic: str) -> bool:
     """Tell whether the last level of `topic` is one of this device's; that level is all there is to go by."""
-    return _TOPIC.fullmatch(topic) is not None
+    device, leaf = _place(topic)
+    known = leaf in _LEAVES or leaf.startswith("rate_per_")
+    return known and bool(device) and ("/" in device or leaf not in _BELOW_A_NUMBER)
+
+
+def _place(topic: str) -> tuple[str, str]:
+    """Return the device and the last level in small letters, which releases write in two ways."""
+    device, _, leaf = topic.rpartition("/")
+    return device, leaf.lower()
 
 
 def sniff(topic: str, payload: bytes) -> bool:
@@ -65,12 +85,12 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     Unreadable
         With the device: not JSON, no number, or a word that is none of this device's.
     """
-    found = _TOPIC.fullmatch(topic)
-    if found is None:
-        return []
-    device, leaf = name(found[1] or found[3]), found[2]
+    if not matches(topic):
+        return []  # what the board is doing
+    device, leaf = _place(topic)
+    device = name(device)
     message = Message(topic, payload, received_at, retain, memory)
-    if leaf in ("connection", "Connection"):
+    if leaf == "connection":
         return reachable(device, message, yes="connected", no="connection lost")
     if _NOT_WATER.search(device) or meaning(memory, f"{device}/value").device_class in _OTHER_CLASSES:
         return []

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -537,3 +538,16 @@ def test_a_long_payload_is_read_in_no_time(topic: str, unit_of_text: bytes) -> N
     for payload in (unit_of_text * 20_000, b'{"value":"' + unit_of_text.replace(b'"', b"") * 20_000 + b'"}'):
         assert "our reader failed" not in (decode(topic, payload[:250_000], NOW).rejected or "")
         decode("somewhere/else", payload[:250_000], NOW)
+
+
+@pytest.mark.parametrize(
+    "level", ["sensor/", "a/sensor/", "homeassistant/", "rtl_433/", "everblu/cyble/1", "sys/", "v1/", "1", "ha/"]
+)
+@pytest.mark.parametrize("end", ["x", "state", "raw", "config"])
+def test_a_long_topic_is_looked_at_in_no_time(level: str, end: str) -> None:
+    topic = (level * 60_000)[:60_000] + end
+    begun = perf_counter()
+    for form in FORMATS.values():
+        form.matches(topic)
+        form.sniff(topic, b"online")
+    assert perf_counter() - begun < 5.0  # a second try at each level would take minutes
