@@ -3,8 +3,9 @@
 Source: quandify/cubicmeter-1.1 ``src/uplink.js`` and ``src/examples.json``.  A status report has 28 bytes, little-endian:
 error (2 at 4, its top bit: the sensor sees no water), all-time litres (4 at 6), leak state (22), battery under load and
 recovered (23, 24: 1.8 V + 8 mV a step), water temperature least and most, ambient temperature (25-27: -20 °C + 0.5 °C a
-step).  It comes on port 1, or behind three bytes of an answer on port 6; both ports are anybody's, so the name
-of the device profile or the keys of its codec must say that it is a CubicMeter.  Leak states are numbered 2 and 3 there, and otherwise in copies of it.
+step).  It comes on port 1, or behind three bytes of an answer on port 6; both ports are anybody's, so the name of the
+device profile or the keys of its codec must say that it is a CubicMeter.  Leak states are numbered 2 and 3 there, and
+otherwise in copies of it.
 """
 
 from decimal import Decimal
