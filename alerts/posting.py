@@ -55,6 +55,7 @@ class Poster:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._kept: defaultdict[Origin, deque[Line]] = defaultdict(deque)
+        self._retiring: set[Origin] = set()
         self._tls: SSLContext | None = None
 
     async def post(self, url: httpx.URL, headers: Mapping[str, str], content: bytes) -> int:
@@ -138,19 +139,24 @@ class Poster:
             line.state.start_next_cycle()
             line.since = monotonic()
             kept.append(line)
-            asyncio.get_running_loop().call_later(KEPT_S, self._retire, origin)
+            if origin not in self._retiring:
+                self._retiring.add(origin)
+                asyncio.get_running_loop().call_later(KEPT_S, self._retire, origin)
         else:
             line.writer.close()
 
     def _retire(self, origin: Origin) -> None:
-        """Close what was not used for so long."""
-        lines = self._kept.pop(origin, ())
-        still = deque(line for line in lines if line.usable())
-        for line in lines:
-            if line not in still:
-                line.writer.close()
-        if still:
-            self._kept[origin] = still
+        """Close what was not used for so long: the last one kept is the first one used, so that the oldest stand in front."""
+        kept = self._kept[origin]
+        self._retiring.discard(origin)
+        while kept and not kept[0].usable():
+            kept.popleft().writer.close()
+        if kept:
+            self._retiring.add(origin)
+            in_s = max(0.0, kept[0].since + KEPT_S - monotonic())
+            asyncio.get_running_loop().call_later(in_s, self._retire, origin)
+        else:
+            del self._kept[origin]
 
     async def close(self) -> None:
         """Close what is kept."""

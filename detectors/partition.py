@@ -21,6 +21,9 @@ from detectors.drift import NONE, Drift
 from detectors.episodes import Episodes, in_order
 from detectors.findings import Changes, Evidence, Finding, Severity
 from detectors.habit import Habit
+from detectors.meter_doubt import KINDS as DOUBTS
+from detectors.meter_doubt import Doubt
+from detectors.meter_doubt import tell as tell_doubts
 from detectors.meter_steps import Steps
 from detectors.present import Present
 from detectors.quiet import Quiet
@@ -37,6 +40,7 @@ __all__ = ["Partition", "Settings"]
 
 WORSE: Mapping[Severity, tuple[Severity, ...]] = {"blue": ("amber", "red"), "amber": ("red",), "red": ()}
 """Running water that is told as one of these is not told once more as something milder."""
+OWN_KINDS = ("quiet", "meter_silent", "sos", "leak_sensor", "surge", "leak", "drift")
 
 
 class Partition(Present):
@@ -311,6 +315,10 @@ class Partition(Present):
             flags = (AMBER | (RED if severity == "red" else 0)) if kind == "quiet" else 0
             taught.told(self.settings.quiet, self._state, row, onset, until, flags, outcome)
 
+    def doubt(self, doubts: Sequence[Doubt]) -> Changes:
+        """Take in what messages say of the meters themselves; return what that raised and cleared."""
+        return in_order(tell_doubts(self._episodes, doubts))
+
     # --- no news -------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float | Floats, listening_since: float | Floats) -> Changes:
@@ -382,17 +390,7 @@ class Partition(Present):
         states.check(arrays)
         partition = cls(settings, arrays["period_s"], arrays["resolution_l"], cohort)
         partition._state = states.unpacked(partition._state, arrays)
-        kinds = {
-            "quiet",
-            "meter_silent",
-            "sos",
-            "leak_sensor",
-            "surge",
-            "leak",
-            "drift",
-            away_use.KIND,
-            meter_steps.KIND,
-        }
+        kinds = {*OWN_KINDS, *DOUBTS, away_use.KIND, meter_steps.KIND}
         kinds |= {f"rule:{rule.name}" for rule in partition._rules}
         found: Iterable[Finding] = states.unpacked_findings(arrays)
         partition._episodes = Episodes((f for f in found if f.kind in kinds), len(partition))

@@ -6,6 +6,7 @@ from detectors import promise, quiet, quiet_judge, quiet_reasons
 from detectors.alarms import Outcome
 from detectors.bins import Bools, Floats, Rows
 from detectors.cohort import Cohort
+from detectors.episodes import Episodes
 from detectors.findings import Severity
 from detectors.promise import Kept, Promise
 from detectors.settings import Settings
@@ -18,6 +19,7 @@ class Present:
     _state: State
     _cohort: Cohort
     _period_s: Floats
+    _episodes: Episodes
     settings: Settings
 
     def __len__(self) -> int:
@@ -50,6 +52,21 @@ class Present:
         end = np.where(there, np.fmax(origin, clock.known_until), 0.0)
         score = quiet_judge.score(self.settings.quiet, self._cohort, self._state, pick, begin, end)
         return np.where(there, score, np.nan)
+
+    def rows_with(self, kind: str) -> Rows:
+        """Return the rows of which a finding of this kind holds."""
+        return self._episodes.rows(kind)
+
+    def newest(self) -> float:
+        """Return the latest moment of which any row knows anything, seconds since 1970."""
+        clock = self._state.clock
+        return float(np.fmax.reduce(np.fmax(clock.known_until, clock.heard), initial=0.0))
+
+    def still_s(self) -> Floats:
+        """Return (H,) for how long each register has stood still, as far as it is known [s]; NaN: never heard."""
+        clock = self._state.clock
+        still: Floats = clock.known_until - clock.ran
+        return still
 
     def silent_since(self, rows: Rows | None = None) -> Floats:
         """Return (M,) since when no water runs at each row (all, or those asked), not even a leak's.

@@ -6,6 +6,7 @@ pause, until it can.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,14 @@ from threading import Event
 from time import monotonic
 
 from ingest import metrics
-from ingest.bindings import Bindings
+from ingest.bindings import Binding, Bindings
 from ingest.device_memory import DeviceMemory
-from ingest.devices import decode
+from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
+from ingest.flags import counted
+from ingest.lately import Lately
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,8 @@ class Committer:
         acknowledge: Callable[[Received], None],
         stopping: Event,
         retry_s: tuple[float, float],
+        lately: Lately | None = None,
+        rules: ReaderRules = NO_RULES,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -63,7 +69,8 @@ class Committer:
         self._acknowledge = acknowledge
         self._stopping = stopping
         self._retry_s = retry_s
-        self._memory = DeviceMemory(self._said_before, self._unit)
+        self._lately = Lately() if lately is None else lately
+        self._memory = DeviceMemory(self._said_before, self._unit, worth=self._worth, rules=rules)
         self.trouble: str | None = None
 
     def run(self) -> None:
@@ -108,17 +115,21 @@ class Committer:
     def _commit(self, batch: list[Received]) -> None:
         name = self._name
         memory, said = Memory(self._store), self._memory.draft()
-        judged = [self._judge(item.message, memory, said) for item in batch]
+        read = [self._judge(item.message, memory, said) for item in batch]
+        judged = [one for _, one in read]
         rejects = [entry for one in judged for entry in one.rejects]
         with metrics.COMMIT_SECONDS.labels(name).time():
             done = self._store.commit(
                 [row for one in judged for row in one.readings], rejects, [a for one in judged for a in one.arrivals]
             )
         said.settle()
+        self._lately.note([(item.message, *one) for item, one in zip(batch, read, strict=True)])
         metrics.STORED.labels(name).inc(done.stored)
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
         metrics.RETAINED.labels(name).inc(sum(one.states for one in judged))
+        for flag, times in Counter(f for one in judged for row in one.readings for f in counted(row.flags)).items():
+            metrics.FLAGGED.labels(name, flag).inc(times)
         for entry in rejects:
             metrics.REJECTED.labels(name, reason_class(entry.reason)).inc()
         self._tell()
@@ -130,23 +141,31 @@ class Committer:
 
     def _unit(self, device: str, time: datetime) -> str | None:
         """Return the unit of the device's register by the registry, None: it says none, or the device has none."""
-        try:
-            binding = self._bindings.at(device, time)
-        except Exception as error:
-            raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
+        binding = self._binding(device, time)
         return None if binding is None or binding.resolution_l is None else binding.unit
 
-    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> Judged:
+    def _worth(self, device: str, time: datetime) -> float | None:
+        """Return the litres of one count by the registry, None: it says nothing of that."""
+        binding = self._binding(device, time)
+        return None if binding is None else binding.litres_per_pulse
+
+    def _binding(self, device: str, time: datetime) -> Binding | None:
+        try:
+            return self._bindings.at(device, time)
+        except Exception as error:
+            raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
+
+    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> tuple[Decoded, Judged]:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""
         decoded = decode(message.topic, message.payload, message.received_at, message.retain, said)
         try:
-            return judge(message, decoded, self._bindings, memory)
+            return decoded, judge(message, decoded, self._bindings, memory)
         except (BindingsUnavailable, StoreError):
             raise
         except Exception as error:
             log.exception("a message could not be judged", extra={"broker": self._name})
             reason = f"our fault: {type(error).__name__}"
-            return Judged(rejects=(reject(message, reason, keep_payload=False),))
+            return decoded, Judged(rejects=(reject(message, reason, keep_payload=False),))
 
     def _tell(self) -> None:
         try:

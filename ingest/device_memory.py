@@ -13,6 +13,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 
+from ingest.key_map import KeyMap
+from ingest.rules import NO_RULES, ReaderRules
+
 MOST_FACTS = 200_000
 """Facts held, the least recently told go first: some 40 MB, more devices than one broker serves."""
 
@@ -21,13 +24,15 @@ Past = Callable[[str, str], bool | None]
 """(device, quantity) -> what it was when last stored, None: never heard."""
 Unit = Callable[[str, datetime], str | None]
 """(device, time) -> the unit of its register by the registry, None: not said."""
+Worth = Callable[[str, datetime], float | None]
+"""(device, time) -> litres of one count by the registry, None: not said."""
 
 
 def _never_heard(device: str, quantity: str) -> bool | None:  # noqa: ARG001  what is asked without a store
     return None
 
 
-def _not_said(device: str, time: datetime) -> str | None:  # noqa: ARG001  what is asked without a registry
+def _not_said(device: str, time: datetime) -> None:  # noqa: ARG001  what is asked without a registry
     return None
 
 
@@ -42,10 +47,23 @@ class DeviceMemory:
         Asked for the unit of a register that the wire does not say.
     most : int
         Facts to hold.
+    worth : callable, optional
+        Asked for the litres of one count of a register that counts in steps of its own.
+    rules : ReaderRules
+        What the installation's configuration says to readers; never changes.
     """
 
-    def __init__(self, past: Past = _never_heard, unit: Unit = _not_said, most: int = MOST_FACTS) -> None:
-        self._past, self._unit, self._most = past, unit, most
+    def __init__(
+        self,
+        past: Past = _never_heard,
+        unit: Unit = _not_said,
+        most: int = MOST_FACTS,
+        *,
+        worth: Worth = _not_said,
+        rules: ReaderRules = NO_RULES,
+    ) -> None:
+        self._past, self._unit, self._most, self._worth = past, unit, most, worth
+        self.rules = rules
         self._facts: OrderedDict[tuple[str, str], Fact] = OrderedDict()
         self._below: DeviceMemory | None = None
 
@@ -54,7 +72,7 @@ class DeviceMemory:
 
     def draft(self) -> "DeviceMemory":
         """Return a memory that knows what this one knows and keeps what it is told to itself until `settle`."""
-        above = DeviceMemory(self._past, self._unit, self._most)
+        above = DeviceMemory(self._past, self._unit, self._most, worth=self._worth, rules=self.rules)
         above._below = self
         return above
 
@@ -85,3 +103,12 @@ class DeviceMemory:
     def unit(self, device: str, time: datetime) -> str | None:
         """Return the unit of the device's register by the registry, None: not said."""
         return self._unit(device, time)
+
+    def litres_per_count(self, device: str, time: datetime) -> float | None:
+        """Return the litres of one count of the device's register by the registry, None: not said."""
+        return self._worth(device, time)
+
+    @property
+    def keys(self) -> KeyMap:
+        """What the fields of codecs and products mean by the configuration."""
+        return self.rules.keys

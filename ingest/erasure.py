@@ -1,12 +1,15 @@
 """What is stored of a device during some time: copied out, or erased from every file; with the service stopped.
 
 Erased means gone from the files: rows are overwritten where they lay (``secure_delete``), and the files are written anew
-without the room they took.  Copies and backups made before are not touched.
+without the room they took.  Refused messages go as well if they name the device, in whatever letters: those that nobody
+could read, and those that came before it stood in the registry (quarantine).  Copies and backups made before are not
+touched.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,10 +90,33 @@ def _deleted(db: sqlite3.Connection, table: str, span: Span) -> int:
 
 
 def _rejects(db: sqlite3.Connection, span: Span) -> int:
-    """Delete what was refused on a topic, or with words, that name the device."""
-    named = "(instr(topic, ?) > 0 OR instr(payload, ?) > 0) AND received_at >= ? AND received_at < ?"
-    asked = (span.device, span.device.encode(), span.start_ms, span.end_ms)
-    return db.execute(f"DELETE FROM rejects WHERE {named}", asked).rowcount
+    """Delete what was refused on a topic, or with words, that name the device; gateways write names in other letters."""
+    names = _names(span.device)
+    asked = "SELECT id, topic, payload FROM rejects WHERE received_at >= ? AND received_at < ?"
+    rows = db.execute(asked, (span.start_ms, span.end_ms)).fetchall()
+    named = [
+        (number,)
+        for number, topic, said in rows
+        if any(name in topic.casefold() or name in _words(said) for name in names)
+    ]
+    db.executemany("DELETE FROM rejects WHERE id = ?", named)
+    return len(named)
+
+
+def _names(device: str) -> set[str]:
+    """Return how a device may be called in a message: raw wM-Bus telegrams have its eight digits from behind, in pairs."""
+    turned = (
+        bytes.fromhex(device)[::-1].hex() if len(device) == 8 and device.isdecimal() and device.isascii() else device
+    )
+    return {device.casefold(), turned.casefold()}
+
+
+def _words(payload: bytes) -> str:
+    """Return what a payload says, in small letters, escapes of JSON read."""
+    text = payload.decode("utf-8", "replace")
+    with suppress(ValueError):
+        text += json.dumps(json.loads(text), ensure_ascii=False)
+    return text.casefold()
 
 
 def _journal(db: sqlite3.Connection, spans: Sequence[Span]) -> int:

@@ -5,6 +5,7 @@
     IngestError
     ├── Unreadable           a message, or part of it, that nobody can read: a value for `decode`, never a crash
     ├── StoreError           the store could not keep or give something; `permanent` says that waiting will not help
+    ├── TlsError             the certificates of our configuration cannot be used: somebody must mend them
     ├── BindingsUnavailable  the registry could not be asked just now: the message waits, unacknowledged
     ├── SinkUnavailable      a server that readings are copied to does not work now; try again
     └── SinkRefused          it works, and does not want what it was sent; trying again does not help
@@ -66,3 +67,7 @@ class SinkRefused(IngestError):
     def __init__(self, reason: str, dropped: int | None = None) -> None:
         super().__init__(reason)
         self.dropped = dropped
+
+
+class TlsError(IngestError):
+    """A certificate or key that the configuration names cannot be used."""

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingest import stored_pages
+from ingest.clocks import MOST_AHEAD
 from ingest.erasure import Span
 from ingest.influx_dialects import Speaker
 from ingest.influx_state import FILE, InfluxState, Owed
 from ingest.line_protocol import lines
 from ingest.measures import milliseconds
-from ingest.quality import MOST_AHEAD
 
 
 def owe(folder: Path, spans: Sequence[Span], now: datetime) -> int:

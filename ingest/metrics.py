@@ -8,6 +8,11 @@ STORED = Counter("shuian_ingest_stored", "Readings stored", ["broker"])
 DUPLICATES = Counter("shuian_ingest_duplicates", "Readings that were stored before", ["broker"])
 CONFLICTS = Counter("shuian_ingest_conflicts", "Readings that contradict a stored one of the same moment", ["broker"])
 REJECTED = Counter("shuian_ingest_rejected", "Messages or readings refused, by class of reason", ["broker", "reason"])
+FLAGGED = Counter(
+    "shuian_ingest_flags",
+    "Readings judged with a doubt, by flag (docs/quality.md says what each means)",
+    ["broker", "flag"],
+)
 RETAINED = Counter(
     "shuian_ingest_retained_states", "States that were retained or only repeated, not stored", ["broker"]
 )

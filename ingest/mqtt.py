@@ -11,7 +11,7 @@ again.
 """
 
 import logging
-import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,11 +27,13 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest import metrics
+from ingest import metrics, tls
 from ingest.bindings import Bindings
 from ingest.committer import Committer, Received
+from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.quality import Message
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
@@ -60,6 +62,10 @@ class BrokerSettings:
         Fixed, and used by nobody else at this broker: the session, with all that waits for us, hangs on it.
     version : {5, 3}
         MQTT 5 or 3.1.1.
+    ca_file : str, optional
+        Authorities that may vouch for the broker; None: those of this machine.
+    cert_file, key_file : str, optional
+        Our own certificate, for brokers that ask for one.
     session_expiry_s : int
         How long an MQTT 5 broker keeps messages for us while we are away. [s]
     retry_s : (float, float)
@@ -76,6 +82,8 @@ class BrokerSettings:
     password: str | None = field(default=None, repr=False)
     tls: bool = False
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
     session_expiry_s: int = 7 * 86_400
     retry_s: tuple[float, float] = (1.0, 30.0)
 
@@ -114,6 +122,15 @@ class Source:
         Returns the aware time of now.
     on_commit : callable
         Called after every commit, on the committing thread; must be quick.
+    lately : Lately, optional
+        Told what was understood of each message; several sources may share one.
+    rules : ReaderRules, optional
+        What the configuration says of topics that no format knows by itself.
+
+    Raises
+    ------
+    TlsError
+        A certificate or key of the settings cannot be used.
     """
 
     def __init__(
@@ -123,6 +140,8 @@ class Source:
         bindings: Bindings,
         clock: Clock,
         on_commit: Callable[[], None],
+        lately: Lately | None = None,
+        rules: ReaderRules = NO_RULES,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -144,6 +163,8 @@ class Source:
             acknowledge=self._acknowledge,
             stopping=self._stopping,
             retry_s=settings.retry_s,
+            lately=lately,
+            rules=rules,
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 
@@ -204,7 +225,7 @@ class Source:
         if settings.username is not None:
             client.username_pw_set(settings.username, settings.password)
         if settings.tls:
-            client.tls_set(ca_certs=settings.ca_file, cert_reqs=ssl.CERT_REQUIRED)
+            client.tls_set_context(tls.context(settings))
         client.reconnect_delay_set(*settings.retry_s)  # type: ignore[arg-type]  # paho only compares and adds them
         client.connect_timeout = 5.0
         client.on_fault = metrics.FAULTS.labels(settings.name, "network").inc
@@ -241,7 +262,8 @@ class Source:
         self._say(f"connected to {self._settings.host}:{self._settings.port}")
 
     def _on_connect_fail(self, _client: paho.Client, _data: Any) -> None:
-        self._say(f"waiting for {self._settings.host}:{self._settings.port}")
+        why = tls.trouble(sys.exc_info()[1]) if self._settings.tls else None
+        self._say(f"waiting for {self._settings.host}:{self._settings.port}" + (f": {why}" if why else ""))
 
     def _on_disconnect(self, client: paho.Client, data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         self._next_connection(client, data)
@@ -253,7 +275,8 @@ class Source:
         if was_connected:
             self._say(f"connection to {place} lost: {reason}")
         else:
-            self._say(f"{place} hangs up before it answers: wrong user, password or MQTT version?")
+            asked = " or does it want a certificate of ours?" if self._settings.tls else ""
+            self._say(f"{place} hangs up before it answers: wrong user, password or MQTT version?{asked}")
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         """Queue, nothing else.  QoS 1 waits for room (then the broker waits too), QoS 0 is dropped and counted."""

@@ -4,12 +4,14 @@ How this works, for every reading of a message:
 
 1. Is it ours?  An unknown device goes to quarantine; without consent only size and digest of the message are kept; a
    message in another format than the registry says is refused.
-2. When was it?  The device's own time, late or not, unless it is absent or impossible; then the time of arrival.  A
-   broker may deliver such a message twice, so its arrival is remembered under (device, quantity, message id or digest)
+2. When was it?  The device's own time, late or not, unless it is absent or impossible (`ingest.clocks`); then the time
+   of arrival.  A broker may deliver such a message twice, so its arrival is remembered under (device, quantity, message id or digest)
    and a second copy inside the redelivery window takes the time of the first: the key of the store absorbs it.
 3. How much?  Litres; raw counts and unit-less registers become litres only with the registry's factor.  Text is not
    stored, and what is negative or absurd is refused.
-4. Is it believable?  A register that falls, jumps or wraps is kept with a flag: a doubt, not a loss.
+4. Is it believable?  A register that falls, jumps or wraps is kept with a flag: a doubt, not a loss (`ingest.register`);
+   so is one in another unit, or of two meters under one name (`ingest.quarantine`).  What a message tells of several
+   moments is judged in their order, and only beside registers of the same binding: a work order is no fault.
 5. Is it news?  What a gateway said twice, or repeats of a state within the hour, is not stored again.  Two calls for help
    in one second are two: a second has room for a thousand keys.
 
@@ -18,24 +20,25 @@ dropped; with one it is the same reading once more, and carries the flag `retain
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from math import isfinite
 from typing import Protocol
 
 from ingest.bindings import Binding, Bindings
+from ingest.clocks import CLOCK_SKEW, LEAST_BEHIND, behind, trusted_time
 from ingest.devices import Decoded
 from ingest.errors import BindingsUnavailable
-from ingest.measures import FACTORS, PLAUSIBLE_FROM, milliseconds, thousandths
+from ingest.measures import FACTORS, milliseconds, thousandths
+from ingest.quarantine import RECENT, UNIT_CHANGE, quarantine
 from ingest.readings import WATER_VOLUME_TOTAL, Reading, Reject, StoredReading, Value
-from ingest.register import doubts
+from ingest.register import BOUNCE_MS, bounced, doubts
 
 MOST_PAYLOAD = 4096
 """Bytes of a refused message that are kept for inspection."""
-MOST_AHEAD = timedelta(minutes=10)
-"""A clock further ahead of ours is wrong; radio meters without synchronisation drift by seconds a day."""
 
 _LIMITS: dict[str, tuple[float, float]] = {
     "L": (0, 1e10),
@@ -94,22 +97,49 @@ class Seen(Protocol):
         """Return the reading with the newest measured time, None when there is none."""
         ...
 
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
+        """Return up to `most` readings measured before `before_ms`, newest first."""
+        ...
+
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return the arrival of that reading in milliseconds, None when it is new."""
         ...
 
 
+class Nothing:
+    """A past in which nothing happened."""
+
+    def last(self, device: str, quantity: str) -> StoredReading | None:  # noqa: ARG002  as `Seen` says
+        """Return None."""
+        return None
+
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:  # noqa: ARG002
+        """Return no readings."""
+        return []
+
+    def arrival(self, device: str, quantity: str, ident: str) -> int | None:  # noqa: ARG002
+        """Return None."""
+        return None
+
+
 class Memory:
     """The past including what was judged in this batch and is not committed yet."""
 
-    def __init__(self, past: Seen) -> None:
-        self._past = past
+    def __init__(self, past: Seen | None = None) -> None:
+        self._past = Nothing() if past is None else past
         self._last: dict[tuple[str, str], StoredReading] = {}
+        self._rows: dict[tuple[str, str], list[StoredReading]] = {}
         self._arrivals: dict[tuple[str, str, str], int] = {}
 
     def last(self, device: str, quantity: str) -> StoredReading | None:
         """Return the reading with the newest measured time, None when there is none."""
         return self._last.get((device, quantity)) or self._past.last(device, quantity)
+
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
+        """Return up to `most` readings measured before `before_ms`, newest first."""
+        known = {one.measured_ms: one for one in self._rows.get((device, quantity), ()) if one.measured_ms < before_ms}
+        known |= {one.measured_ms: one for one in self._past.recent(device, quantity, before_ms, most)}
+        return [known[at] for at in sorted(known, reverse=True)[:most]]
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return the arrival of that reading in milliseconds, None when it is new."""
@@ -121,6 +151,7 @@ class Memory:
         last = self.last(row.device, row.quantity)
         if last is None or row.measured_ms > last.measured_ms:
             self._last[row.device, row.quantity] = row
+        self._rows.setdefault((row.device, row.quantity), []).append(row)
         if arrival is not None:
             self._arrivals[arrival.device, arrival.quantity, arrival.ident] = arrival.measured_ms
 
@@ -146,19 +177,20 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
     arrivals: list[Arrival] = []
     states = 0
     reasons: dict[str, bool] = {}  # reason -> may the payload be kept?
+    alone = len({reading.time for reading in decoded.readings}) == 1  # not a batch, which says when by itself
     if decoded.rejected is not None:
         reasons[f"unreadable: {decoded.rejected}"] = True
         if decoded.device is not None:
             _may_store(decoded.device, message.received_at, decoded.format, bindings, reasons)
-    for reading in decoded.readings:
-        time = _trusted_time(reading, message.received_at)
+    for reading in _in_order(decoded.readings, message.received_at):
+        time = trusted_time(reading, message.received_at)
         if (time is None and message.retain) or "duplicate_of_json" in reading.flags:
             states += 1
             continue
         binding = _may_store(reading.device, time or message.received_at, decoded.format, bindings, reasons)
         if binding is None:
             continue
-        row, arrival = _row(reading, time, message, binding=binding, memory=memory, reasons=reasons)
+        row, arrival = _row(reading, time, message, binding=binding, memory=memory, reasons=reasons, alone=alone)
         if row is not None and _repeats(row, memory):
             states += 1
         elif row is not None:
@@ -207,11 +239,9 @@ def _may_store(
     return None
 
 
-def _trusted_time(reading: Reading, received_at: datetime) -> datetime | None:
-    """Return the device's own time, None when arrival must stand in."""
-    if reading.time is None or not PLAUSIBLE_FROM <= reading.time <= received_at + MOST_AHEAD:
-        return None
-    return reading.time
+def _in_order(readings: Sequence[Reading], received_at: datetime) -> list[Reading]:
+    """Return readings by time, those without one last: a register can only be judged beside the one before it."""
+    return sorted(readings, key=lambda reading: reading.time or received_at)
 
 
 def _row(
@@ -222,26 +252,58 @@ def _row(
     binding: Binding,
     memory: Memory,
     reasons: dict[str, bool],
+    alone: bool,
 ) -> tuple[StoredReading | None, Arrival | None]:
     measured = _in_litres(reading, binding, reasons)
     if measured is None:
         return None, None
     quantity = _stored_quantity(measured)
+    last = _last_of_binding(reading.device, quantity, binding, memory)
     flags = measured.flags
     received_ms = milliseconds(message.received_at)
     if time is None:
         clock = "time_missing" if reading.time is None else "implausible_time"
         flags += (clock,) if not _explained(flags) else ()
+    elif alone and quantity == WATER_VOLUME_TOTAL and message.received_at - time >= LEAST_BEHIND:
+        newest = partial(memory.recent, reading.device, quantity, received_ms, RECENT)
+        if behind(milliseconds(time), received_ms, last, newest, binding.period_s):
+            time, flags = None, (*flags, CLOCK_SKEW)
     measured_ms, arrival = _moment(measured, quantity, time, message, memory)
     assert isinstance(measured.value, int | float)  # _in_litres has seen to it
     value = thousandths(measured.value)
     flags += ("retained",) if message.retain and "retained" not in flags else ()
     row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
     if quantity == WATER_VOLUME_TOTAL:
-        assert binding.resolution_l is not None  # _in_litres has seen to it
-        more = doubts(row, memory.last(reading.device, quantity), binding.modulus_l, binding.resolution_l)
-        row = replace(row, flags=tuple(dict.fromkeys(flags + more)))
+        row = replace(row, flags=tuple(dict.fromkeys(flags + _register_flags(row, last, binding, memory))))
     return row, arrival
+
+
+def _last_of_binding(device: str, quantity: str, binding: Binding, memory: Memory) -> StoredReading | None:
+    """Return the newest reading under this binding: what another meter showed before it says nothing of this one."""
+    last = memory.last(device, quantity)
+    return last if last is not None and last.measured_ms >= milliseconds(binding.valid_from) else None
+
+
+def _register_flags(
+    row: StoredReading, last: StoredReading | None, binding: Binding, memory: Memory
+) -> tuple[str, ...]:
+    """Return the doubts of a register: beside the one before it, and beside the few before that."""
+    assert binding.resolution_l is not None  # _in_litres has seen to it
+    found = doubts(row, last, binding.modulus_l, binding.resolution_l)
+    if last is None or not (found or last.flags or row.measured_ms - last.measured_ms <= BOUNCE_MS):
+        return found  # the usual case
+
+    def past() -> list[StoredReading]:
+        since_ms = milliseconds(binding.valid_from)
+        recent = memory.recent(row.device, row.quantity, row.measured_ms, RECENT)
+        return [one for one in recent if one.measured_ms >= since_ms]
+
+    held = quarantine(row, last, past, bool(found), binding.resolution_l)
+    if any(flag.startswith(UNIT_CHANGE) for flag in held) and held[0] in last.flags:
+        found = tuple(flag for flag in found if flag != "implausible_value")  # a litre is a thousand here
+    if 0 < row.measured_ms - last.measured_ms <= BOUNCE_MS and bounced(row, past()):
+        found += ("pulse_bounce_possible",)
+    return found + held
 
 
 def _moment(

@@ -71,6 +71,11 @@ def _prepare(db: sqlite3.Connection, path: Path, schema: str) -> None:
         raise StoreError(f"{path.name}: want a file of this program, got another's: move it away", permanent=True)
     if version > VERSION:
         raise StoreError(f"{path.name}: made by a newer release ({version}): update this one", permanent=True)
+    if not tables:
+        db.execute(
+            "PRAGMA auto_vacuum = INCREMENTAL"
+        )  # room of what retention deletes can be given back piece by piece
+    db.execute("PRAGMA secure_delete = ON")  # the default of some builds of SQLite only: what is deleted is overwritten
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     if not tables or version < VERSION:
@@ -120,6 +125,22 @@ class Months:
         """Return the months that have a file, oldest first."""
         names = (path.name for path in self._folder.glob("readings-????-??.sqlite"))
         return sorted(name.removeprefix("readings-").removesuffix(".sqlite") for name in names)
+
+    def close_one(self, month: str) -> None:
+        """Close the file of `month`, if it is open."""
+        with self._opening:
+            if month in self._open:
+                self._open.pop(month).close()
+
+    def delete(self, month: str) -> int:
+        """Delete the file of `month`, which nobody else may have open; return its size in bytes."""
+        self.close_one(month)
+        path, size = self.path(month), 0
+        for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            if file.exists():
+                size += file.stat().st_size
+                file.unlink()
+        return size
 
     def close(self) -> None:
         """Close all files."""

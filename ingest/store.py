@@ -94,7 +94,8 @@ class SqliteStore:
     """
 
     def __init__(self, folder: Path | str, *, busy_timeout_s: float = 5.0) -> None:
-        self._path = Path(folder) / "ingest.sqlite"
+        self.folder = Path(folder)
+        self._path = self.folder / "ingest.sqlite"
         with trouble(Path(folder)):
             Path(folder).mkdir(parents=True, exist_ok=True)
         self._writing, self._reading = RLock(), RLock()
@@ -148,6 +149,14 @@ class SqliteStore:
     def hold(self, after_seq: int | None) -> None:
         """Keep the entries after `after_seq` for a second reader, until it says another number; None: not any more."""
         self._held_after = after_seq
+
+    def drop(self, month: str) -> int:
+        """Delete a month (``YYYY-MM``) with all its readings; return how many bytes that gives back."""
+        with self._writing, self._reading, trouble(self._months.path(month)):
+            self._apply()
+            self._reader_months.close_one(month)
+            self._last.clear()
+            return self._months.delete(month)
 
     def _recover(self) -> None:
         """Copy into the months what a kill may have left in the journal only."""
@@ -309,6 +318,16 @@ class SqliteStore:
                     self._last.popitem(last=False)
             self._last.move_to_end(key)
             return self._last[key]
+
+    def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
+        """Return up to `most` readings measured before `before_ms`, newest first."""
+        found: list[_Row] = []
+        rest = "AND measured_at < ? ORDER BY measured_at DESC LIMIT ?"
+        with self._reading:
+            for month in reversed(self._reader_months.existing()):
+                if month <= month_of(before_ms) and len(found) < most:
+                    found += self._select(month, rest, device, quantity, before_ms, most - len(found))
+        return [_reading(row) for row in found]
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""

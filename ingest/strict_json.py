@@ -16,8 +16,16 @@ MOST_BYTES = 256 * 1024
 """Largest payload that is read at all: a year of hourly readings is smaller. [byte]"""
 MOST_LEVELS = 8
 """Deepest nesting; the formats we know need 4."""
+MOST_VALUES = 40_000
+"""Values in one payload: a year of hourly readings, with four each. [-]"""
+MOST_OBJECTS = 10_000
+"""Objects in one payload. [-]"""
+MOST_NAMES = 500
+"""Names in one object; readers look at each of them. [-]"""
 MOST_DIGITS = 40
 """Longest number; a register has at most 12 digits."""
+
+_LARGEST = 10**MOST_DIGITS
 
 Number = int | Decimal
 
@@ -53,13 +61,14 @@ def parse(payload: bytes, *, nul: bool = False) -> object:
     Raises
     ------
     Unreadable
-        Not UTF-8, not JSON, too long, too deep, a name twice in one object, NaN, Infinity, a NUL character, or a
+        Not UTF-8, not JSON, too long, too many values, too deep, a name twice in one object, NaN, Infinity, a NUL character, or a
         number nobody would send.
     """
     if len(payload) > MOST_BYTES:
         raise Unreadable(f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
     if b"\0" in payload or (b"\\u0000" in payload and not nul):
         raise Unreadable("payload: want JSON text, got a NUL character")
+    _refuse_many(payload)
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -70,6 +79,8 @@ def parse(payload: bytes, *, nul: bool = False) -> object:
         raise Unreadable(f"payload: want JSON, got {error.msg.lower()} at position {error.pos}") from None
     except RecursionError:
         raise Unreadable(f"payload: want at most {MOST_LEVELS} levels, got far more") from None
+    except ValueError:  # Python's own limit
+        raise Unreadable(f"payload: want numbers of at most {MOST_DIGITS} digits, got far more") from None
     _refuse_depth(value)
     return value
 
@@ -88,17 +99,38 @@ def parse_object(payload: bytes, *, nul: bool = False) -> dict[str, object]:
     return value
 
 
+def _refuse_many(payload: bytes) -> None:
+    objects = payload.count(b"{")
+    if objects > MOST_OBJECTS:
+        raise Unreadable(f"payload: want at most {MOST_OBJECTS} objects, got {objects}")
+    values = objects + payload.count(b",")
+    if values > MOST_VALUES:
+        raise Unreadable(f"payload: want at most {MOST_VALUES} values, got about {values}")
+
+
 def _refuse_depth(value: object) -> None:
-    nested = [value] if isinstance(value, dict | list) else []
-    for _ in range(MOST_LEVELS):
-        children = (child for node in nested for child in (node.values() if isinstance(node, dict) else node))
-        nested = [child for child in children if isinstance(child, dict | list)]
-        if not nested:
+    """Refuse what is nested too deeply, and whole numbers that are too long: the C parser makes them by itself."""
+    level: list[object] = [[value]]
+    for _ in range(MOST_LEVELS + 1):
+        below: list[object] = []
+        for node in level:
+            for child in node.values() if isinstance(node, dict) else node:  # type: ignore[attr-defined]
+                kind = type(child)
+                if kind is dict or kind is list:
+                    below.append(child)
+                elif kind is int and not -_LARGEST < child < _LARGEST:
+                    raise Unreadable(
+                        f"payload: want numbers of at most {MOST_DIGITS} digits, got {len(str(abs(child)))}"
+                    )
+        if not below:
             return
+        level = below
     raise Unreadable(f"payload: want at most {MOST_LEVELS} levels, got more")
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MOST_NAMES:
+        raise Unreadable(f"payload: want at most {MOST_NAMES} names in an object, got {len(pairs)}")
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -109,12 +141,6 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _no_constant(word: str) -> NoReturn:
     raise Unreadable(f"payload: want finite numbers, got {word}")
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        raise Unreadable(f"payload: want numbers of at most {MOST_DIGITS} digits, got {len(digits)}")
-    return int(digits)
 
 
 def _decimal(digits: str) -> Decimal:
@@ -129,6 +155,4 @@ def _decimal(digits: str) -> Decimal:
     return value
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_once, parse_float=_decimal, parse_int=_integer, parse_constant=_no_constant
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_decimal, parse_constant=_no_constant)

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,22 +11,13 @@ from alerts.errors import DatabaseError
 from alerts.policy import Roster
 from ingest.errors import SinkRefused, SinkUnavailable
 from ingest.influx_dialects import InfluxSettings, connect
-from ingest.mqtt import BrokerSettings
+from shuian import broker_probe
+from shuian.checked import Checked
 from shuian.config import Config
 from shuian.errors import Trouble
 from shuian.service import want_port
 
 PATIENCE_S = 5.0
-
-
-@dataclass(frozen=True)
-class Checked:
-    """One check: `what` was looked at, `found`, and what to `do` if it is not `ok`."""
-
-    what: str
-    ok: bool
-    found: str
-    do: str = ""
 
 
 def run(config: Config) -> list[Checked]:
@@ -37,7 +27,8 @@ def run(config: Config) -> list[Checked]:
         results.append(
             Checked("broker", True, "none configured: an embedded one on loopback, for trials on one machine")
         )
-    results += [_broker(one) for one in config.mqtt]
+    for one in config.mqtt:
+        results += broker_probe.probe(one)
     results.append(_pages(config))
     for name, settings in sorted(config.channels.items()):
         host, port = getattr(settings, "host", None), getattr(settings, "port", None)
@@ -73,10 +64,6 @@ def _reachable(what: str, host: str, port: int) -> Checked:
             return Checked(what, True, f"{host}:{port} answers")
     except OSError as trouble:
         return Checked(what, False, f"{host}:{port}: {trouble}", f"start it, or correct its address ({what})")
-
-
-def _broker(settings: BrokerSettings) -> Checked:
-    return _reachable(f"broker {settings.name}", settings.host, settings.port)
 
 
 def _influx(settings: InfluxSettings) -> Checked:

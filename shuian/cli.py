@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from shuian import cli_report, people_commands
+from shuian import cli_broker, cli_report, people_commands
 from shuian.errors import BadInput, ShuianError, Trouble
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(people_commands.consent_app, name="consent")
 app.add_typer(people_commands.token_app, name="token")
 app.command("forget")(people_commands.forget)
 app.command("report")(cli_report.report)
+app.command("broker-config")(cli_broker.broker_config)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 DEFAULT_CONFIG = Path("shuian.toml")
@@ -156,11 +157,14 @@ def export(
 
 
 @app.command()
-def decode() -> None:
+def decode(
+    settings: Annotated[Path | None, typer.Option("--config", help="Its [[plain]], [formats], [[keys]].")] = None,
+) -> None:
     """What does Shuian understand of my message? JSON lines in, JSON lines out. Example: shuian decode < messages.jsonl"""
+    from shuian import config
     from shuian import decode as decoding
 
-    decoding.run(sys.stdin, sys.stdout)
+    decoding.run(sys.stdin, sys.stdout, rules=config.load(settings).rules if settings else config.Config().rules)
 
 
 @app.command()

@@ -22,8 +22,13 @@ from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
 from detectors.rules import parse as parse_rule
+from ingest.devices import FORMATS
 from ingest.influx_dialects import InfluxSettings
+from ingest.key_map import KeyMap, KeyRule
 from ingest.mqtt import BrokerSettings
+from ingest.retention import Retention
+from ingest.rules import PlainRule, ReaderRules, pattern
+from shuian.broker_accounts import ServerSettings
 from shuian.errors import BadInput
 
 ENVIRONMENT = "SHUIAN_"
@@ -33,9 +38,42 @@ TOPICS = (
     "wmbusmeters/#",
     "zigbee2mqtt/#",
     "application/+/device/+/event/+",
+    "v3/+/devices/#",
     "tele/#",
+    "+/events/rpc",
+    "+/status/+",
+    "+/online",
+    "shellies/#",
     "/sys/#",
+    "homeassistant/+/+/config",
+    "homeassistant/+/+/+/config",
+    "homeassistant/+/+/unit_of_measurement",
+    "homeassistant/+/+/device_class",
+    "homeassistant/+/+/state_class",
+    "+/sensor/+/state",
+    "+/binary_sensor/+/state",
+    "+/status",
+    "+/main/+",
+    "+/connection",
+    "everblu/#",
+    "libmbus2mqtt/#",
+    "rtl_433/+/events",
+    "rtl_433/+/availability",
+    "rtlamr/+/state",
+    "$sys/#",
+    "$oc/#",
+    "tylink/#",
+    "ctwing/#",
+    "cjt188/#",
+    "dtu/#",
+    "yomtey/+/s/+",
+    "pushinfo/+",
+    "/iotinfo/+",
+    "senml/#",
+    "fiware/#",
+    "rtlamr/+/attributes",
 )
+"""Filters of which no two fit a topic in use: some brokers send a message once for each filter that fits it."""
 T = TypeVar("T")
 SECRET = ("password", "secret", "token")
 
@@ -65,12 +103,22 @@ class Config:
 
     service: ServiceSettings = field(default_factory=ServiceSettings)
     mqtt: tuple[BrokerSettings, ...] = ()
+    broker: ServerSettings = field(default_factory=ServerSettings)
+    retention: Retention = field(default_factory=Retention)
     detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
     channels: Mapping[str, Any] = field(default_factory=dict)
+    plain: tuple[PlainRule, ...] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[KeyRule, ...] = ()
     influx: InfluxSettings | None = None
     """Where readings are copied to; None: nowhere."""
+
+    @property
+    def rules(self) -> ReaderRules:
+        """What readers are told that no message says."""
+        return ReaderRules(self.plain, tuple(self.formats.items()), KeyMap(self.keys))
 
     @property
     def base_url(self) -> str:
@@ -111,19 +159,28 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     service = _section(ServiceSettings, table.get("service", {}), "service", faults)
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
+    server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
     influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
+    kept = _section(Retention, table.get("retention", {}), "retention", faults)
+    faults += [f"retention.{fault}" for fault in kept.faults()] if kept else []
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
         brokers = []
     site = service.site if service else ServiceSettings.site
     mqtt = [_section(BrokerSettings, broker_defaults(site, one), f"mqtt.{n}", faults) for n, one in enumerate(brokers)]
+    rules = table.get("keys", [])
+    if not isinstance(rules, list):
+        faults.append("keys: want [[keys]] with double brackets, one for each kind of device")
+        rules = []
+    keys = [_section(KeyRule, one, f"keys.{n}", faults) for n, one in enumerate(rules)]
     policy = Policy()
     try:
         policy = Policy.load(table.get("policy", {}))
     except PolicyError as wrong:
         faults += [f"policy.{fault}" for fault in wrong.faults]
     wanted = _channels(table.get("channels", {}), faults)
+    plain, formats = _plain(table.get("plain", []), faults), _formats(table.get("formats", {}), faults)
     if service and not _zone(service.zone):
         faults.append(f"service.zone: want an IANA time zone such as Asia/Shanghai, got {service.zone!r}")
     for rule in detect.rules if detect else ():
@@ -131,12 +188,13 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None:
+    if faults or service is None or detect is None or web is None or server is None or kept is None:
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
-    return Config(service, tuple(one for one in mqtt if one), detect, policy, web, wanted, influx)
+    brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
+    return Config(service, brokers, server, kept, detect, policy, web, wanted, plain, formats, meanings, influx)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:
@@ -144,6 +202,13 @@ def broker_defaults(site: str, entry: Any) -> Any:
     if not isinstance(entry, Mapping):
         return entry
     return _with(entry, {"port": 1883, "topics": TOPICS, "client_id": f"{site}-ingest-{entry.get('name', '')}"})
+
+
+def _beside(broker: BrokerSettings, folder: Path) -> BrokerSettings:
+    """Return `broker` with its certificates taken from `folder` where their paths are relative, as the data folder is."""
+    ours = {name: getattr(broker, name) for name in ("ca_file", "cert_file", "key_file")}
+    files: dict[str, Any] = {name: str(folder / file) for name, file in ours.items() if file}
+    return dataclasses.replace(broker, **files)
 
 
 def _with(given: Any, defaults: Mapping[str, Any]) -> Any:
@@ -158,6 +223,29 @@ def _channels(table: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
             continue
         wanted[name] = _section(channels.CHANNELS[name].Settings, values, f"channels.{name}", faults)
     return {name: settings for name, settings in wanted.items() if settings is not None}
+
+
+def _plain(entries: Any, faults: list[str]) -> tuple[PlainRule, ...]:
+    if not isinstance(entries, list):
+        faults.append("plain: want [[plain]] with double brackets, one for each rule")
+        return ()
+    rules = [_section(PlainRule, entry, f"plain.{n}", faults) for n, entry in enumerate(entries)]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _formats(table: Any, faults: list[str]) -> dict[str, str]:
+    """Return which format topics are to be read as."""
+    if not isinstance(table, Mapping):
+        faults.append('formats: want a section [formats] of "topic filter" = "format"')
+        return {}
+    for topic, name in table.items():
+        try:
+            pattern(topic)
+        except ValueError as wrong:
+            faults.append(f"formats: {wrong}")
+        if name not in FORMATS:
+            faults.append(f'formats."{topic}": want one of {", ".join(sorted(FORMATS))}, got {name!r}')
+    return dict(table)
 
 
 def _section(cls: type[T], values: Any, where: str, faults: list[str]) -> T | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from ingest.bindings import Binding
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian import served
-from shuian.intervals import RESET_FLAGS
+from shuian.intervals import known_of
 from shuian.pipeline import Pipeline
 from shuian.rows import Bound
 from shuian.signs import QUANTITIES
@@ -28,13 +29,13 @@ FIRST_USE_FROM_S = 4 * 3600
 """The day of a person begins at four in the morning: a visit to the bathroom at two is not getting up. [s]"""
 
 
-def quarters(readings: Sequence[StoredReading], period_s: float, start_s: float, count: int) -> list[float | None]:
+def quarters(readings: Sequence[StoredReading], binding: Binding, start_s: float, count: int) -> list[float | None]:
     """Spread registers over `count` quarters of an hour from `start_s`.
 
     Parameters
     ----------
     readings : registers of one meter, in order of measured time
-    period_s : how often the meter reports. [s]
+    binding : how to read that meter
     start_s : start of the first quarter, seconds since 1970
     count : number of quarters
 
@@ -46,9 +47,9 @@ def quarters(readings: Sequence[StoredReading], period_s: float, start_s: float,
     litres, known = np.zeros(count), np.zeros(count)
     if len(readings) > 1:
         at = np.array([r.measured_ms for r in readings]) / 1000
-        register = np.array([r.value for r in readings]) / 1000
-        reset = np.array([bool(RESET_FLAGS.intersection(r.flags)) for r in readings[1:]])
-        drawn = between(at[:-1], at[1:], np.diff(register), np.full(len(at) - 1, period_s), reset)
+        said = [known_of(new, old.value, old.measured_ms, binding) for old, new in pairwise(readings)]
+        litres_of, doubted = np.array([one[0] for one in said]), np.array([one[1] for one in said])
+        drawn = between(at[:-1], at[1:], litres_of, np.full(len(at) - 1, float(binding.period_s)), doubted)
         for begin, end, volume in zip(at[:-1], at[1:], drawn, strict=True):
             if math.isnan(volume) or end <= begin:
                 continue
@@ -104,7 +105,7 @@ class History:
             if binding.valid_to is not None:
                 end = min(end, int(binding.valid_to.timestamp() * 1000))
             readings = self._store.history(binding.device, WATER_VOLUME_TOTAL, first, end) if first < end else []
-            for q, value in enumerate(quarters(readings, binding.period_s, start, 96)):
+            for q, value in enumerate(quarters(readings, binding, start, 96)):
                 if value is not None:
                     total[q] = value + (total[q] or 0.0)
         return Day(one, tuple(total))

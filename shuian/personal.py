@@ -21,6 +21,13 @@ from shuian.service import only_one
 
 READING_COLUMNS = ("device", "quantity", "measured_at", "value", "received_at", "flags")
 SNAPSHOTS = "detect*.npz"
+NOT_REACHED = [
+    "backups, and copies exported before",
+    "messages that wait or are retained at the broker, and the device's account there: shuian broker-config, then reload it",
+    "what other programs took from here: InfluxDB, mailboxes, logs of gateways",
+    "blocks that the disk keeps after a file was deleted (snapshots of the file system, worn cells of an SSD)",
+]
+"""What `forget` cannot delete, and says so in its proof."""
 """The detectors' habits, and a copy that was put aside because it could not be read."""
 
 
@@ -84,7 +91,7 @@ def forget(
             file.unlink()
         if habits:
             proof["files"]["habits"] = "learnt anew from the stored readings of all others at the next start"
-        proof["not reached"] = "backups, and copies exported before"
+        proof["not reached"] = NOT_REACHED
         _rewrite(engine)
         with database.reading(engine).connect() as conn:
             return rights.sealed(proof, audit.head(conn, now))
@@ -98,13 +105,21 @@ def _who(conn: Connection, resident: str) -> rights.Somebody:
 
 
 def _spans(conn: Connection, household: str) -> list[erasure.Span]:
-    """Return which devices told of a household, and when."""
+    """Return which devices told of a household, and when.
+
+    A device that was never anybody else's is this household's from its first message on: what it said before it stood in
+    the registry lies in quarantine, what it says after it was taken out too.
+    """
     d = devices.c
-    rows = conn.execute(select(d.id, d.valid_from, d.valid_to).where(d.household == household)).all()
-    return [
-        erasure.Span(row.id, _ms(row.valid_from), erasure.FOR_EVER_MS if row.valid_to is None else _ms(row.valid_to))
-        for row in rows
-    ]
+    rows = conn.execute(select(d.id, d.household, d.valid_from, d.valid_to).order_by(d.id, d.valid_from)).all()
+    spans = []
+    for before, row, after in zip([None, *rows[:-1]], rows, [*rows[1:], None], strict=True):
+        if row.household != household:
+            continue
+        start = _ms(before.valid_to) if before is not None and before.id == row.id and before.valid_to else 0
+        end = _ms(after.valid_from) if after is not None and after.id == row.id else erasure.FOR_EVER_MS
+        spans.append(erasure.Span(row.id, start, end))
+    return spans
 
 
 def _ms(at: datetime) -> int:

@@ -26,20 +26,22 @@ from numpy.typing import NDArray
 
 from detectors.bins import Bools
 from detectors.findings import Changes, Finding
+from detectors.meter_doubt import Doubt
 from detectors.outage import Outages
 from detectors.partition import Partition
 from detectors.partition import Settings as DetectSettings
-from ingest.bindings import Binding
 from ingest.measures import PLAUSIBLE_FROM
-from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
+from ingest.readings import StoredReading
 from ingest.store import SqliteStore
-from shuian import served, snapshots
+from shuian import metrics, relearning, served, snapshots
 from shuian.areas import AreaAlerts, AreaDesk, Zone, zones
+from shuian.doubts import doubts
 from shuian.handover import Alerts, HandOver, finding_id
-from shuian.intervals import AHEAD_S, in_order, intervals
+from shuian.intervals import in_order, intervals
 from shuian.outcomes import Lessons
+from shuian.relearning import HISTORY_S
 from shuian.rows import Bound, Registry, Rows
-from shuian.signs import QUANTITIES, signs
+from shuian.signs import last_signs, signs
 from shuian.snapshots import Snapshot
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,6 @@ DEAF_S = 300.0
 """A connection lost for longer than this is time in which no meter could be heard. [s]"""
 LOOK_AGAIN_S = 60.0
 """Consents and meters begin and end by the clock, without a change of the registry. [s]"""
-DAY_S = 86_400.0
-HISTORY_S = 120 * DAY_S
-"""How much of the stored readings makes a lost state anew: the habits of a season. [s]"""
-READINGS_AT_ONCE = 400_000
 AT_ONCE = frozenset({"meter_silent", "sos", "leak_sensor"})
 """Kinds that are about the moment they happened, however old the water readings of the home are."""
 NO_USE = ("quiet", "rule:")
@@ -98,6 +96,8 @@ class Pipeline:
         self.cursor, self._careful_until = 0, 0
         self.missing: str | None = None
         """Why the state has to be completed from the stored readings before anything is judged; None: it is whole."""
+        self.learnt_from: str | None = None
+        """From how much of the past the state was made anew since this process began; None: it was whole."""
         self.left_out: set[int] = set()
         """Journal entries that could not be judged: a fault of ours in one of them does not cost those behind it."""
         self.rows = Rows()
@@ -160,6 +160,7 @@ class Pipeline:
             self._note(self.partition.tick(np.where(metered, now, np.nan), np.maximum(since, self._listening_since)))
             areas = self._outages.look(self.partition, metered, now, self._listening_since)
             self._note(self.partition.miss(areas.missed, now))
+            metrics.look(self.partition, metered)
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)
@@ -198,9 +199,15 @@ class Pipeline:
         others = signs(readings, self.rows, self._batteries, now)
         if others is not None:  # first: a door that opened before hours without water explains them
             self._note(self.partition.hear_signs(others))
+        self._note(self.partition.doubt(doubts(readings, self.rows, self.partition.rows_with, now)))
         news = intervals(readings, self._last, self.rows, now)
         if news is not None:
             self._note(self.partition.step(news))
+
+    def doubt(self, doubts: Sequence[Doubt]) -> None:
+        """Take in what was found out about meters elsewhere."""
+        with self._lock:
+            self._note(self.partition.doubt(doubts))
 
     def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
         """Return the household of each row, and a copy of all that the detectors know."""
@@ -225,6 +232,7 @@ class Pipeline:
     # --- passing on ----------------------------------------------------------------------------------------------------
 
     def _note(self, changes: Changes) -> None:
+        metrics.count(changes)
         for finding in changes.raised:
             self._owed.raised(self._id(finding), finding)
         for finding in changes.cleared:
@@ -296,7 +304,7 @@ class Pipeline:
         """Go back to the last snapshot; what it lacks comes from the journal, or else from the stored readings."""
         saved, why = self._read()
         now = self._clock().timestamp()
-        if saved is not None and _newest(saved.partition) > now + FUTURE_S:
+        if saved is not None and saved.partition.newest() > now + FUTURE_S:
             saved, why = None, "the snapshot is ahead of the clock of this machine"
         if saved is None:
             empty = Partition(self._settings, np.empty(0), np.empty(0))
@@ -331,32 +339,19 @@ class Pipeline:
         log.error(
             "detectors learn anew from the stored readings", extra={"why": why, "homes": len(self.rows.households)}
         )
-        sources = self.rows.sources()
-        a_day = sum(86_400 / one.period_s for one in sources)
-        slice_s = 86_400 * min(max(READINGS_AT_ONCE / max(a_day, 1.0), 0.25), 4.0)
+        sources, first = self.rows.sources(), now
         try:
-            for begin in np.arange(now - HISTORY_S, now + AHEAD_S, slice_s).tolist():
-                readings: list[StoredReading] = []
-                for one in sources:
-                    since = max(begin, one.valid_from.timestamp())
-                    until = min(begin + slice_s, one.valid_to.timestamp() if one.valid_to else np.inf)
-                    if since < until:
-                        span = int(since * 1000), int(until * 1000)
-                        readings += self._store.history(one.device, WATER_VOLUME_TOTAL, *span)
+            for readings in relearning.slices(self._store, sources, now):
+                first = min([first, *(one.measured_ms / 1000 for one in readings)])
                 with self._lock:
                     self._step(in_order(readings))
             with self._lock:
-                self._step(in_order(self._last_signs(sources, now)))
+                self._step(in_order(last_signs(self._store, sources, now)))
         except Exception:
             self._load()
             raise
-        self.missing = None
-        log.info("detectors have learnt anew", extra={"homes": len(self.rows.households)})
-
-    def _last_signs(self, sources: Sequence[Binding], now: float) -> list[StoredReading]:
-        """Return what each sensor said last, of the last day: older signs tell nothing any more."""
-        found = (self._store.last(one.device, quantity) for one in sources for quantity in sorted(QUANTITIES))
-        return [one for one in found if one is not None and now - one.measured_ms / 1000 < DAY_S]
+        self.missing, self.learnt_from = None, relearning.told(first, now)
+        log.info("detectors have learnt anew", extra={"homes": len(self.rows.households), "from": self.learnt_from})
 
     def _adopt(self, now: float) -> None:
         """Take over what the alert store holds open and a lost state knew of, so that it ends when it no longer holds."""
@@ -389,11 +384,6 @@ class Pipeline:
         """Return what a question of `shuian.served` finds; the detectors stand still meanwhile."""
         with self._lock:
             return question(self.partition, self.rows, *about)
-
-
-def _newest(partition: Partition) -> float:
-    """Return the latest moment of which it knows anything."""
-    return float(np.fmax.reduce(np.fmax(partition.known_until(), partition.heard()), initial=0.0))
 
 
 def _key(finding: Finding) -> tuple[int, str, str]:

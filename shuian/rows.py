@@ -69,6 +69,7 @@ class Rows:
         self.resolution_l: list[float] = [1.0] * len(self.households)
         self._by_device: dict[str, list[Bound]] = {}
         self._nth: dict[str, int] = {}
+        self._first_fitted: dict[str, datetime] = {}
         self.bindings = FixedBindings(())
 
     def refresh(self, bound: Sequence[Bound], now: datetime) -> None:
@@ -91,6 +92,11 @@ class Rows:
         self.active_since = [
             (since or now.timestamp()) if on else 0.0 for since, on in zip(self.active_since, active, strict=True)
         ]
+        self._first_fitted = {}
+        for one in bound:
+            if one.binding.resolution_l is not None:
+                first = self._first_fitted.get(one.household, one.binding.valid_from)
+                self._first_fitted[one.household] = min(first, one.binding.valid_from)
         of_home: dict[str, list[str]] = {}
         for device in sorted(by_device):
             of_home.setdefault(by_device[device][-1].household, []).append(device)
@@ -122,6 +128,11 @@ class Rows:
             if b.consented and b.valid_from <= time and (b.valid_to is None or time < b.valid_to):
                 return self._row[one.household], b
         return None
+
+    def replaces(self, household_row: int, binding: Binding) -> bool:
+        """Return whether a meter was fitted where there was one before: the home's binding is not its first."""
+        first = self._first_fitted.get(self.households[household_row])
+        return first is not None and first < binding.valid_from
 
     def place_of(self, device: str) -> int:
         """Return the device's place among those of its household, from 0 up: what tells two leak sensors apart."""

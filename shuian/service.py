@@ -11,11 +11,11 @@ import fcntl
 import logging
 import os
 import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,20 +29,25 @@ from alerts.web import app as web
 from alerts.web.live import Hub
 from alerts.web.ports import Check, Health
 from alerts.web.settings import Settings as PageSettings
-from ingest.bindings import Binding
 from ingest.devices import FORMATS
-from ingest.errors import StoreError
+from ingest.errors import StoreError, TlsError
+from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import mirror, reports
 from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
+from shuian.clock_check import ClockCheck
+from shuian.commissioning import Commissioning
 from shuian.config import Config, broker_defaults
 from shuian.errors import BadInput, Trouble
 from shuian.history import History
+from shuian.judge import Judge, said
+from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.retention import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -114,81 +119,6 @@ class _Server(uvicorn.Server):
         yield
 
 
-class Judge(threading.Thread):
-    """The thread that runs the pipeline; it survives anything and says what went wrong last."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        super().__init__(name="judge", daemon=True)
-        self._pipeline = pipeline
-        self.news = threading.Event()
-        self._end = threading.Event()
-        self._judging: str | None = None
-        self._saving: str | None = None
-        self._failures = 0
-
-    @property
-    def trouble(self) -> str | None:
-        """What does not work at the moment, None: all does."""
-        return self._judging or self._saving
-
-    def run(self) -> None:
-        """Work when there is news, and once a second for the clock."""
-        while not self._end.is_set():
-            self.news.wait(1.0)
-            self.news.clear()
-            try:
-                while self._pipeline.work():
-                    if self._end.is_set():
-                        break
-                self._failures, self._judging = 0, None
-                self._save_if_due()
-            except Exception as trouble:
-                self._failures += 1
-                self._judging = f"judging fails and is tried again: {_said(trouble)}"
-                log.exception("judging failed; it is tried again")
-                self._end.wait(min(30.0, 0.5 * 2 ** min(self._failures, 6)))
-
-    def _save_if_due(self) -> None:
-        """Write the state; while that fails the journal grows, but people are told all the same."""
-        try:
-            if self._pipeline.save_if_due():
-                self._saving = None
-        except (OSError, StoreError) as trouble:
-            log.exception("the state of the detectors could not be written; it is tried again")
-            self._saving = f"the state of the detectors cannot be written: {_said(trouble)}"
-
-    def end(self) -> None:
-        """Stop after the present step and write the state."""
-        self._end.set()
-        self.news.set()
-        self.join(30)
-        if self.is_alive():
-            log.error(
-                "judging did not end in time; the journal since the last snapshot is read again at the next start"
-            )
-            return
-        try:
-            self._pipeline.save()
-        except (OSError, StoreError):
-            log.exception("the state of the detectors could not be written; the journal is read again instead")
-
-
-def _said(trouble: Exception) -> str:
-    """Return an error's kind and first line: the statement that failed, with its values, is not for a page."""
-    return f"{type(trouble).__name__}: {str(trouble).partition(chr(10))[0]}"
-
-
-class LiveBindings:
-    """What ingest may store, always as the registry has it now."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def at(self, device: str, time: datetime) -> Binding | None:
-        """Return the binding of `device` at `time`."""
-        return self._pipeline.rows.bindings.at(device, time)
-
-
 class Service:
     """One installation: broker, ingest, detectors, cases, pages."""
 
@@ -198,6 +128,7 @@ class Service:
         self.started = since_boot_s()
         self._skew_at_start_s = self._skew_s()
         self.sources: dict[str, Source] = {}
+        self.lately = Lately()
         self._timer_trouble: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -219,6 +150,7 @@ class Service:
                     group.create_task(self._timers(stop)),
                     group.create_task(reports.keep(self.reports, self.history, self.clock, stop)),
                     group.create_task(self.mirror.keep(self.clock, stop)),
+                    group.create_task(self.keeper.keep(self.clock, stop, self._clock_holds)),
                     group.create_task(server.serve()),
                 ]
                 try:
@@ -256,6 +188,7 @@ class Service:
         self.words = texts.load()
         self.anchors = Anchors(self.engine, folder / ANCHORS)
         self.reports = reports.of(self.config, self.engine, self.demo)
+        self.keeper = Keeper(self.readings, self.engine, self.config.retention, ZoneInfo(self.config.service.zone))
         self.hub = Hub(self.engine, self.clock)
         self.store = Store(self.engine, self.config.policy, self._committed)
         self.dispatcher = self._dispatcher()
@@ -270,7 +203,7 @@ class Service:
             self.clock,
             self._listening,
         )
-        self.judge = Judge(self.pipeline)
+        self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
         self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
@@ -319,8 +252,17 @@ class Service:
     def _skew_s(self) -> float:
         return self.clock().timestamp() - since_boot_s()
 
+    def _clock_holds(self) -> bool:
+        return abs(self._skew_s() - self._skew_at_start_s) <= MOST_SKEW_S
+
     def _source(self, settings: BrokerSettings) -> Source:
-        return Source(settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set)
+        try:
+            return Source(
+                settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
+                lately=self.lately, rules=self.config.rules,
+            )  # fmt: skip
+        except TlsError as wrong:
+            raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None
 
     def _server(self) -> uvicorn.Server:
         at = self.config.web
@@ -345,7 +287,7 @@ class Service:
         )
         return web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
-            self.dispatcher, self.reports,
+            self.dispatcher, self.reports, Commissioning(self.lately, self.readings, self.pipeline),
         )  # fmt: skip
 
     async def _timers(self, stop: asyncio.Event) -> None:
@@ -357,7 +299,7 @@ class Service:
                 self._timer_trouble = self.store.trouble
             except Exception as trouble:
                 log.exception("timers failed; they are tried again")
-                self._timer_trouble = f"clocks of cases cannot be read: {_said(trouble)}"
+                self._timer_trouble = f"clocks of cases cannot be read: {said(trouble)}"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 1.0)
 
@@ -369,14 +311,16 @@ class Service:
                 Check("broker", one.connected and one.trouble is None, f"{n}: {one.status}")
                 for n, one in self.sources.items()
             ),
-            _check("pipeline", self.judge.trouble or self._not_judged(behind)),
-            _check("dispatcher", self.dispatcher.trouble),
-            _check("timers", self._timer_trouble),
             *self.mirror.checks(),
         ]
+        not_judged = self.judge.trouble or self._not_judged(behind)
+        checks.append(Check("pipeline", not_judged is None, not_judged or self.pipeline.learnt_from or "ok"))
+        checks.append(_check("dispatcher", self.dispatcher.trouble))
+        checks.append(_check("timers", self._timer_trouble))
+        checks.append(_check("retention", self.keeper.trouble))
         jumped_s = self._skew_s() - self._skew_at_start_s
         jumped = f"the clock of this machine jumped by {jumped_s:+.0f} s: set it right, then start the service again"
-        checks.append(_check("clock", jumped if abs(jumped_s) > MOST_SKEW_S else None))
+        checks.append(_check("clock", None if self._clock_holds() else jumped))
         counts = self.readings.counts() | {"behind": behind, "up_s": round(since_boot_s() - self.started)}
         return Health(tuple(checks), counts | self.mirror.counts())
 

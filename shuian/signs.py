@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.signs import SignNews
+from ingest.bindings import Binding
 from ingest.readings import StoredReading
+from ingest.store import SqliteStore
 from shuian.rows import Rows
 
 KINDS = {
@@ -20,6 +22,8 @@ KINDS = {
 }
 """(quantity, value) -> what it is a sign of.  `occupancy: false` is a timer of the gateway, not a sign."""
 QUANTITIES = frozenset(quantity for quantity, _ in KINDS)
+REMEMBERED_S = 86_400.0
+"""Older signs tell nothing any more. [s]"""
 NO_EVENTS = frozenset({"cached_state", "retained", "history", "test"})
 """Flags of what was repeated or told afterwards, not seen: a leak in a record of last month is none of today."""
 
@@ -54,3 +58,9 @@ def signs(readings: Sequence[StoredReading], rows: Rows, batteries: dict[str, fl
     return SignNews(
         np.array(row, np.intp), np.array(kind), np.array(at), np.array(received), np.array(percent), np.array(sensor)
     )
+
+
+def last_signs(store: SqliteStore, sources: Sequence[Binding], now: float) -> list[StoredReading]:
+    """Return what each sensor said last, of the last day."""
+    found = (store.last(one.device, quantity) for one in sources for quantity in sorted(QUANTITIES))
+    return [one for one in found if one is not None and now - one.measured_ms / 1000 < REMEMBERED_S]

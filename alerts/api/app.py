@@ -1,6 +1,7 @@
 """The routes of the interface: the same five for each sheet, two for cases, one for the description of all of them."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, FastAPI, Header, Path, Query, Request
@@ -28,31 +29,44 @@ Limit = Annotated[int, Query(ge=1, le=MOST)]
 
 def create(site: Site) -> FastAPI:
     """Return the interface as an application of its own, to be mounted; it shares the site's database and clock."""
-    api = FastAPI(
-        title="Shuian", version="1", docs_url=None, redoc_url=None, openapi_url=None, responses=problems.RESPONSES
-    )
+    api = _all_routes()
     api.state.site = site
-    problems.install(api)
-    for sheet in RESOURCES:
-        api.include_router(_resource(sheet), tags=[sheet])
-    api.include_router(_cases(), tags=["cases"])
-    described = _described(api)
 
     @api.get("/openapi.json", include_in_schema=False)
     def openapi() -> JSONResponse:
         """The description; it needs no token, since it tells nothing of anybody."""
-        return JSONResponse(described)
+        return JSONResponse(_described())
 
     return api
 
 
-def _described(api: FastAPI) -> dict[str, Any]:
+def _all_routes() -> FastAPI:
+    """Return the interface of no site yet."""
+    api = FastAPI(
+        title="Shuian", version="1", docs_url=None, redoc_url=None, openapi_url=None, responses=problems.RESPONSES
+    )
+    problems.install(api)
+    for tag, router in _routers().items():
+        api.include_router(router, tags=[tag])
+    return api
+
+
+@cache
+def _described() -> dict[str, Any]:
+    """Return the description, the same for every site: worked out when somebody first asks for it."""
+    api = _all_routes()
     whole = get_openapi(title=api.title, version=api.version, routes=api.routes, servers=[{"url": "/api/v1"}])
     parts = whole.setdefault("components", {})
     parts.setdefault("schemas", {})["Problem"] = problems.SCHEMA
     parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     whole["security"] = [{"token": []}]
     return whole
+
+
+@cache
+def _routers() -> Mapping[str, APIRouter]:
+    """Return the routes by their tag; they learn from each request whose site they serve, and are made once."""
+    return {sheet: _resource(sheet) for sheet in RESOURCES} | {"cases": _cases()}
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import httpx
 
@@ -36,14 +37,18 @@ class Settings:
 
 def address_fault(address: str) -> str | None:
     """Return what was wanted of `address`; None: it is well-formed."""
-    wanted = "an address such as https://example.org/hook"
+    return None if _receiver(address) is not None else "an address such as https://example.org/hook"
+
+
+@lru_cache(maxsize=1024)
+def _receiver(address: str) -> httpx.URL | None:
     if not re.fullmatch(r"https?://[!-~]+", address):
-        return wanted
+        return None
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL:
-        return wanted
-    return None if url.host and not url.userinfo else wanted
+        return None
+    return url if url.host and not url.userinfo else None
 
 
 def body(outgoing: Outgoing) -> bytes:
@@ -72,9 +77,9 @@ class Channel:
 
     async def send(self, outgoing: Outgoing) -> Result:
         """Try once; what the answer says beyond its code is not looked at."""
-        if address_fault(outgoing.address) is not None:
+        url = _receiver(outgoing.address)
+        if url is None:
             return Result("failed", permanent=True, detail="not an address")
-        url = httpx.URL(outgoing.address)
         if self._settings.loopback_only and not is_loopback(url.host):
             return Result("failed", permanent=True, detail="not this machine (loopback_only)")
         content = body(outgoing)

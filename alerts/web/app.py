@@ -19,6 +19,7 @@ from alerts.web import (
     apply,
     consents,
     console,
+    devices,
     duty,
     entry,
     family,
@@ -32,7 +33,7 @@ from alerts.web import (
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
-from alerts.web.ports import Health, Readings
+from alerts.web.ports import Fitting, Health, Readings
 from alerts.web.renewals import Renewals
 from alerts.web.settings import Settings
 from alerts.web.site import Refused, Site, hosts, stranger, visit
@@ -56,6 +57,7 @@ def create(
     hub: Hub,
     dispatcher: "Dispatcher | None" = None,
     reports: Reports | None = None,
+    fitting: Fitting | None = None,
 ) -> FastAPI:
     """Return the pages as an ASGI application.
 
@@ -81,15 +83,43 @@ def create(
         Takes what providers say became of messages; None: nobody calls us.
     reports : Reports, optional
         Of the months; None: none are kept.
+    fitting : Fitting, optional
+        What an installer asks of a device; None: nobody can be asked.
     """
     # No generated documentation: its pages load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     reports = reports or Reports(engine, ZoneInfo(settings.zone))
     site = Site(
-        store, engine, readings, texts, settings, clock, health, WrongTries(), hub, Fragments(), Done(), reports
+        store,
+        engine,
+        readings,
+        texts,
+        settings,
+        clock,
+        health,
+        WrongTries(),
+        hub,
+        Fragments(),
+        Done(),
+        reports,
+        fitting,
     )
     app.state.site, app.state.dispatcher = site, dispatcher
-    rooms = (entry, duty, worker, family, consents, apply, console, households, meters, report, machine, gateway)
+    rooms = (
+        entry,
+        duty,
+        worker,
+        family,
+        consents,
+        apply,
+        console,
+        households,
+        meters,
+        devices,
+        report,
+        machine,
+        gateway,
+    )
     for room in rooms:
         app.include_router(room.router)
     app.mount(INTERFACE, api.create(site))

@@ -128,6 +128,7 @@ def meters(visit: Visiting, building: str = "", gateway: str = "", state: str = 
         total=len(rows),
         gateways=gateway_rows(rows, facts.outages),
         outages=facts.outages,
+        strangers=visit.strangers(),
         buildings=sorted({row.home.building for row in rows}, key=in_order),
         chosen={"building": building, "gateway": gateway, "state": state},
         states=STATES,

@@ -128,6 +128,89 @@ class Readings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a message said; `value` None: not known, or not to be shown."""
+
+    quantity: str
+    value: bool | float | str | None
+    unit: str
+    measured_at: datetime | None
+    """By the device's own clock; None: it does not say."""
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message of a device as it was understood, whether or not it could be stored."""
+
+    at: datetime
+    format: str | None
+    topic: str
+    said: tuple[Said, ...]
+    stored: int
+    """How many of these were stored."""
+    refused: tuple[str, ...] = ()
+    """Why the rest was not."""
+    retained: bool = False
+    """A copy that the broker kept: a state, no sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a device wants: `code` names the sentence, `slots` fill it; `stops`: without it nothing is stored or judged."""
+
+    code: str
+    stops: bool
+    slots: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a meter told of water around a moment: litres between two of its reports."""
+
+    litres: float
+    since_at: datetime
+    until_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What is known of one device, for whoever fits it."""
+
+    device: str
+    household: str | None
+    """Where the registry has it now; None: nowhere."""
+    format: str | None
+    heard: tuple[Heard, ...]
+    """The last messages, the newest first; none since the start of the service is no proof of silence."""
+    kept: tuple[Said, ...]
+    """What is stored of it newest, one of each quantity."""
+    lacks: tuple[Lack, ...]
+    next_at: datetime | None
+    """When its next report is due; None: not known."""
+
+
+class Fitting(Protocol):
+    """What an installer asks of a device."""
+
+    def device(self, device: str, now: datetime) -> Fitted:
+        """Return what is known of a device, heard or not, registered or not."""
+        ...
+
+    def drawn(self, device: str, since: datetime) -> Drawn | None:
+        """Return what the meter told of water since a moment; None: it has not reported since."""
+        ...
+
+    def others(self, device: str, since: datetime) -> list[str]:
+        """Return the other meters of its building that told of water since."""
+        ...
+
+    def strangers(self) -> list[tuple[str, Heard]]:
+        """Return devices heard of late that nobody registered, with their last message."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """One part of the service: `name` is a code such as ``broker``, `detail` a short word for people who run it."""
 

@@ -24,7 +24,7 @@ from alerts.reports import Reports
 from alerts.texts import Texts
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
-from alerts.web.ports import Budget, Day, Health, Meter, Readings, Served, Water
+from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Readings, Served, Water
 from alerts.web.settings import Settings
 from alerts.web.taps import Done
 from alerts.web.words import HTML_LANG, Words, language_of
@@ -68,6 +68,7 @@ class Site:
     fragments: Fragments
     taps: Done
     reports: Reports
+    fitting: Fitting | None = None
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -156,6 +157,14 @@ class Visit:
         except Exception:
             log.exception("meters cannot be had")
             return None
+
+    def strangers(self) -> list[tuple[str, Heard]]:
+        """Return devices that are heard and not registered; none when that cannot be had."""
+        try:
+            return self.site.fitting.strangers() if self.site.fitting is not None else []
+        except Exception:
+            log.exception("unregistered devices cannot be had")
+            return []
 
     def water(self, household: str) -> Water:
         """Return what is known of the home's water; nothing when readings cannot be had."""

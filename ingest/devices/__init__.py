@@ -11,11 +11,13 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from types import MappingProxyType
 
 from ingest.device_memory import DeviceMemory
 from ingest.errors import IngestError, Unreadable
 from ingest.readings import Reading
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.strict_json import MOST_BYTES
 
 __all__ = ["FORMATS", "Decoded", "DeviceMemory", "Format", "Sample", "Unreadable", "decode"]
@@ -37,6 +39,7 @@ class Sample:
     rejected: str | None = None
     retain: bool = False
     received_at: datetime = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
+    rules: ReaderRules = NO_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ class Format:
     gets topic, payload, arrival time, the retain flag and what devices said before, and returns readings, none when the
     message is none of our business; it raises `Unreadable` with whatever could be read.  `encode` writes such messages,
     for simulators.  `most_bytes` is the longest payload that is read at all.  `sensors`: its devices are mostly sensors, so
-    that one of which the registry says no resolution has no water register.
+    that one of which the registry says no resolution has no water register.  Formats whose topics are of a shape that others
+    may have too have a `rank` above 0: by topic and by payload they are asked in its order, after all the others.
+
+    For the broker's access lists: `writes` and `reads` are topic filters of a device that has a credential of its own,
+    with ``{device}`` where its name stands; none: such devices speak through a gateway, whose filters are `gateway`.
     """
 
     name: str
@@ -58,6 +65,10 @@ class Format:
     samples: tuple[Sample, ...]
     sensors: bool = False
     most_bytes: int = MOST_BYTES
+    rank: int = 0
+    writes: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    gateway: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +91,14 @@ def _discover() -> dict[str, Format]:
         if not module.name.startswith("_"):
             found: Format = importlib.import_module(f"{__name__}.{module.name}").FORMAT
             formats[found.name] = found
-    return formats
+    return dict(sorted(formats.items(), key=lambda item: (item[1].rank, item[0])))
 
 
 FORMATS: Mapping[str, Format] = MappingProxyType(_discover())
-"""Every format by name."""
+"""Every format by name, in the order in which they are asked whether a topic is theirs."""
+
+
+_RANKS = tuple(tuple(equals) for _, equals in groupby(FORMATS.values(), key=lambda one: one.rank))
 
 
 def decode(
@@ -108,16 +122,15 @@ def decode(
     IngestError
         What `memory` asks could not answer now: the message is to be read again later.
     """
-    reader = _reader(topic, payload)
+    memory = DeviceMemory() if memory is None else memory
+    reader = _reader(topic, payload, memory.rules)
     if reader is None:
         known = ", ".join(FORMATS)
         return Decoded(None, (), f"unknown format: want one of {known} by topic or shape, got none of them")
     if len(payload) > reader.most_bytes:
         return Decoded(reader.name, (), f"payload: want at most {reader.most_bytes} bytes, got {len(payload)}")
     try:
-        readings = tuple(
-            reader.decode(topic, payload, received_at, retain, DeviceMemory() if memory is None else memory)
-        )
+        readings = tuple(reader.decode(topic, payload, received_at, retain, memory))
     except Unreadable as error:
         return Decoded(reader.name, error.readings, str(error), error.device or _owner(error.readings))
     except IngestError:
@@ -128,13 +141,18 @@ def decode(
     return Decoded(reader.name, readings, None, _owner(readings))
 
 
-def _reader(topic: str, payload: bytes) -> Format | None:
-    for candidate in FORMATS.values():
-        if candidate.matches(topic):
-            return candidate
-    for candidate in FORMATS.values():
-        if candidate.sniff(topic, payload):
-            return candidate
+def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
+    """Return the format of a message: the configuration's word first, then the topic, then the payload."""
+    named = rules.format_of(topic)
+    if named is not None:
+        return FORMATS.get(named)
+    for equals in _RANKS:
+        for candidate in equals:
+            if candidate.matches(topic):
+                return candidate
+        for candidate in equals:
+            if candidate.sniff(topic, payload):
+                return candidate
     return None
 
 

@@ -20,7 +20,7 @@ right: the network's time stands in for its now.
 
 import struct
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from ingest.devices._lorawan import Found, Uplink
@@ -39,6 +39,11 @@ _STEP, _DRIFT = timedelta(minutes=30), timedelta(minutes=3)
 _OFFSETS = timedelta(hours=-12), timedelta(hours=14)
 _ASTRAY = timedelta(days=1)
 """A clock further off than this is wrong."""
+_WRONG = ("implausible_time",)
+_BUILT = datetime(2015, 1, 1, tzinfo=UTC)
+"""A clock that shows less was never set, or is none."""
+_MOST_OF_A_HOME = 99_999_999
+"""Register of a home's meter, eight digits. [L]"""
 
 _BITS = ((0x04, "meter_alarm:battery_low"), (0x08, "meter_alarm:not_measuring"), (0x10, "meter_alarm:temporary_error"))
 _GROUPS = {
@@ -81,7 +86,7 @@ def _shift(uplink: Uplink, meter: datetime) -> Shift:
     offset = round(ahead / _STEP) * _STEP
     if abs(ahead - offset) <= _DRIFT and _OFFSETS[0] <= offset <= _OFFSETS[1]:
         return -offset, ("time_zone_missing",)
-    return (timedelta(0), ()) if abs(ahead) <= _ASTRAY else (-ahead, ("implausible_time",))
+    return (timedelta(0), ()) if abs(ahead) <= _ASTRAY else (-ahead, _WRONG)
 
 
 def _troubles(status: int) -> tuple[str, ...]:
@@ -92,15 +97,20 @@ def _troubles(status: int) -> tuple[str, ...]:
 def _alarm(uplink: Uplink) -> list[Found] | None:
     seconds, status = struct.unpack("<IB", uplink.data)
     shift, flags = _shift(uplink, _moment(seconds))
-    if flags == ("implausible_time",):
-        return None  # five bytes are no proof of a W1; its clock is
+    if flags == _WRONG and not _may_be(uplink, seconds):
+        return None  # five bytes are no proof of a W1; a clock is
     return [Found("available", True, "bool", ("no_reading", *_troubles(status), *flags), time=_moment(seconds) + shift)]
+
+
+def _may_be(uplink: Uplink, seconds: int) -> bool:
+    """Tell whether a W1 whose clock is wrong may show these seconds, or they are another device's bytes."""
+    return _BUILT <= _moment(seconds) <= uplink.received_at + _ASTRAY
 
 
 def _short(uplink: Uplink) -> list[Found] | None:
     seconds, status, total = struct.unpack_from("<IBI", uplink.data)
     shift, flags = _shift(uplink, _moment(seconds))
-    if flags == ("implausible_time",):
+    if flags == _WRONG and (not _may_be(uplink, seconds) or total > _MOST_OF_A_HOME):
         return None  # as above: litres are not made of any eleven bytes
     return [_present(total, (*_troubles(status), *flags), _moment(seconds) + shift)]
 

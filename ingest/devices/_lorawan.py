@@ -1,15 +1,14 @@
 """One LoRaWAN uplink, whatever server brought it: which maker's bytes it holds, and what they say.
 
-How this works.  Bytes are read before the operator's codec is: they are the device's own words, and two codecs of one
-device use other keys.  Each maker's module looks at port and shape and returns what it finds, or None when the frame is
-not of its kind.  Only when nobody knows the bytes are the decoded fields read (`_lorawan_fields`), by keys that say what
-they mean.
+How this works.  Each maker's module looks at port and shape of the bytes and returns what it finds, or None when the frame
+is not of its kind; `_lorawan_uplink` says in which order bytes and decoded fields are believed.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ingest.key_map import Meaning
 from ingest.readings import Value
 
 
@@ -19,8 +18,8 @@ class Uplink:
 
     `port` is 0 when the server left it out; `fields` is what the operator's codec made of `data`, empty without one;
     `named` holds the names of profile and device in small letters: free text, in which the model may stand; `heard_at`
-    is the network's time (aware), None: not said; `unit` is the register's unit by the registry, None: not said.
-    `complaints` collects what could not be read.
+    is the network's time (aware), None: not said; `unit` is the register's unit by the registry, None: not said;
+    `meanings` is what the configuration says of its fields.  `complaints` collects what could not be read.
     """
 
     port: int
@@ -31,6 +30,7 @@ class Uplink:
     received_at: datetime
     unit: str | None = None
     complaints: list[str] = field(default_factory=list)
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
     @property
     def network_time(self) -> datetime:
@@ -48,6 +48,11 @@ class Found:
     flags: tuple[str, ...] = ()
     extra: Mapping[str, Value] = field(default_factory=dict)
     time: datetime | None = None
+
+
+def alive(*flags: str) -> Found:
+    """Return a sign of life that says nothing of the person."""
+    return Found("available", True, "bool", ("no_reading", *flags))
 
 
 def battery(percent: int | float) -> list[Found]:

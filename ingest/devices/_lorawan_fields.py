@@ -1,7 +1,7 @@
 """What an operator's codec made of an uplink: keys that say what they mean, in which unit.
 
 Source: Milesight-IoT/SensorDecoders, dragino/dragino-end-node-decoder, quandify/cubicmeter-1.1 and
-TheThingsNetwork/lorawan-devices ``vendor/axioma`` (the codecs that these makers hand out).
+TheThingsNetwork/lorawan-devices ``vendor/{axioma,netvox}`` (the codecs that these makers hand out).
 
 How this works.  Codecs are free to name things, so only whole keys are matched ("water_SOIL" is moisture), small letters
 and capitals alike.  A volume needs its unit in the key or in the maker's own table; the key ``water`` has neither.
@@ -15,10 +15,11 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from ingest.devices._lorawan import Found, Uplink, battery, unknown_unit
+from ingest.devices._lorawan import Found, Uplink, alive, battery, unknown_unit
 from ingest.measures import EPOCH, FACTORS, convert, plain, plausible
 from ingest.readings import WATER_VOLUME_TOTAL
 from ingest.strict_json import show
+from ingest.texts import number, state
 
 _TOTALS = {
     "current_volume_m3": "m3",
@@ -26,20 +27,54 @@ _TOTALS = {
     "current_volume": "m3",
     "total_volume_m3": "m3",
     "total_m3": "m3",
+    "volume_m3": "m3",
+    "water_volume_m3": "m3",
+    "water_total_m3": "m3",
+    "cumulative_volume_m3": "m3",
     "total_volume_l": "L",
+    "total_l": "L",
+    "total_liters": "L",
+    "total_litres": "L",
+    "totalliters": "L",
+    "water_total_l": "L",
     "totalvolume": "L",
     "water_volume_total_l": "L",
 }
 """Axioma's codecs write m³, Quandify's litres."""
 _NO_UNIT = frozenset({"water", "water_total", "total_water", "water_consumption"})
-_PULSES = frozenset({"pulse", "pulses", "pulse_count", "total_pulse"})
-_VOLTS = {"bat": 1, "batv": 1, "bat_v": 1, "battery_voltage": 1, "batteryvoltage": 1, "batteryrecovered": 1000}
+_PULSES = frozenset(
+    ["pulse", "pulses", "pulse_count", "pulse_counter", "pulse_total", "pulsecounter", "total_pulse", "total_pulses"]
+)
+_VOLTS = {
+    "bat": 1,
+    "batv": 1,
+    "bat_v": 1,
+    "volt": 1,
+    "battery_voltage": 1,
+    "batteryvoltage": 1,
+    "battery_v": 1,
+    "vbat": 1,
+    "battery_mv": 1000,
+    "batteryrecovered": 1000,
+    "battery_recovered": 1000,
+    "vdd": 1000,
+}
 """Key -> how many of its unit make a volt."""
+_LEAST_MV = 1_000
+"""A plain ``battery`` from here on is in millivolts."""
 _PERCENT = frozenset({"battery_percent", "battery_percentage", "battery_level", "batterylevel"})
 _NUMBERS = {
-    "temperature": ("temperature", "Cel", -60, 150),
-    "ambienttemperature": ("temperature", "Cel", -60, 150),
+    "temperature": ("temperature", "Cel", -60, 100),
+    "ambienttemperature": ("temperature", "Cel", -60, 100),
+    "ambient_temperature": ("temperature", "Cel", -60, 100),
+    "ambient_temp": ("temperature", "Cel", -60, 100),
+    "temp": ("temperature", "Cel", -60, 100),
+    "tempc_sht": ("temperature", "Cel", -60, 100),
     "humidity": ("humidity", "%RH", 0, 100),
+    "relative_humidity": ("humidity", "%RH", 0, 100),
+    "hum": ("humidity", "%RH", 0, 100),
+    "humi": ("humidity", "%RH", 0, 100),
+    "hum_sht": ("humidity", "%RH", 0, 100),
 }
 _SWITCHES = {
     "leakage_status": "water_leak",
@@ -47,27 +82,54 @@ _SWITCHES = {
     "water_leak": "water_leak",
     "water_leak_status": "water_leak",
     "waterleak": "water_leak",
+    "waterleak_1": "water_leak",
+    "waterleak_2": "water_leak",
+    "leak": "water_leak",
+    "leak_detected": "water_leak",
+    "water_detected": "water_leak",
+    "flood": "water_leak",
+    "presence": "presence",
     "pir": "motion",
     "motion": "motion",
+    "motion_detected": "motion",
     "occupancy": "occupancy",
+    "occupied": "occupancy",
     "magnet_status": "contact_open",
     "door": "contact_open",
+    "door_open": "contact_open",
+    "door_state": "contact_open",
+    "window_open": "contact_open",
     "door_status": "contact_open",
     "door_open_status": "contact_open",
+    "door1_open_status": "contact_open",
+    "door2_open_status": "contact_open",
 }
-_ON = frozenset({"leak", "trigger", "triggered", "occupied", "open", "opened", "true", "on", "1"})
-_OFF = frozenset({"normal", "no leak", "vacant", "close", "closed", "false", "off", "0"})
-_NUMBER = re.compile(r"(-?\d{1,12}(?:\.\d{1,6})?)(?: ?(?:V|mV|%|°C|C|L|m3))?", re.ASCII)
+_CALLS = frozenset({"sos", "panic", "emergency"})
+_CAYENNE = re.compile(r"(temperature|relative_humidity|presence)_\d{1,3}", re.ASCII)
+"""Keys of the Cayenne format, which both servers decode by themselves: a name and a channel."""
+_FIRST = "1"
+_WRAPPERS = ("decoded", "data")
+"""Under which some codecs put what they decoded, beside port and length."""
+_FLOWS_ON = ("meter_alarm:continuous_flow",)
 _MOST_RECORDS = 500
 
 
 def read(uplink: Uplink) -> list[Found]:
     """Return what the decoded fields say; what has no known key is left out."""
     found = list(_values(uplink, uplink.fields))
+    for inner in (uplink.fields.get(name) for name in _WRAPPERS):
+        found += _values(uplink, inner) if isinstance(inner, dict) else ()
+    if any(key.lower() == "water_flow_value" for key in uplink.fields) and state(uplink.fields.get("Alarm")):
+        found = [*map(_alarmed, found)] or [alive(*_FLOWS_ON)]
     records = uplink.fields.get("history")
     for record in records[:_MOST_RECORDS] if isinstance(records, list) else []:
         found += _past(uplink, record)
     return found
+
+
+def _alarmed(one: Found) -> Found:
+    """Return a flow counter's pulses with its alarm: water has not stopped for too long."""
+    return replace(one, flags=(*one.flags, *_FLOWS_ON)) if one.quantity == "pulse_count_total" else one
 
 
 def _past(uplink: Uplink, record: object) -> Iterator[Found]:
@@ -81,29 +143,37 @@ def _past(uplink: Uplink, record: object) -> Iterator[Found]:
 
 
 def _values(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[Found]:
-    tampered = _switch(fields.get("tamper_status")) is True or fields.get("tamper_status") == "uninstalled"
+    tampered = state(fields.get("tamper_status")) is True or fields.get("tamper_status") == "uninstalled"
     for key, value in fields.items():
         name = key.lower()
-        if name in _SWITCHES:
+        name, channel = name.rsplit("_", 1) if _CAYENNE.fullmatch(name) else (name, "")
+        if name in uplink.meanings or key in uplink.meanings:
+            continue  # the operator said what it is
+        if name in _CALLS:
+            yield from [Found("sos", True, "event")] if state(value) is True else []
+        elif name in _SWITCHES:
             yield from _state(uplink, _SWITCHES[name], key, value, tampered=tampered)
         elif name in ("button_event", "press") and not uplink.data:
             yield from _press(uplink, value)
         else:
             amount = number(value)
-            yield from _amount(uplink, name, amount) if amount is not None else ()
+            for one in _amount(uplink, name, amount) if amount is not None else ():
+                yield replace(one, extra={"channel": channel}) if channel not in ("", _FIRST) else one
 
 
 def _state(uplink: Uplink, quantity: str, key: str, value: object, *, tampered: bool) -> Iterator[Found]:
-    on = _switch(value)
+    on, count = state(value), number(value)
     if on is not None:
         yield Found(quantity, on, "bool", ("tamper",) if tampered and quantity == "contact_open" else ())
+    elif quantity == "motion" and count is not None and 1 < count < 10**6:
+        yield Found(quantity, True, "bool", ("interval_count",), {"count": int(count)})
     elif value is not None:
         uplink.complaints.append(f"{key[:40]}: want a state such as normal or open, got {show(value)}")
 
 
 def _press(uplink: Uplink, value: object) -> Iterator[Found]:
     word = value.get("status") if isinstance(value, dict) else value
-    if isinstance(word, str) and word:
+    if isinstance(word, str) and word and word.isprintable():
         call = "sos" in uplink.named
         yield Found("sos", True, "event") if call else Found("button", word.replace(" ", "_")[:64], "event")
 
@@ -121,9 +191,17 @@ def _amount(uplink: Uplink, name: str, amount: Decimal) -> Iterator[Found]:
         quantity, unit, least, most = _NUMBERS[name]
         if least <= amount <= most:
             yield Found(quantity, plain(amount), unit)
-    elif name in _PERCENT or (name == "battery" and amount > 5):
+    elif name in _PERCENT or name == "battery":
+        yield from _charge(amount, percent=name in _PERCENT)
+
+
+def _charge(amount: Decimal, *, percent: bool) -> Iterator[Found]:
+    """Read a plain ``battery``: per cent, millivolts from 1000 on, volts with decimals (a whole 3 may be either)."""
+    if percent or 5 < amount <= 100:
         yield from battery(plain(amount))
-    elif name == "battery" and amount != int(amount):  # 3.6: volts; a whole number up to 5 may be either
+    elif _LEAST_MV <= amount <= 20 * _LEAST_MV:
+        yield Found("battery_voltage", plain(amount / 1000), "V")
+    elif 0 < amount <= 5 and amount != int(amount):
         yield Found("battery_voltage", plain(amount), "V")
 
 
@@ -132,20 +210,3 @@ def volume(uplink: Uplink, amount: Decimal) -> Found:
     if uplink.unit in FACTORS and FACTORS[uplink.unit][0] == "L":
         return Found(WATER_VOLUME_TOTAL, convert(amount, uplink.unit), "L")
     return unknown_unit(WATER_VOLUME_TOTAL, "L", plain(amount))
-
-
-def number(value: object) -> Decimal | None:
-    """Return a number, also as text and with its unit behind it; None: it is none."""
-    if isinstance(value, str):
-        found = _NUMBER.fullmatch(value.strip())
-        return Decimal(found[1]) if found else None
-    if not isinstance(value, int | Decimal) or isinstance(value, bool):
-        return None
-    return Decimal(value) if abs(Decimal(value)) < 10**15 else None
-
-
-def _switch(value: object) -> bool | None:
-    if isinstance(value, int | Decimal):
-        value = str(int(value)).lower() if value in (0, 1) else ""
-    word = value.strip().lower() if isinstance(value, str) else ""
-    return True if word in _ON else False if word in _OFF else None

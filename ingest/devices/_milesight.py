@@ -1,13 +1,15 @@
-"""Milesight sensors (EM300, WS101, WS202, WS203, WS301): pairs of channel and type, each with its own number of bytes.
+"""Milesight sensors (EM300, WS, VS and AM series): pairs of channel and type, each with its own number of bytes.
 
-Source: Milesight-IoT/SensorDecoders, the README tables of ``em-series`` and ``ws-series`` (the tables, not the examples:
-that of the WS301 contradicts its own).
+Source: Milesight-IoT/SensorDecoders, the README tables of ``em-series``, ``ws-series``, ``vs-series`` and ``am-series`` (the
+tables, not the examples: that of the WS301 contradicts its own); thingsboard/data-converters ``VENDORS/Milesight``.
 
-How this works.  The frame does not say which model sent it, and three channels mean different things: 03 00 is a door
-(WS301) or a motion (WS202), 04 00 a tampering or daylight, 05 00 a leak (EM300-SLD), somebody in the room (WS203) or an
-input (EM300-DI).  What they mean must come from elsewhere: the name of the device profile or device, the keys of the
-operator's codec, or the length of the history records; else those bytes are left out, because a lit room is no door.
-The length of a history record (20 CE) differs by model too: it is the one with which the whole frame can be read.
+How this works.  The frame does not say which model sent it, and some channels mean different things: 03 00 is a door
+(WS301), a motion (WS202), a leak (WS303) or somebody in the room (VS340, VS370), 04 00 a tampering or daylight, 05 00 a
+leak (EM300-SLD), somebody in the room (WS203), a motion (AM308) or an input (EM300-DI), 06 00 a door (EM300-MCS) or a leak
+(EM300-MLD, which measures no climate).  What they mean must come from elsewhere: the name of the device profile or device,
+the keys of the operator's codec, or the length of the history records; else those bytes are left out, because a lit room
+is no door.  The length of a history record (20 CE) differs by model too: it is the one with which the whole frame can be
+read.  The consumption of an EM300-DI stands on channel 05 or, in newer firmware, 06.
 """
 
 import math
@@ -39,6 +41,21 @@ _BYTES = {
     (0x05, 0xC8): 4,
     (0x05, 0xE1): 8,
     (0x85, 0xE1): 9,
+    (0x06, 0xE1): 8,
+    (0x86, 0xE1): 9,
+    (0x02, 0x82): 2,
+    (0x03, 0x8E): 1,
+    (0x04, 0x8E): 1,
+    (0x03, 0xED): 1,
+    (0x83, 0xED): 2,
+    (0x04, 0xEE): 1,
+    (0x05, 0x5B): 7,
+    (0x05, 0x6A): 2,
+    (0x06, 0x65): 6,
+    (0x06, 0xCB): 1,
+    **{(channel, 0x7D): 2 for channel in range(0x07, 0x0E)},
+    (0x09, 0x73): 2,
+    (0x0E, 0x01): 1,
     _HISTORY_2: 18,
     (0xFF, 0x01): 1,
     (0xFF, 0x08): 6,
@@ -54,12 +71,20 @@ _BYTES = {
 """(channel, type) -> bytes that follow."""
 _MEANINGS = (
     (("ws301", "em300-mcs"), ("magnet_status", "door"), "door"),
-    (("ws202",), ("pir",), "motion"),
-    (("em300-sld", "em300-zld", "em300-mld"), ("leakage_status", "leak_status"), "leak"),
-    (("ws203",), ("occupancy",), "occupancy"),
+    (("ws202", "am307", "am308", "am319"), ("pir",), "motion"),
+    (
+        ("em300-sld", "em300-zld", "em300-mld", "ws303"),
+        ("leakage_status", "leak_status", "water_leak"),
+        "leak",
+    ),
+    (("ws203", "vs340", "vs341", "vs370"), ("occupancy",), "occupancy"),
     (("em300-di",), ("gpio", "pulse", "water"), "input"),
 )
 """Models in a name, or keys of a codec -> what the channels without a meaning of their own mean."""
+_QUANTITIES = {"door": "contact_open", "motion": "motion", "leak": "water_leak", "occupancy": "occupancy"}
+_CLIMATE = frozenset({(0x03, 0x67), (0x04, 0x68)})
+_FLOWS_ON = 3
+"""Alarm byte behind a consumption: water has not stopped for too long."""
 
 Part = tuple[tuple[int, int], bytes]
 
@@ -105,10 +130,12 @@ def _shown(parts: list[Part]) -> str:
     """Return what only one model's frames hold: a history record of its length, or a counter."""
     sizes = {len(data) for key, data in parts if key == _HISTORY}
     keys = {key for key, _ in parts}
-    if 13 in sizes or keys & {(0x05, 0xC8), (0x05, 0xE1), _HISTORY_2}:
+    if 13 in sizes or keys & {(0x05, 0xC8), (0x05, 0xE1), (0x06, 0xE1), _HISTORY_2}:
         return "input"
-    if 8 in sizes:
-        return "leak" if (0x05, 0x00) in keys else "door" if (0x06, 0x00) in keys else ""
+    if 8 in sizes and (0x05, 0x00) in keys:
+        return "leak"
+    if (0x06, 0x00) in keys and keys & _CLIMATE:
+        return "door"
     return "occupancy" if 9 in sizes else ""
 
 
@@ -121,16 +148,14 @@ def _present(uplink: Uplink, part: Part, meaning: str, tamper: tuple[str, ...]) 
             yield from _temperature(data[:2])
         case (0x04, 0x68):
             yield from _humidity(data[0])
-        case (0x03, 0x00) if meaning == "motion":
-            yield Found("motion", data[0] == 1, "bool")
-        case (0x03 | 0x06, 0x00) if meaning == "door" or key == (0x06, 0x00):
-            yield Found("contact_open", data[0] == 1, "bool", tamper)
-        case (0x05, 0x00):
-            yield from _state(meaning, data[0])
+        case (0x03 | 0x05 | 0x06, 0x00):
+            yield from _state(meaning, data[0], tamper)
+        case (0x03, 0x8E):
+            yield from _state("occupancy", data[0])
         case (0x05, 0xC8):
             yield Found("pulse_count_total", int.from_bytes(data, "little"), "count", ("pulse_factor_unknown",))
-        case (0x05 | 0x85, 0xE1):
-            yield from _water(uplink, data[4:8])
+        case (0x05 | 0x06 | 0x85 | 0x86, 0xE1):
+            yield from _water(uplink, data[4:8], alarm=data[8:] == bytes([_FLOWS_ON]))
         case (0xFF, 0x2E):
             yield _press(uplink, PRESSES.get(data[0], "unknown"))
 
@@ -140,9 +165,9 @@ def _press(uplink: Uplink, word: str) -> Found:
     return Found("sos", True, "event") if "sos" in uplink.named else Found("button", word, "event")
 
 
-def _state(meaning: str, byte: int) -> Iterator[Found]:
-    if meaning in ("leak", "occupancy") and byte in (0, 1):
-        yield Found("water_leak" if meaning == "leak" else "occupancy", byte == 1, "bool")
+def _state(meaning: str, byte: int, flags: tuple[str, ...] = ()) -> Iterator[Found]:
+    if meaning in _QUANTITIES and byte in (0, 1):
+        yield Found(_QUANTITIES[meaning], byte == 1, "bool", flags)
 
 
 def _temperature(data: bytes) -> Iterator[Found]:
@@ -156,17 +181,19 @@ def _humidity(byte: int) -> Iterator[Found]:
         yield Found("humidity", plain(Decimal(byte) / 2), "%RH")
 
 
-def _water(uplink: Uplink, data: bytes) -> Iterator[Found]:
+def _water(uplink: Uplink, data: bytes, *, alarm: bool = False) -> Iterator[Found]:
     """Read a consumption, whose unit is chosen on the device and not sent."""
     (number,) = struct.unpack("<f", data)
     if not math.isfinite(number) or not 0 <= number <= 1e9:
         return
     # a float of four bytes has seven digits: what stands behind them is noise
     exact = Decimal(f"{number:.7g}")
+    flags = ("meter_alarm:continuous_flow",) if alarm else ()
     if uplink.unit in FACTORS and FACTORS[uplink.unit][0] == "L":
-        yield Found(WATER_VOLUME_TOTAL, convert(exact, uplink.unit), "L")
+        yield Found(WATER_VOLUME_TOTAL, convert(exact, uplink.unit), "L", flags)
     else:
-        yield unknown_unit(WATER_VOLUME_TOTAL, "L", plain(exact))
+        raw = unknown_unit(WATER_VOLUME_TOTAL, "L", plain(exact))
+        yield replace(raw, flags=(*raw.flags, *flags))
 
 
 def _past(uplink: Uplink, part: Part, meaning: str) -> Iterator[Found]:
@@ -180,14 +207,13 @@ def _past(uplink: Uplink, part: Part, meaning: str) -> Iterator[Found]:
     body = data[4:]
     if len(data) == 9:  # WS203: kind of report and state come first
         body = data[6:9] + data[5:6]
-    found = [*_temperature(body[:2]), *_humidity(body[2])]
+    hall = not any(body[:3])  # a counter without a thermometer: 0.0 °C at 0 % is no weather
+    found = [] if hall else [*_temperature(body[:2]), *_humidity(body[2])]
     if key == _HISTORY and len(data) == 13 and body[3] == 2:
         count = int.from_bytes(body[5:9], "little")
         found.insert(0, Found("pulse_count_total", count, "count", ("pulse_factor_unknown",)))
     elif key == _HISTORY_2 and body[4] == 2:
         found[:0] = _water(uplink, body[10:14])
-    elif len(data) in (8, 9) and meaning == "door":
-        found.append(Found("contact_open", body[3] == 1, "bool"))
     elif len(data) in (8, 9):
         found += _state(meaning, body[3])
     for one in found:

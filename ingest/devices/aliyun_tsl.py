@@ -1,67 +1,74 @@
 """Alibaba Cloud IoT: the thing model (物模型, TSL) that many Chinese devices and platforms speak, the clones included.
 
-Source: Alibaba Cloud IoT Platform help, document 89301 (topics and Alink JSON) and its page on data parsing; RT-Thread
-package documentation; the AIoT platform API of chn-das (document 2541041).
+Source: Alibaba Cloud IoT Platform help, document 89301 (topics and Alink JSON), its pages on data parsing and on the formats
+of forwarded data; RT-Thread package documentation; JetLinks, official and demonstration protocol; EnOS, device connection
+2.3; the AIoT platform of chn-das (documents 2540927, 2541041, 3333090).
 
 Topics ``/sys/{productKey}/{deviceName}/thing/event/property/post`` and its neighbours (batch, pack, history, events); a
 device may also send the same JSON on a topic of its own.  The device is ``deviceName``.
 
-How this works.  ``params`` maps identifiers to values, bare or wrapped (``{"value", "time"}``), or to lists of wrapped ones;
-packs name sub-devices in ``identity``.  A structure that holds no ``value`` is a structure and no wrapper.  What an
-identifier means stands in `_aliyun_identifiers`.  ``time`` is milliseconds in UTC and may be missing; one push form has local
-times without a zone.  Bytes on ``model/up_raw`` need the product's own script and are refused; so is JSON without quotes,
-which real firmware sends, since a lenient reader would guess.
+How this works.  What a report holds is read in `_thing_model`; this module knows the topics and wrappings of the platforms
+that share its shape.  JetLinks writes ``{"properties"}`` on ``/{product}/{device}/properties/report``, forwarded data stand in
+``items``, chn-das pushes one object or a list of devices, with local times in the former.  Bytes on ``model/up_raw`` need the
+product's own script and are refused; so is JSON without quotes, which real firmware sends, since a lenient reader would guess.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
-from ingest.devices._aliyun_identifiers import meant
-from ingest.measures import EPOCH, milliseconds, moment, plain, plausible, rfc3339
-from ingest.readings import WATER_VOLUME_TOTAL, Reading, Value
-from ingest.strict_json import parse_object, show
+from ingest.devices._thing_model import (
+    CALLS,
+    DEVICE,
+    Message,
+    Point,
+    available,
+    calls,
+    named,
+    own_clock,
+    points,
+    readings,
+)
+from ingest.measures import milliseconds, moment, plain
+from ingest.readings import WATER_VOLUME_TOTAL, Reading
+from ingest.strict_json import parse, parse_object, show
 
+_NAME = "aliyun_tsl"
 _TOPIC = re.compile(r"(?:.*/)?sys/([^/]+)/([^/]+)/(thing/.+|rrpc/.+|_thing/.+)", re.DOTALL)
-_REPORT = re.compile(r"thing/(?:event/(?:([^/]+)/)?(?:post|batch/post|pack/post|history/post)|properties/up)")
-_JETLINKS = re.compile(r"/([^/]+)/([^/]+)/properties/report")
+_FORWARDED = re.compile(r"/([^/]+)/([^/]+)/(thing/event/.+/post)", re.DOTALL)
+_REPORT = re.compile(
+    r"thing/(?:event/(?:([^/]+)/)?(?:post|batch/post|pack/post|history/post)"
+    r"|measurepoint/(?:batch/)?post|properties/(?:gateway/)?up)"
+)
+_JETLINKS = re.compile(
+    r"/([^/]+)/([^/]+)(?:/child/([^/]+))?/"
+    r"(properties/(?:report|read/reply)|event/[^/]+|online|offline|connected|disconnect)"
+)
+_STATUS = re.compile(r"/as/mqtt/status/([^/]+)/([^/]+)")
+_DEMO = "/report-property"
 _CUSTOM = re.compile(r"/?[^/]+/([^/]+)/.+", re.DOTALL)
 _METHOD = re.compile(rb'"method"\s*:\s*"thing\.event\.')
 _PUSH = re.compile(rb'"event_type"\s*:\s*"device_property_report"')
-_LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)", re.ASCII)
-_DEVICE = re.compile(r"[0-9A-Za-z_.:@-]{1,64}", re.ASCII)
-_MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
+_LISTED = re.compile(rb'"deviceId"\s*:[^\[\]]{0,400}"properties"\s*:\s*\[\s*\{\s*"key"\s*:')
 _PRODUCT = "a1shuiansim"
 """The product under which simulated devices report."""
-_MOST_POINTS = 2_000
-_CALLS = frozenset({"sos", "sosalarm", "emergencyalarm", "helpalarm"})
-"""Events that call for help, in small letters."""
-
-
-class Point(NamedTuple):
-    """One value of one property of one device, as the message has it; `time` is whatever stood there."""
-
-    device: str
-    identifier: str
-    value: object
-    time: object
-    name: object = None
-    listed: bool = False
 
 
 def matches(topic: str) -> bool:
     """Tell whether `topic` is one of a thing model."""
-    return _TOPIC.fullmatch(topic) is not None or _JETLINKS.fullmatch(topic) is not None
+    return topic == _DEMO or any(one.fullmatch(topic) for one in (_TOPIC, _JETLINKS, _FORWARDED, _STATUS))
 
 
 def sniff(topic: str, payload: bytes) -> bool:
     """Tell whether `payload` is a report of a thing model on a device's own topic, or a platform's push of one."""
-    if payload.lstrip()[:1] != b"{":
+    start = payload.lstrip()[:1]
+    if start == b"[":
+        return _LISTED.search(payload) is not None
+    if start != b"{":
         return False
     return _PUSH.search(payload) is not None or (
         _METHOD.search(payload) is not None and _CUSTOM.fullmatch(topic) is not None
@@ -76,153 +83,118 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     Unreadable
         With the device: bytes that need the product's script, no JSON, or no device.
     """
-    found = _TOPIC.fullmatch(topic) or _JETLINKS.fullmatch(topic)
-    device, rest = (found[2], found[3] if found.re is _TOPIC else "") if found else _elsewhere(topic)
-    if rest.startswith("thing/model/up_raw"):
-        raise Unreadable("payload: want JSON, got raw bytes, which need the product's own script", device=device)
+    message = Message(_NAME, received_at, retain, memory)
+    if found := _TOPIC.fullmatch(topic) or _FORWARDED.fullmatch(topic):
+        return _posted(found[1], found[2], found[3], payload, message)
+    if found := _STATUS.fullmatch(topic):
+        return _online(named(found[2]), payload, message)
+    if found := _JETLINKS.fullmatch(topic):
+        return _jetlinks(found[1], named(found[3] or found[2]), found[4], payload, message)
+    if payload.lstrip()[:1] == b"[":
+        return _listed(payload, message)
+    return _elsewhere(topic, payload, message)
+
+
+def _posted(product: str, device: str, rest: str, payload: bytes, message: Message) -> list[Reading]:
+    """Read what came on one of the platform's own topics."""
+    if rest == "thing/model/up_raw":
+        return _raw(device, payload, message)
     report = _REPORT.fullmatch(rest)
-    if rest and report is None:
+    if report is None:
         return []  # settings, services, replies: what the platform and the device say to each other
+    fields = _fields(payload, device)
+    event = report[1] if report[1] not in (None, "property", "measurepoint") else None
+    if event:
+        return _event(event, named(device), fields, message)
+    return _report(named(device), product, fields, message._replace(past="history" in rest))
+
+
+def _raw(device: str, payload: bytes, message: Message) -> list[Reading]:
+    """Read a meter's own frame, the only bytes that do not need the product's script."""
+    frame = Point(named(device), "", payload.decode("latin-1") if payload.isascii() else payload.hex(), None)
+    told = readings([frame], device, message)
+    if all(one.quantity == "available" and "meaning_unknown" in one.flags for one in told):
+        raise Unreadable("payload: want JSON, got raw bytes, which need the product's own script", device=device)
+    return told
+
+
+def _elsewhere(topic: str, payload: bytes, message: Message) -> list[Reading]:
+    """Read a report on a device's own topic, or a push that names the device inside."""
+    custom = _CUSTOM.fullmatch(topic)
+    device = custom[1] if custom else ""
+    fields = _fields(payload, device)
+    body = fields.get("body")
+    if isinstance(body, dict):
+        whose, data = body.get("device_id"), body.get("data")
+        if not isinstance(whose, str) or not DEVICE.fullmatch(whose) or not isinstance(data, dict):
+            raise Unreadable(f"body: want a device_id and data, got {show(whose)} and {show(data)}")
+        return readings(list(points(whose, data)), whose, message._replace(clock=body.get("time")))
+    if topic == _DEMO:
+        return _report(named(fields.get("deviceId")), "", fields, message)
+    return _report(named(device), "", fields, message)
+
+
+def _fields(payload: bytes, device: str) -> dict[str, object]:
     try:
         fields = parse_object(payload)
     except Unreadable as error:
         raise Unreadable(str(error), device=device or None) from None
-    body = fields.get("body")
-    if not found and isinstance(body, dict):
-        return _pushed(body, received_at, retain, memory)
-    if not _DEVICE.fullmatch(device):
-        raise Unreadable(f"topic: want a device name of 1 to 64 letters and digits, got {show(device)}")
-    event = report[1] if report and report[1] not in (None, "property", "measurepoint") else None
-    if event:
-        return _event(event, device, fields, received_at, retain)
-    return _readings(device, fields, received_at, retain, memory)
+    content = fields.get("content")  # some platforms wrap what they forward
+    return content if isinstance(content, dict) and "params" not in fields else fields
 
 
-def _elsewhere(topic: str) -> tuple[str, str]:
-    found = _CUSTOM.fullmatch(topic)
-    return (found[1], "") if found else ("", "")
-
-
-def _readings(
-    device: str, fields: Mapping[str, object], received_at: datetime, retain: bool, memory: DeviceMemory
-) -> list[Reading]:
-    params = fields.get("params", fields.get("properties"))
+def _report(device: str, product: str, fields: Mapping[str, object], message: Message) -> list[Reading]:
+    params = next((fields[key] for key in ("params", "properties", "items") if key in fields), None)
     if not isinstance(params, dict | list):
         raise Unreadable(f"params: want an object, got {show(params)}", device=device)
-    points = list(_points(device, params))
-    if len(points) > _MOST_POINTS:
-        raise Unreadable(f"params: want at most {_MOST_POINTS} values, got {len(points)}", device=device)
-    clock = _clock(points, fields)
-    kept = ("retained",) if retain else ()
-    ident = fields.get("id")
-    named = {"message_id": ident} if isinstance(ident, str) and _MESSAGE_ID.fullmatch(ident) else {}
-    readings = []
-    for point in points:
-        time, flags = _time(clock if point.time is None else point.time, received_at)
-        for one in meant(point.identifier, point.name, point.value, memory.unit(point.device, received_at)):
-            marks = (*kept, *(("batch",) if point.listed else ()), *one.flags, *flags)
-            extra = {**one.extra, **(named if time is None else {})}
-            readings.append(Reading(point.device, one.quantity, one.value, one.unit, time, marks, extra))
-    if readings:
-        return readings
-    time, flags = _time(next((p.time for p in points if p.time is not None), clock), received_at)
-    return [
-        Reading(device, "available", True, "bool", time, (*kept, "meaning_unknown", *flags), named if not time else {})
-    ]
+    found = list(points(device, params, product))
+    message = message._replace(clock=own_clock(found, fields), message_id=fields.get("id", fields.get("messageId")))
+    return readings(found, device, message, calls(device, params))
 
 
-def _points(device: str, params: object, depth: int = 0) -> Iterator[Point]:
-    """Yield every value: of an object of properties, of a list of them, of packs with sub-devices."""
-    if isinstance(params, list):
-        for part in params:
-            yield from _points(device, part, depth + 1) if depth < 3 else ()
-        return
-    if not isinstance(params, dict):
-        return
-    identity = params.get("identity")
-    inner = identity.get("deviceName") if isinstance(identity, dict) else None
-    if isinstance(inner, str) and _DEVICE.fullmatch(inner):
-        device = inner
-    nested = [
-        params[key] for key in ("properties", "subDevices", "measurepoints") if isinstance(params.get(key), dict | list)
-    ]
-    if nested and depth < 3:
-        common = params.get("time")
-        for part in nested:
-            for point in _points(device, part, depth + 1):
-                yield point._replace(time=common) if point.time is None else point
-        return
-    for identifier, value in params.items():
-        yield from _values(device, identifier, value)
-
-
-def _values(device: str, identifier: str, value: object) -> Iterator[Point]:
-    if isinstance(value, dict) and "value" in value:
-        yield Point(device, identifier, value["value"], value.get("time"), value.get("name"))
-    elif isinstance(value, list):
-        for one in value:
-            if isinstance(one, dict) and "value" in one:
-                yield Point(device, identifier, one["value"], one.get("time"), one.get("name"), listed=True)
-    elif not isinstance(value, dict):
-        yield Point(device, identifier, value, None)
-
-
-def _clock(points: list[Point], fields: Mapping[str, object]) -> object:
-    """Return the time of the whole message: the meter's own clock where it is a property (``Time``), or a field."""
-    own = (p.value for p in points if p.identifier.lower() in ("time", "timestamp") and _epoch(p.value) is not None)
-    return next(own, fields.get("timestamp", fields.get("time")))
-
-
-def _epoch(value: object) -> datetime | None:
-    """Return the moment of 13 digits of milliseconds, or 10 of seconds, as number or text."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not re.fullmatch(r"\d{10}|\d{13}", text, re.ASCII):
-        return None
-    return EPOCH + (timedelta(seconds=int(text)) if len(text) == 10 else timedelta(milliseconds=int(text)))
-
-
-def _time(value: object, received_at: datetime) -> tuple[datetime | None, tuple[str, ...]]:
-    if value is None or value == "":
-        return None, ("time_missing",)
-    time = _epoch(value)
-    return (time, ()) if time is not None and plausible(time, received_at) else (None, ("implausible_time",))
-
-
-def _event(name: str, device: str, fields: Mapping[str, object], received_at: datetime, retain: bool) -> list[Reading]:
+def _event(name: str, device: str, fields: Mapping[str, object], message: Message) -> list[Reading]:
     """Read an event of the product: a call for help by its name, else a sign that the device lives."""
-    params = fields.get("params")
-    time, flags = _time(params.get("time") if isinstance(params, dict) else None, received_at)
-    flags = (*(("retained",) if retain else ()), *flags)
-    if name.lower() in _CALLS:
-        return [Reading(device, "sos", True, "event", time, flags)]
-    return [Reading(device, "available", True, "bool", time, ("meaning_unknown", *flags))]
+    params = fields.get("params", fields)
+    stamp = params.get("time", params.get("timestamp")) if isinstance(params, dict) else None
+    message = message._replace(clock=stamp, message_id=fields.get("id", fields.get("messageId")))
+    sos = [(device, stamp)] if name.lower() in CALLS else []
+    return readings([], device, message, sos)
 
 
-def _pushed(body: Mapping[str, object], received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:
-    """Read a platform's push: the device in the body, local times without a zone, names beside the values."""
-    device, data, text = body.get("device_id"), body.get("data"), body.get("time")
-    if not isinstance(device, str) or not _DEVICE.fullmatch(device) or not isinstance(data, dict):
-        raise Unreadable(f"body: want a device_id and data, got {show(device)} and {show(data)}")
-    time, flags, extra = _local(text, received_at)
-    flags = (*(("retained",) if retain else ()), *flags)
-    readings = [
-        Reading(device, one.quantity, one.value, one.unit, time, (*one.flags, *flags), {**one.extra, **extra})
-        for point in _points(device, data)
-        for one in meant(point.identifier, point.name, point.value, memory.unit(device, received_at))
+def _jetlinks(product: str, device: str, rest: str, payload: bytes, message: Message) -> list[Reading]:
+    """Read what a device says to JetLinks; a gateway says it for its children."""
+    if rest in ("online", "connected", "offline", "disconnect"):
+        return [available(device, rest in ("online", "connected"), None, message)]
+    fields = _fields(payload, device)
+    if rest.startswith("event/"):
+        return _event(rest.removeprefix("event/"), device, fields, message)
+    if "properties" not in fields and fields.get("success") is False:
+        return []
+    return _report(device, product, fields, message)
+
+
+def _online(device: str, payload: bytes, message: Message) -> list[Reading]:
+    """Read the platform's word that a device came or went."""
+    fields = _fields(payload, device)
+    word = fields.get("status")
+    if word not in ("online", "offline"):
+        raise Unreadable(f"status: want online or offline, got {show(word)}", device=device)
+    return [available(device, word == "online", fields.get("utcTime", fields.get("time")), message)]
+
+
+def _listed(payload: bytes, message: Message) -> list[Reading]:
+    """Read a push of several devices: each property an object with ``key``, ``value`` and ``time``."""
+    devices = parse(payload)
+    found = [
+        Point(entry["deviceId"], one["key"], one.get("value"), one.get("time"), product=str(entry.get("productId", "")))
+        for entry in (devices if isinstance(devices, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("deviceId"), str) and DEVICE.fullmatch(entry["deviceId"])
+        for one in (entry["properties"] if isinstance(entry.get("properties"), list) else [])
+        if isinstance(one, dict) and isinstance(one.get("key"), str)
     ]
-    return readings or [Reading(device, "available", True, "bool", time, ("meaning_unknown", *flags), extra)]
-
-
-def _local(text: object, received_at: datetime) -> tuple[datetime | None, tuple[str, ...], dict[str, Value]]:
-    found = _LOCAL_TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        return *_time(text, received_at), {}
-    written = f"{found[1]}T{found[2]}"
-    try:
-        right = plausible(rfc3339(f"{written}Z"), received_at)
-    except ValueError:
-        right = False
-    return (None, ("time_zone_missing",), {"time_local": written}) if right else (None, ("implausible_time",), {})
+    if not found:
+        raise Unreadable("payload: want a list of devices with properties, got none")
+    return readings(found, found[0].device, message)
 
 
 def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
@@ -231,7 +203,7 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     Parameters
     ----------
     device : str
-        Device name, up to 64 letters and digits.
+        Device name, up to 128 letters and digits.
     at : datetime
         The meter's clock (aware), to the millisecond.
     litres : float
@@ -247,8 +219,8 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device name.
     """
-    if not _DEVICE.fullmatch(device):
-        raise ValueError(f"want a device name of 1 to 64 letters and digits, got {device!r}")
+    if not DEVICE.fullmatch(device):
+        raise ValueError(f"want a device name of 1 to 128 letters and digits, got {device!r}")
     at_ms = milliseconds(at)
     report = {
         "id": str(at_ms),
@@ -265,6 +237,8 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("/sys/+/{device}/thing/#",),
+    reads=("/sys/+/{device}/thing/#",),  # answers to its reports, and settings
     samples=(
         Sample(
             source="Alibaba Cloud IoT Platform help, document 89301: WF is no water flow here",

@@ -8,9 +8,8 @@ gateway's or server's clock, with up to nine decimals; a clock in the payload is
 and gateway and the place of the gateway are never stored.
 
 How this works: ``up`` carries the device's bytes (``data``) and, only if the operator installed a codec, what that made of
-them (``object``).  The bytes win where a reader knows them: `_axioma_w1`, `_milesight`, `_netvox`, `_quandify`; else the
-object is read by its keys (`_lorawan_fields`).  What nobody understands says that the device lives, and nothing of the
-person.  ``status`` brings the battery, ``join`` a restart; ``log``, ``ack`` and the others are the server's own affairs: a
+them (``object``).  The bytes win where a maker's module knows them; else the object is read by its keys
+(`_lorawan_uplink`).  ``status`` brings the battery, ``join`` a restart; ``log``, ``ack`` and the others are the server's own affairs: a
 log of a wrong signature may be about a stranger's message.
 """
 
@@ -25,8 +24,8 @@ from decimal import Decimal
 from itertools import accumulate
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable, _axioma_w1, _lorawan_fields, _milesight, _netvox, _quandify
-from ingest.devices._lorawan import Found, Uplink, battery
+from ingest.devices import Format, Sample, Unreadable, _axioma_w1, _lorawan_uplink
+from ingest.devices._lorawan import Found, Uplink, alive, battery
 from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -34,7 +33,6 @@ from ingest.strict_json import parse_object, show
 _TOPIC = re.compile(r"(?:.+/)?application/[^/]+/device/([0-9A-Fa-f]{16})/(event|command)/([a-z]+)", re.DOTALL)
 _EUI = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 _DEDUPLICATION = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
-_MAKERS = (_axioma_w1.read, _milesight.read, _netvox.read, _quandify.read)
 _APPLICATION = "00000000-0000-4000-8000-000000000000"
 """The application under which simulated devices report."""
 
@@ -72,9 +70,9 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     complaints: list[str] = []
     values = []
     if event == "up":
-        values = _up(_uplink(fields, time, received_at, memory.unit(device, received_at), complaints))
+        values = _lorawan_uplink.read(_uplink(fields, device, time, received_at, memory, complaints))
     elif event:
-        values = _status(fields) if event == "status" else [_alive("device_restart")]
+        values = _status(fields) if event == "status" else [alive("device_restart")]
     readings = [_reading(one, device, time, flags, fields, retain=retain) for one in values]
     if complaints:
         raise Unreadable("; ".join(complaints[:20]), device=device, readings=readings)
@@ -111,9 +109,10 @@ def _time(fields: Mapping[str, object], received_at: datetime) -> tuple[datetime
 
 def _uplink(
     fields: Mapping[str, object],
+    device: str,
     time: datetime | None,
     received_at: datetime,
-    unit: str | None,
+    memory: DeviceMemory,
     complaints: list[str],
 ) -> Uplink:
     port, text, decoded = fields.get("fPort", 0), fields.get("data") or "", fields.get("object")
@@ -129,24 +128,19 @@ def _uplink(
         complaints.append(f"fPort: want a whole number, got {show(port)}")
         port = 0
     info = fields.get("deviceInfo")
-    names = [info.get(key) for key in ("deviceProfileName", "deviceName")] if isinstance(info, dict) else []
-    named = " ".join(name.lower() for name in names if isinstance(name, str))
-    return Uplink(port, data, decoded if isinstance(decoded, dict) else {}, named, time, received_at, unit, complaints)
-
-
-def _up(uplink: Uplink) -> list[Found]:
-    for read in _MAKERS:
-        known = read(uplink)
-        if known:
-            return known
-    found = _lorawan_fields.read(uplink)
-    if found:
-        return found
-    return [_alive("raw_payload") if uplink.data and not uplink.fields else _alive()]
-
-
-def _alive(*flags: str) -> Found:
-    return Found("available", True, "bool", ("no_reading", *flags))
+    told = [info.get(key) for key in ("deviceProfileName", "deviceName")] if isinstance(info, dict) else []
+    names = [name for name in told if isinstance(name, str)]
+    return Uplink(
+        port,
+        data,
+        decoded if isinstance(decoded, dict) else {},
+        " ".join(names).lower(),
+        time,
+        received_at,
+        memory.unit(device, received_at),
+        complaints,
+        memory.keys.of(device, *names),
+    )
 
 
 def _status(fields: Mapping[str, object]) -> list[Found]:
@@ -154,8 +148,8 @@ def _status(fields: Mapping[str, object]) -> list[Found]:
     level = fields.get("batteryLevel")
     absent = fields.get("externalPowerSource") is True or fields.get("batteryLevelUnavailable") is True
     if absent or not isinstance(level, int | Decimal) or isinstance(level, bool):
-        return [_alive()]
-    return (battery(plain(Decimal(level))) if 0 <= Decimal(level) <= 100 else []) or [_alive()]
+        return [alive()]
+    return (battery(plain(Decimal(level))) if 0 <= Decimal(level) <= 100 else []) or [alive()]
 
 
 def _reading(
@@ -245,6 +239,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("application/#",),
     samples=(
         Sample(
             source="chirpstack/chirpstack-docs: src/chirpstack/integrations/events.md, bytes that nobody knows",

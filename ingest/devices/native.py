@@ -24,6 +24,7 @@ from ingest.strict_json import MOST_BYTES, parse, parse_object, show
 
 MOST_MEASUREMENTS = 3_000
 """Measurements in one message: a month of quarter-hours. [-]"""
+MOST_ALARMS = 50
 
 _TOPIC = re.compile(r"(?:[^+#\0]+/)?v1/([^/+#\0]+)/([^/+#\0]+)/(up|status)")
 _PSEUDONYM = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,63}", re.ASCII)
@@ -158,8 +159,8 @@ def _battery(
 def _with_alarms(readings: list[Reading], fields: Mapping[str, object], complaints: list[str]) -> list[Reading]:
     """Return `readings` with the present alarms on the newest register, or on the first reading if there is none."""
     alarms = fields.get("alarms", [])
-    if not isinstance(alarms, list) or not all(isinstance(word, str) for word in alarms):
-        complaints.append(f"alarms: want a list of words, got {show(alarms)}")
+    if not isinstance(alarms, list) or len(alarms) > MOST_ALARMS or not all(isinstance(word, str) for word in alarms):
+        complaints.append(f"alarms: want a list of at most {MOST_ALARMS} words, got {show(alarms)}")
         return readings
     words = (
         "tamper" if word == "tamper" else f"meter_alarm:{word if word in _ALARMS else 'unknown'}" for word in alarms
@@ -268,6 +269,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("shuian/v1/+/{device}/up", "shuian/v1/+/{device}/status"),
     samples=(
         Sample(
             source="this format's own specification: every kind of measurement once",

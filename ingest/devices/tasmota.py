@@ -268,6 +268,8 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("tele/{device}/+", "stat/{device}/+"),
+    reads=("cmnd/{device}/+",),
     samples=(
         Sample(
             source="hhaim/hass: comment of a custom component, 23 s after a restart",

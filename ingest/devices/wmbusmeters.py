@@ -208,6 +208,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("wmbusmeters/#",),
     samples=(
         Sample(
             source="wmbusmeters/wmbusmeters: README.md, keys of older releases",

@@ -169,6 +169,7 @@ FORMAT = Format(
     encode=encode,
     sensors=True,
     most_bytes=MOST_BYTES,
+    gateway=("zigbee2mqtt/#",),
     samples=(
         Sample(
             source="Koenkk/zigbee2mqtt.io: docs/guide/usage/mqtt_topics_and_messages.md, motion and nothing else",

@@ -27,7 +27,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(filled: Path, tmp_path: Path) -> Iterator[Engine]:
     """Return an engine on a fresh copy."""
     shutil.copy(filled, tmp_path / "people.sqlite")
-    opened = database.open(tmp_path / "people.sqlite")
+    opened = database.connect(tmp_path / "people.sqlite")  # up to date: the copy of one that was opened
     yield opened
     opened.dispose()
 

@@ -37,6 +37,10 @@ EVIDENCE = {
     "away_use": HEARD | {"away_since_at": AT - 86400, "away_until_at": AT + 86400, "used_since_at": AT, "volume_l": 9},
     "meter_steps": HEARD | {"agreed_l": 1.0, "shown_l": 10.0, "volume_l": None},
     "meter_unit": HEARD | {"agreed_l": 1.0, "shown_l": 10.0, "volume_l": 2000.0},
+    "meter_unit_changed": HEARD,
+    "meter_two_registers": HEARD,
+    "meter_clock_behind": HEARD,
+    "meter_zone": HEARD | {"shift_s": 3600.0},
 }
 OPTIONAL = {
     "surge_limit": ("running_since_at", "usual_l"), "surge_usual": ("running_since_at",),

@@ -12,7 +12,6 @@ from ingest.bindings import Binding, FixedBindings
 from ingest.devices import Decoded, DeviceMemory, aliyun_tsl, decode
 from ingest.measures import moment
 from ingest.quality import Memory, Message, judge
-from ingest.readings import StoredReading
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
 MOMENTS = st.integers(1_010_000_000_000, 1_795_000_000_000).map(moment)
@@ -80,17 +79,10 @@ def test_water_without_a_unit_stays_a_number_until_the_registry_says_it() -> Non
 
 
 def test_what_has_no_unit_is_not_stored_and_the_reason_names_the_registry() -> None:
-    class Empty:
-        def last(self, device: str, quantity: str) -> StoredReading | None:
-            return None
-
-        def arrival(self, device: str, quantity: str, ident: str) -> int | None:
-            return None
-
     payload = b'{"params":{"TotalFlow":12.5,"Temp":20}}'
     binding = Binding("meter1", "aliyun_tsl", datetime(2026, 1, 1, tzinfo=UTC))
     message = Message(TOPIC, payload, NOW)
-    judged = judge(message, decode(TOPIC, payload, NOW), FixedBindings([binding]), Memory(Empty()))
+    judged = judge(message, decode(TOPIC, payload, NOW), FixedBindings([binding]), Memory())
     assert [(row.quantity, row.value) for row in judged.readings] == [("temperature", 20_000)]
     assert [one.reason for one in judged.rejects] == [
         "unit unknown: want a unit in the registry for water_volume_total, got none"
@@ -128,6 +120,12 @@ def test_history_of_several_devices_is_read() -> None:
         ("sys/p/d1/thing/properties/up", {"params": {"Temp": {"value": 20, "time": NOW_MS}}}, "d1"),
         ("/p/d1/properties/report", {"timestamp": NOW_MS, "properties": {"Temp": 20}}, "d1"),
         ("/demo/sys/p/d1/thing/event/property/post", {"params": {"Temp": 20}, "time": NOW_MS}, "d1"),
+        ("/sys/p/d1/thing/measurepoint/post", {"params": {"measurepoints": {"Temp": {"value": 20, "quality": 9}}, "time": NOW_MS}}, "d1"),
+        ("sys/p/gw/thing/properties/gateway/up", {"params": {"subDevices": [{"identity": {"productId": "p", "deviceId": "d1"}, "properties": {"a:Temp": {"value": 20, "time": NOW_MS}}}]}}, "d1"),
+        ("/p/d1/thing/event/property/post", {"productKey": "p", "items": {"Temp": {"value": 20, "time": NOW_MS}}}, "d1"),
+        ("/p/gw/child/d1/properties/report", {"timestamp": NOW_MS, "properties": {"Temp": 20}}, "d1"),
+        ("/report-property", {"deviceId": "d1", "timestamp": NOW_MS, "properties": {"Temp": 20}}, "d1"),
+        ("aiot/props", [{"productId": "p", "deviceId": "d1", "properties": [{"key": "Temp", "value": 20, "time": NOW_MS}]}], "d1"),
         ("/p/d1/data", {"params": {"Temp": {"value": 20, "time": NOW_MS}}, "method": "thing.event.property.post"}, "d1"),
     ],
 )  # fmt: skip
@@ -135,6 +133,48 @@ def test_platforms_of_the_same_shape_are_read(topic: str, message: object, wante
     decoded = decode(topic, json.dumps(message).encode(), NOW)
     assert decoded.format == "aliyun_tsl"
     assert [(one.device, one.value, one.time) for one in decoded.readings] == [(wanted, 20, moment(NOW_MS))]
+
+
+def test_history_is_marked_whatever_its_shape() -> None:
+    params = [{"identity": {"deviceName": "tap-7"}, "properties": [{"Temp": {"value": 20, "time": NOW_MS}}]}]
+    assert post(params, "/sys/p/gw/thing/event/property/history/post").readings[0].flags == ("history",)
+
+
+def test_a_meter_s_own_frame_needs_no_script() -> None:
+    frame = bytes.fromhex("6810670517240000008116901F01000300002C000300002C0000000000000000FFC316")
+    decoded = decode("/sys/p/meter1/thing/model/up_raw", frame, NOW)
+    assert said(decoded) == [("water_volume_total", 3000), ("valve_open", True)]
+    assert decoded.device == "meter1"
+
+
+@pytest.mark.parametrize(
+    ("topic", "message", "on"),
+    [
+        ("/as/mqtt/status/p/d1", {"status": "online", "utcTime": "2026-11-21T06:00:00.000Z"}, True),
+        ("/as/mqtt/status/p/d1", {"status": "offline", "time": "2026-11-21 14:00:00.000"}, False),
+        (
+            "/as/mqtt/status/p/d1",
+            {"traceId": "1", "content": {"status": "online", "utcTime": "2026-11-21T06:00:00.000Z"}},
+            True,
+        ),
+        ("/p/d1/offline", {}, False),
+        ("/p/gw/child/d1/connected", {"timestamp": NOW_MS}, True),
+    ],
+)
+def test_platforms_say_when_a_device_comes_and_goes(topic: str, message: object, on: bool) -> None:
+    (reading,) = decode(topic, json.dumps(message).encode(), NOW).readings
+    assert (reading.device, reading.quantity, reading.value) == ("d1", "available", on)
+
+
+def test_devices_of_a_list_that_say_nothing_known_live() -> None:
+    def told(device: str, key: str) -> dict[str, object]:
+        return {"productId": "p", "deviceId": device, "properties": [{"key": key, "value": 2, "time": NOW_MS}]}
+
+    decoded = decode("aiot/props", json.dumps([told("d1", "Temp"), told("d2", "WF")]).encode(), NOW)
+    assert [(one.device, one.quantity) for one in decoded.readings] == [("d1", "temperature"), ("d2", "available")]
+    assert "want a list of devices" in (
+        decode("aiot/props", json.dumps([told("a/b", "Temp")]).encode(), NOW).rejected or ""
+    )
 
 
 @pytest.mark.parametrize(

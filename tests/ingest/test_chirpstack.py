@@ -132,6 +132,17 @@ def test_the_last_byte_of_padding_is_no_volume() -> None:
     assert read(up(VENDOR + b"\x2f", heard="2019-07-22T11:37:55Z")).readings == vendor(seconds=5)
 
 
+@pytest.mark.parametrize(
+    ("frame", "port", "value"), [("43b1315d30", 103, True), ("0ea0355d30293500000000", 100, 13609)]
+)
+def test_a_short_frame_of_a_meter_with_a_wrong_clock_is_read_by_the_network_s(
+    frame: str, port: int, value: object
+) -> None:
+    (reading,) = read(up(bytes.fromhex(frame), port)).readings
+    assert (reading.value, reading.time) == (value, NOW - timedelta(seconds=5))
+    assert {"implausible_time", "meter_alarm:leak"} <= set(reading.flags)
+
+
 @pytest.mark.parametrize("size", [5, 9, 11])
 def test_litres_are_not_made_of_any_few_bytes_on_the_same_port(size: int) -> None:
     decoded = read(up(bytes(range(size))))
@@ -203,7 +214,12 @@ def milesight(text: str, **more: Any) -> list[tuple[str, Any]]:
         ("017510 030001 040000", {"object": {"pir": "trigger", "daylight": "dark"}}, ("motion", True)),
         ("01755C 03673401 046865 050001", {"named": "EM300-SLD"}, ("water_leak", True)),
         ("017564 03673401 046865 050001", {"object": {"occupancy": "occupied"}}, ("occupancy", True)),
-        ("01755C 060001", {}, ("contact_open", True)),
+        ("01755C 03673401 046865 060001", {}, ("contact_open", True)),
+        ("01755C 060001", {}, ("battery", 92)),
+        ("01755C 060001", {"named": "EM300-MLD"}, ("water_leak", True)),
+        ("017564 030001", {"named": "WS303"}, ("water_leak", True)),
+        ("017564 030001", {"named": "VS370"}, ("occupancy", True)),
+        ("017564 02828A02 038E01", {}, ("occupancy", True)),
     ],
 )
 def test_a_channel_means_what_its_model_means(text: str, more: dict[str, Any], state: tuple[str, Any]) -> None:

@@ -11,6 +11,7 @@ from threading import Event, Thread
 from ingest.bindings import Binding, FixedBindings
 from ingest.committer import Committer, Received
 from ingest.quality import Message
+from ingest.rules import PlainRule, ReaderRules
 from ingest.store import SqliteStore
 from tests.brokers import until
 
@@ -19,8 +20,12 @@ BINDINGS = FixedBindings(
     [
         Binding("hall", "zigbee2mqtt", datetime(2020, 1, 1, tzinfo=UTC), resolution_l=None),
         Binding("meter", "zigbee2mqtt", datetime(2020, 1, 1, tzinfo=UTC), unit="m3", resolution_l=0.1),
+        Binding("water/total", "esphome", datetime(2020, 1, 1, tzinfo=UTC), resolution_l=0.1),
+        Binding("R900:7", "rtlamr", datetime(2020, 1, 1, tzinfo=UTC), litres_per_pulse=10.0, resolution_l=10.0),
+        Binding("m-12", "plain", datetime(2020, 1, 1, tzinfo=UTC), resolution_l=0.1),
     ]
 )
+RULES = ReaderRules(plain=(PlainRule("cellar/{device}/water", "water_volume_total", unit="gal"),))
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def committing(store: SqliteStore) -> Iterator[tuple[Committer, Queue[Received]]
     stopping = Event()
     committer = Committer(
         "test", inbox, store, BINDINGS,
-        on_commit=lambda: None, acknowledge=lambda item: None, stopping=stopping, retry_s=(0.02, 0.05),
+        on_commit=lambda: None, acknowledge=lambda item: None, stopping=stopping, retry_s=(0.02, 0.05), rules=RULES,
     )  # fmt: skip
     thread = Thread(target=committer.run)
     thread.start()
@@ -81,4 +86,27 @@ def test_the_registry_s_unit_makes_a_register_of_a_number(tmp_path: Path) -> Non
         until(lambda: store.counts()["stored"] == 2, what="storing")
     assert [row.value for row in store.history("meter", "water_volume_total", 0, 2**42)] == [1_500_000]
     assert store.history("hall", "water_volume_total", 0, 2**42) == []
+    store.close()
+
+
+def test_what_discovery_messages_registry_and_rules_say_reaches_the_readers(tmp_path: Path) -> None:
+    config = b'{"stat_t":"water/sensor/total/state","unit_of_meas":"L","dev_cla":"water"}'
+    line = b'{"Time":"2026-11-21T06:00:00Z","Type":"R900","Message":{"ID":7,"Consumption":1000}}'
+    store = SqliteStore(tmp_path)
+    with committing(store) as (_, inbox):
+        for topic, payload, retain in (
+            ("homeassistant/sensor/water/total/config", config, True),
+            ("water/sensor/total/state", b"700.5", True),  # of a reconnect: state, and no sign of life
+            ("water/sensor/total/state", b"712.5", False),
+            ("radio/raw", line, False),
+            ("cellar/m-12/water", b"100", False),
+        ):
+            inbox.put(Received(Message(topic, payload, NOW, retain), 0, 0, 1))
+        until(lambda: store.counts()["stored"] == 3, what="storing")
+    found = {device: store.last(device, "water_volume_total") for device in ("water/total", "R900:7", "m-12")}
+    assert {device: row and row.value for device, row in found.items()} == {
+        "water/total": 712_500,
+        "R900:7": 10_000_000,
+        "m-12": 378_541,
+    }
     store.close()

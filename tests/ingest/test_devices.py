@@ -1,8 +1,10 @@
 """Every format against its own samples, against recorded messages, and against noise."""
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +36,7 @@ def wanted(item: dict[str, object]) -> tuple[object, ...]:
 
 @pytest.mark.parametrize(("form", "sample"), [pytest.param(*pair, id=pair[1].source[:60]) for pair in SAMPLES])
 def test_every_sample_is_read_as_its_module_says(form: Format, sample: Sample) -> None:
-    decoded = decode(sample.topic, sample.payload, sample.received_at, sample.retain)
+    decoded = decode(sample.topic, sample.payload, sample.received_at, sample.retain, DeviceMemory(rules=sample.rules))
     assert decoded.format == form.name
     assert decoded.readings == sample.readings
     assert (decoded.rejected is None) == (sample.rejected is None)
@@ -101,6 +103,17 @@ TOPIC_SHAPES = [
     "application/a/device/0101010101010101/event/up",
     "application/a/device/0101010101010101/event/status",
     "bridge/lorawan",
+    "v3/a@t/devices/eui-0101010101010101/up",
+    "v3/a/devices/d/join",
+    "senml/x",
+    "shellyplus1-aabbccddeeff/events/rpc",
+    "neowatervalve-aabbccddeeff/status/number:200",
+    "home/status/input:0",
+    "home/online",
+    "shellies/shellyflood-AABBCC/sensor/flood",
+    "shellies/shellyflood-AABBCC/sensor/temperature",
+    "shellies/shellybutton1-AABBCC/input_event/0",
+    "fiware/notify",
     "tele/x/SENSOR",
     "tele/x/STATE",
     "tele/x/LWT",
@@ -108,6 +121,31 @@ TOPIC_SHAPES = [
     "/sys/p/d/thing/event/property/post",
     "/sys/p/d/thing/event/sos/post",
     "/p/d/data",
+    "w/main/json",
+    "b/sensor/water_total/state",
+    "everblu/cyble/1/liters",
+    "homeassistant/sensor/a/config",
+    "homeassistant/binary_sensor/a/state",
+    "libmbus2mqtt/device/1/state",
+    "rtl_433/pi/events",
+    "rtlamr/1/state",
+    "/p/d/properties/report",
+    "/p/g/child/c/properties/report",
+    "/as/mqtt/status/p/d",
+    "$sys/p/d/thing/property/post",
+    "$sys/p/d/thing/event/post",
+    "$sys/p/d/thing/history/post",
+    "$sys/p/d/dp/post/json",
+    "$oc/devices/p_d/sys/properties/report",
+    "$oc/devices/p_d/sys/gateway/sub_devices/properties/report",
+    "$oc/devices/p_d/sys/events/up",
+    "tylink/d/thing/property/report",
+    "tylink/d/thing/data/batch_report",
+    "tylink/d/thing/event/trigger",
+    "ctwing/push",
+    "cjt188/d/up",
+    "yomtey/prod/s/867713070000000",
+    "/iotinfo/867713070000000",
 ]
 TOPICS = st.sampled_from(TOPIC_SHAPES) | st.text()
 
@@ -187,6 +225,87 @@ NAMES = st.sampled_from(
         "body",
         "device_id",
         "name",
+        "state_topic",
+        "unit_of_measurement",
+        "value_template",
+        "components",
+        "records",
+        "volume_forward",
+        "liters",
+        "error",
+        "reading",
+        "model",
+        "consumption",
+        "Type",
+        "Message",
+        "end_device_ids",
+        "dev_eui",
+        "uplink_message",
+        "normalized_payload",
+        "decoded_payload",
+        "frm_payload",
+        "f_port",
+        "received_at",
+        "metering",
+        "total",
+        "action",
+        "count",
+        "src",
+        "ts",
+        "flood:0",
+        "alarm",
+        "events",
+        "event",
+        "n",
+        "bn",
+        "bt",
+        "u",
+        "v",
+        "vb",
+        "s",
+        "type",
+        "waterConsumption",
+        "unitCode",
+        "observedAt",
+        "deviceId",
+        "services",
+        "service_id",
+        "event_time",
+        "devices",
+        "paras",
+        "device_statuses",
+        "dp",
+        "v",
+        "t",
+        "msgId",
+        "events",
+        "eventTime",
+        "d_begin_water_total",
+        "d_begin_time",
+        "valve_state",
+        "messageType",
+        "payload",
+        "APPdata",
+        "serviceData",
+        "eventType",
+        "eventContent",
+        "IMEI",
+        "productId",
+        "DEVTYPE",
+        "SN",
+        "METERSUM",
+        "VALSTATE",
+        "BATT",
+        "INFO",
+        "d",
+        "o",
+        "cm",
+        "im",
+        "pk",
+        "ev",
+        "notify_data",
+        "header",
+        "resource",
     ]
 )
 WORDS = st.sampled_from(
@@ -219,6 +338,22 @@ WORDS = st.sampled_from(
         "AXVcA2c0AQRoZSDOnnRGYxABXQIAAAEAAA==",
         "2018-12-21T09:16:59",
         "2023-04-05 17:23:05",
+        "NotifyStatus",
+        "NotifyEvent",
+        "single_push",
+        "m3/s",
+        "WaterConsumptionObserved",
+        "MTQ",
+        "20151212T121212Z",
+        "dataReport",
+        "eventReport",
+        "deviceOnlineOfflineReport",
+        "M0",
+        "M1",
+        "M3",
+        "device.property",
+        "aBBnBRckAAAAgRaQHwEAAwAALAADAAAsAAAAAAAAAAD/wxY=",
+        "6810076040020000008109901F010001000000FF5B16",
     ]
 )
 NUMBERS = st.sampled_from([0, 1, 85, 100, -1, 127, 80000, -2147483.648, 99999.999, 1e308, 10**39])
@@ -232,6 +367,54 @@ def test_no_json_raises(topic: str, message: object, retain: bool) -> None:
     decoded = decode(topic, json.dumps(message).encode(), NOW, retain)
     check(decoded)
     assert "our reader failed" not in (decoded.rejected or "")
+
+
+@given(TOPICS, st.lists(st.dictionaries(NAMES, LEAVES, max_size=6), max_size=4))
+def test_no_list_of_records_raises(topic: str, records: list[object]) -> None:
+    decoded = decode(topic, json.dumps(records).encode(), NOW)
+    check(decoded)
+    assert "our reader failed" not in (decoded.rejected or "")
+
+
+JUNK = [
+    None,
+    True,
+    -1,
+    127,
+    10**39,
+    "",
+    "nan",
+    "open",
+    "ü",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    "2026-02-30T00:00:00Z",
+    "AAAA",
+    2**32,
+]
+
+
+def spoilt(value: Any, chance: random.Random) -> Any:
+    """Return a copy in which one part, somewhere, is another."""
+    if isinstance(value, dict) and value and chance.random() < 0.9:
+        key = chance.choice(list(value))
+        return {**value, key: spoilt(value[key], chance)}
+    if isinstance(value, list) and value and chance.random() < 0.9:
+        place = chance.randrange(len(value))
+        return [*value[:place], spoilt(value[place], chance), *value[place + 1 :]]
+    return chance.choice(JUNK)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_no_recorded_message_with_a_spoilt_part_makes_a_reader_fail(name: str) -> None:
+    chance = random.Random(name)
+    for item in [one for one in GOLDEN[name] if not isinstance(one["payload"], str)] * 15:
+        payload = json.dumps(spoilt(spoilt(item["payload"], chance), chance)).encode()
+        decoded = decode(item["topic"], payload, NOW)
+        check(decoded)
+        assert "our reader failed" not in (decoded.rejected or ""), payload
 
 
 SERIES = st.tuples(st.sampled_from(TOPIC_SHAPES), st.dictionaries(NAMES, LEAVES, max_size=3), st.booleans())

@@ -21,16 +21,6 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 BOUND = Binding("wm-1", "native", LONG_AGO)
 
 
-class Nothing:
-    """A past in which nothing happened."""
-
-    def last(self, device: str, quantity: str) -> StoredReading | None:
-        return None
-
-    def arrival(self, device: str, quantity: str, ident: str) -> int | None:
-        return None
-
-
 def message(
     *measurements: dict[str, object], time: str | None = "2026-11-21T06:00:00Z", now: datetime = NOW, **more: object
 ) -> Message:
@@ -40,7 +30,7 @@ def message(
 
 def judged(came: Message, binding: Binding | None = BOUND, memory: Memory | None = None) -> Judged:
     decoded = decode(came.topic, came.payload, came.received_at, came.retain)
-    return judge(came, decoded, FixedBindings([binding] if binding else []), memory or Memory(Nothing()))
+    return judge(came, decoded, FixedBindings([binding] if binding else []), memory or Memory())
 
 
 def total(litres: float, **more: object) -> dict[str, object]:
@@ -126,7 +116,7 @@ def test_late_and_slightly_early_readings_keep_their_own_time(time: str) -> None
 
 
 def test_a_second_delivery_takes_the_time_of_the_first() -> None:
-    memory = Memory(Nothing())
+    memory = Memory()
     came = message(total(1), time=None, id="m-1")
     first = judged(came, memory=memory)
     later = replace(came, received_at=NOW + timedelta(minutes=3))
@@ -137,7 +127,7 @@ def test_a_second_delivery_takes_the_time_of_the_first() -> None:
 
 
 def test_without_an_id_the_payload_tells_two_messages_apart() -> None:
-    memory = Memory(Nothing())
+    memory = Memory()
     judged(message(total(1), time=None), memory=memory)
     other = replace(message(total(2), time=None, now=NOW + timedelta(minutes=3)), redelivered=True)
     assert only(judged(other, memory=memory).readings).measured_ms == milliseconds(other.received_at)
@@ -208,7 +198,7 @@ def test_a_register_without_a_unit_needs_the_registry_s(unit: str | None, value:
     reading = Reading("wm-1", "water_volume_total", 12.5, "", SIX, ("unit_unknown",))
     came = Message("t", b"12.5", NOW)
     bindings = FixedBindings([replace(BOUND, unit=unit)])
-    result = judge(came, Decoded("native", (reading,), None), bindings, Memory(Nothing()))
+    result = judge(came, Decoded("native", (reading,), None), bindings, Memory())
     assert [(row.value, row.flags) for row in result.readings] == ([] if value is None else [(value, ())])
     assert len(result.rejects) == (1 if value is None else 0)
 
@@ -225,7 +215,7 @@ def test_a_registry_that_cannot_be_asked_decides_nothing() -> None:
 
     came = message(total(1))
     with pytest.raises(BindingsUnavailable):
-        judge(came, decode(came.topic, came.payload, NOW), Down(), Memory(Nothing()))
+        judge(came, decode(came.topic, came.payload, NOW), Down(), Memory())
 
 
 def test_a_long_payload_is_cut_for_inspection() -> None:
@@ -262,7 +252,7 @@ def test_a_sensor_has_no_water_register(measurement: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("seen", ['"2026-11-21T06:00:05Z"', "null"], ids=["a gateway's whole second", "no time"])
 def test_two_presses_within_a_second_are_two_and_a_redelivered_one_is_one(seen: str) -> None:
-    memory = Memory(Nothing())
+    memory = Memory()
     press = said(f'{{"action":"emergency","last_seen":{seen}}}')
     soon = replace(press, received_at=NOW + timedelta(milliseconds=400))
     first, second = (only(judged(came, SENSOR, memory).readings) for came in (press, soon))
@@ -274,7 +264,7 @@ def test_two_presses_within_a_second_are_two_and_a_redelivered_one_is_one(seen: 
 
 
 def test_a_press_like_one_of_yesterday_is_a_new_one_even_just_after_a_reconnect() -> None:
-    memory = Memory(Nothing())
+    memory = Memory()
     press = said('{"action":"emergency"}')
     judged(press, SENSOR, memory)
     later = replace(press, received_at=NOW + timedelta(days=1), redelivered=True)
@@ -282,7 +272,7 @@ def test_a_press_like_one_of_yesterday_is_a_new_one_even_just_after_a_reconnect(
 
 
 def test_a_retained_press_is_the_old_one_once_more() -> None:
-    memory = Memory(Nothing())
+    memory = Memory()
     press = said('{"action":"emergency","last_seen":"2026-11-21T05:00:00Z"}')
     first = only(judged(press, SENSOR, memory).readings)
     copy = only(judged(replace(press, retain=True), SENSOR, memory).readings)
@@ -291,7 +281,7 @@ def test_a_retained_press_is_the_old_one_once_more() -> None:
 
 
 def test_what_a_gateway_says_twice_is_stored_once() -> None:
-    known, memory = DeviceMemory(), Memory(Nothing())
+    known, memory = DeviceMemory(), Memory()
     results = []
     for topic, payload in (("zigbee2mqtt/sos-1", '{"action":"sos"}'), ("zigbee2mqtt/sos-1/action", "sos")):
         came = Message(topic, payload.encode(), NOW)
@@ -300,7 +290,7 @@ def test_what_a_gateway_says_twice_is_stored_once() -> None:
 
 
 def test_a_state_that_is_only_repeated_is_stored_again_after_an_hour() -> None:
-    known, memory = DeviceMemory(), Memory(Nothing())
+    known, memory = DeviceMemory(), Memory()
     stored = []
     for minutes in (0, 1, 59, 60, 61):
         came = said('{"presence":true}', NOW + timedelta(minutes=minutes))

@@ -165,16 +165,6 @@ def test_a_door_behind_a_bridge_says_that_its_polarity_is_in_doubt() -> None:
     assert (reading.quantity, "polarity_unknown" in reading.flags) == ("contact_open", True)
 
 
-class Empty:
-    """A past in which nothing was heard."""
-
-    def last(self, device: str, quantity: str) -> StoredReading | None:
-        return None
-
-    def arrival(self, device: str, quantity: str, ident: str) -> int | None:
-        return None
-
-
 def stored(memory: Memory, message: dict[str, Any], at: datetime) -> list[StoredReading]:
     payload = json.dumps(message).encode()
     binding = Binding("water", "tasmota", datetime(2026, 1, 1, tzinfo=UTC), litres_per_pulse=0.25)
@@ -183,7 +173,7 @@ def stored(memory: Memory, message: dict[str, Any], at: datetime) -> list[Stored
 
 
 def test_pulses_of_the_first_counter_become_the_home_s_register() -> None:
-    memory = Memory(Empty())
+    memory = Memory()
     rows = stored(memory, {"Time": TIME, "COUNTER": {"C1": 41, "C2": 3}}, NOW)
     assert [(row.quantity, row.value) for row in rows] == [
         ("water_volume_total", 10_250),
@@ -192,7 +182,7 @@ def test_pulses_of_the_first_counter_become_the_home_s_register() -> None:
 
 
 def test_a_counter_that_fell_to_nothing_is_a_reset_and_no_use() -> None:
-    memory = Memory(Empty())
+    memory = Memory()
     stored(memory, {"Time": TIME, "COUNTER": {"C1": 41_000}}, NOW)
     later = NOW + timedelta(minutes=5)
     (row,) = stored(memory, {"Time": "2026-11-21T06:05:00+00:00", "COUNTER": {"C1": 0}}, later)

@@ -38,12 +38,24 @@ def test_every_setting_that_the_example_shows_is_a_real_one_with_its_real_defaul
     assert loaded.influx == InfluxSettings()
 
 
+def test_the_example_shows_the_topics_that_are_listened_to(tmp_path):
+    topics = next(line for line in config.example().splitlines() if line.startswith("# topics = "))
+    text = f'[[mqtt]]\nname = "x"\nhost = "h"\n{topics.removeprefix("# ")}\n'
+    assert config.load(written(tmp_path, text), {}).mqtt[0].topics == config.TOPICS
+
+
 def test_every_fault_is_reported_at_once(tmp_path):
     text = '[web]\nport = "many"\ncolour = 1\n[service]\nzone = "Mars/Olympus"\n[channels.pigeon]\n[sevice]\n[detect]\nrules = ["13-moons"]\n[policy]\nundo_s = -1\n'
     with pytest.raises(BadInput) as wrong:
         config.load(written(tmp_path, text), {})
     for part in ("web.port", "'many'", "web.colour", "Mars/Olympus", "channels.pigeon", "sevice", "13-moons", "undo_s"):
         assert part in wrong.value.what
+
+
+def test_topics_that_begin_with_a_dollar_are_subscribed_to_by_name():
+    assert {"$sys/#", "$oc/#"} <= set(config.TOPICS)
+    for topic in config.TOPICS:
+        assert f'"{topic}"' in config.example()
 
 
 def test_the_environment_wins_over_the_file(tmp_path):
@@ -86,3 +98,42 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
     with pytest.raises(BadInput) as wrong:
         config.load(tmp_path / "none.toml", {})
     assert "shuian init" in wrong.value.do
+
+
+def test_rules_for_topics_of_one_s_own_reach_the_readers(tmp_path):
+    text = (
+        '[[plain]]\ntopic = "a/{device}"\nquantity = "water_flow"\nunit = "L/min"\n[formats]\n"house/#" = "esphome"\n'
+    )
+    rules = config.load(written(tmp_path, text), {}).rules
+    assert [rule.unit for rule in rules.plain] == ["L/min"]
+    assert (rules.format_of("a/m-1"), rules.format_of("house/x/y"), rules.format_of("b")) == ("plain", "esphome", None)
+
+
+def test_every_fault_in_a_rule_is_reported_at_once(tmp_path):
+    text = (
+        '[[plain]]\ntopic = "a"\nquantity = "water_flow"\n[[plain]]\ntopic = "a/{device}"\nquantity = "wine"\ncolour = 1\n'
+        '[formats]\n"house/+/#/x" = "esphome"\n"b/#" = "espresso"\n'
+    )
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    for part in ("plain.0", "{device}", "plain.1.colour", "'wine'", "house/+/#/x", "'espresso'"):
+        assert part in wrong.value.what
+
+
+@pytest.mark.parametrize(("text", "said"), [("plain = 1\n", "[[plain]]"), ("formats = 1\n", "[formats]")])
+def test_rules_in_another_shape_are_refused(tmp_path, text, said):
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, text), {})
+    assert said in wrong.value.what
+
+
+def test_rules_for_fields_are_read_and_a_wrong_one_is_a_fault(tmp_path):
+    good = '[[keys]]\nmatch = ["elvaco*"]\nfields = { total = "water_volume_total m3" }\n'
+    (rule,) = config.load(written(tmp_path, good), {}).keys
+    assert (rule.match, dict(rule.fields)) == (("elvaco*",), {"total": "water_volume_total m3"})
+    with pytest.raises(BadInput) as wrong:
+        config.load(written(tmp_path, good.replace(" m3", " furlong") + '[[keys]]\nmatch = "x"\n'), {})
+    for part in ("keys.0", "furlong", "with one of L, m3", "keys.1.match", "keys.1.fields"):
+        assert part in wrong.value.what
+    with pytest.raises(BadInput, match="double brackets"):
+        config.load(written(tmp_path, "[keys]\n"), {})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.key_map import KeyRule
 from shuian.decode import run
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -28,6 +29,12 @@ def answers(*lines: str) -> list[dict[str, Any]]:
     out = io.StringIO()
     run(lines, out, lambda: NOW)
     return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_the_lines_of_mosquitto_sub_are_read_as_they_come() -> None:
+    line = {"tst": "2026-11-22T13:00:00.5Z", "topic": "tele/water/LWT", "qos": 1, "retain": 1, "payloadlen": 6}
+    (answer,) = answers(json.dumps(line | {"payload": "Online"}))
+    assert answer["readings"][0]["flags"] == ["retained", "time_missing"]
 
 
 @pytest.mark.parametrize("payload", [METER, json.dumps(METER)], ids=["as an object", "as text"])
@@ -94,3 +101,12 @@ def test_empty_lines_are_passed_over() -> None:
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\n\r"), min_size=1).filter(str.strip), max_size=5))
 def test_any_lines_are_answered_in_number(lines: list[str]) -> None:
     assert len(answers(*lines)) == len(lines)
+
+
+def test_fields_of_a_codec_mean_what_the_configuration_says() -> None:
+    message = {"deviceInfo": {"deviceProfileName": "Acme 9", "devEui": "0101010101010101"}, "object": {"ctr": 12}}
+    line = json.dumps({"topic": "application/a/device/0101010101010101/event/up", "payload": message})
+    out = io.StringIO()
+    run([line], out, lambda: NOW, [KeyRule(("acme*",), {"ctr": "water_volume_total m3"})])
+    (reading,) = json.loads(out.getvalue())["readings"]
+    assert (reading["quantity"], reading["value"], reading["unit"]) == ("water_volume_total", 12000, "L")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,29 +16,39 @@ def registers(*pairs):
     ]
 
 
+def meter(period_s):
+    return bound(period_s=period_s).binding
+
+
 def test_a_quarter_is_known_only_if_every_second_of_it_is():
-    shown = quarters(registers((0, 10), (900, 12), (1800, 12), (2100, 13)), 900, 0, 4)
+    shown = quarters(registers((0, 10), (900, 12), (1800, 12), (2100, 13)), meter(900), 0, 4)
     assert shown[:2] == [pytest.approx(2), pytest.approx(0)]
     assert shown[2:] == [None, None]
 
 
 def test_a_hole_with_use_is_unknown_and_a_hole_without_is_zero():
-    used = quarters(registers((0, 10), (3600, 12)), 900, 0, 4)
-    unused = quarters(registers((0, 10), (3600, 10)), 900, 0, 4)
+    used = quarters(registers((0, 10), (3600, 12)), meter(900), 0, 4)
+    unused = quarters(registers((0, 10), (3600, 10)), meter(900), 0, 4)
     assert used == [None] * 4
     assert unused == [0.0] * 4
 
 
 def test_an_hourly_meter_spreads_its_hour():
-    assert quarters(registers((0, 0), (3600, 8)), 3600, 0, 4) == [pytest.approx(2)] * 4
+    assert quarters(registers((0, 0), (3600, 8)), meter(3600), 0, 4) == [pytest.approx(2)] * 4
 
 
 def test_a_register_that_fell_says_nothing():
-    assert quarters(registers((0, 500), (900, 2)), 900, 0, 1) == [None]
+    assert quarters(registers((0, 500), (900, 2)), meter(900), 0, 1) == [None]
+
+
+def test_a_register_that_wrapped_shows_what_was_drawn():
+    around = registers((0, 9_999_990), (900, 5))
+    around[1] = replace(around[1], flags=("counter_rollover_possible",))
+    assert quarters(around, meter(900), 0, 1) == [pytest.approx(15)]
 
 
 def test_no_readings_is_not_known():
-    assert quarters([], 900, 0, 3) == [None] * 3
+    assert quarters([], meter(900), 0, 3) == [None] * 3
 
 
 def test_the_first_use_of_a_day_is_after_four_and_never_guessed():

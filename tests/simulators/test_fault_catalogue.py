@@ -28,6 +28,7 @@ KINDS = {
     "sos",
     "leak_sensor",
     "meter_steps",
+    "meter_quarantined",
 }
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 2, 20, tzinfo=ZONE)

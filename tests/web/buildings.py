@@ -1,6 +1,7 @@
 """Three buildings of twenty homes with everything going on at once: what the operator's pages must show apart."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,8 +10,9 @@ from sqlalchemy import Connection, insert
 from alerts import schema
 from alerts.events import Accepted, SetOff
 from alerts.store import NewArea, NewFinding
+from alerts.web.ports import Drawn, Fitted, Heard, Lack, Said
 from detectors.findings import Severity
-from tests.web.neighbourhood import LONG_AGO, NOW, meter, meter_silent, quiet
+from tests.web.neighbourhood import LONG_AGO, NOW, HandFitted, meter, meter_silent, quiet
 
 if TYPE_CHECKING:
     from tests.web.conftest import Community
@@ -109,6 +111,24 @@ def finding(
     """Return a finding that began some time before `at`."""
     known = {"heard_at": (at - NO_READING).timestamp(), "known_until_at": (at - NO_READING).timestamp()}
     return NewFinding(f"{home}-{kind}", "live", home, kind, severity, at - ago, at, reason, evidence | known)
+
+
+def fitting(now: datetime) -> HandFitted:
+    """Return what is known of three devices: one that was just fitted, one nobody registered, and a neighbour's."""
+    register = Said("water_volume_total", 82184.0, "L", now - timedelta(minutes=3), ("time_zone_missing",))
+    pulses = Said("pulse_count_total", 82184.0, "count", None, ("pulse_factor_unknown", "time_missing"))
+    said = (register, pulses, Said("battery", 91.0, "%", None))
+    message = Heard(now - timedelta(minutes=3), "tasmota", "tele/new-7/SENSOR", said, 1, ("unit unknown: want a unit",))
+    lacks = (Lack("litres_per_pulse", True), Lack("period", False, {"want": "60", "got": "5"}), Lack("zone", False))
+    hidden = tuple(replace(one, value=None) for one in said)
+    stranger = replace(
+        message, said=hidden, stored=0, topic="tele/stranger/SENSOR", refused=("unknown device: want …",)
+    )
+    return HandFitted(
+        known={"new-7": Fitted("new-7", "b1-101", "tasmota", (message, message), (register,), lacks, now)},
+        told={"new-7": Drawn(0.0, now - timedelta(minutes=3), now), "m-102": Drawn(6.0, now, now)},
+        heard=[("stranger", stranger)],
+    )
 
 
 def everything(community: "Community") -> dict[str, str]:

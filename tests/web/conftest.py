@@ -66,6 +66,7 @@ class Community:
     readings: neighbourhood.HandMade
     app: FastAPI
     hub: Hub
+    fitting: neighbourhood.HandFitted
     now: datetime = neighbourhood.NOW
     health: Health = WELL
 
@@ -122,6 +123,7 @@ def settled(folder: Path, catalogues: texts.Texts) -> Iterator[Community]:
         made: list[Community] = []
         hub = Hub(engine, lambda: made[0].now if made else neighbourhood.NOW)
         store, readings = Store(engine, Policy(), hub.changed), neighbourhood.HandMade()
+        fitting = neighbourhood.HandFitted()
         app = create(
             store,
             engine,
@@ -131,8 +133,9 @@ def settled(folder: Path, catalogues: texts.Texts) -> Iterator[Community]:
             lambda: made[0].now,
             lambda: made[0].health,
             hub,
+            fitting=fitting,
         )
-        made.append(Community(engine, store, readings, app, hub))
+        made.append(Community(engine, store, readings, app, hub, fitting))
         yield made[0]
         hub.close()
 
@@ -165,4 +168,5 @@ def quarter(
     shutil.copy(file, tmp_path / "people.sqlite")
     with settled(tmp_path, catalogues) as community:
         community.readings.fitted = list(buildings.meters(community.now))
+        vars(community.fitting).update(vars(buildings.fitting(community.now)))
         yield community, cases

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, insert
 
 from alerts import database, schema
 from alerts.store import NewFinding
-from alerts.web.ports import Budget, Day, Meter, Served, Water
+from alerts.web.ports import Budget, Day, Drawn, Fitted, Heard, Lack, Meter, Served, Water
 from detectors.findings import Severity
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -165,6 +165,28 @@ class HandMade:
         return self.fitted or [meter(home, f"m{n}", now) for n, home in enumerate(HOMES, 1)]
 
 
+@dataclass
+class HandFitted:
+    """What is known of devices, set by hand."""
+
+    known: dict[str, Fitted] = field(default_factory=dict)
+    told: dict[str, Drawn] = field(default_factory=dict)
+    heard: list[tuple[str, Heard]] = field(default_factory=list)
+
+    def device(self, device: str, now: datetime) -> Fitted:
+        nobody = Fitted(device, None, None, (), (), (Lack("unknown", True, {"format": "?"}),), None)
+        return self.known.get(device, nobody)
+
+    def drawn(self, device: str, since: datetime) -> Drawn | None:
+        return self.told.get(device)
+
+    def others(self, device: str, since: datetime) -> list[str]:
+        return [other for other, told in self.told.items() if other != device and told.litres > 0]
+
+    def strangers(self) -> list[tuple[str, Heard]]:
+        return self.heard
+
+
 def meter(home: str, device: str, now: datetime, **other: Any) -> Meter:
     """Return how well a meter is heard: ten minutes ago, and nearly everything, unless said otherwise."""
     usual = {
@@ -208,8 +230,8 @@ def meter_silent(household: str, at: datetime = NOW) -> NewFinding:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Engine]:
-    """Open the database in `folder`."""
-    engine = database.open(folder / "people.sqlite")
+    """Open the database in `folder`, which is up to date."""
+    engine = database.connect(folder / "people.sqlite")
     try:
         yield engine
     finally:
@@ -219,6 +241,7 @@ def opened(folder: Path) -> Iterator[Engine]:
 @contextmanager
 def registered(folder: Path) -> Iterator[Engine]:
     """Open a new database with the neighbourhood in it."""
+    database.open(folder / "people.sqlite").dispose()
     with opened(folder) as engine:
         with engine.begin() as conn:
             register(conn)

@@ -54,6 +54,7 @@ class Desk:
         return [
             "/c", "/c/households", f"/c/households?building={quote('安和里 1 栋')}", f"/c/households/{TRIP}", "/c/meters",
             "/c/log", f"/c/case/{self.cases[FALL]}", "/c/report", "/c/report?month=2026-11",
+            "/c/device?id=stranger", f"/c/device?id=new-7&since={int(NOW.timestamp() * 1000)}",
         ]  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def test_every_page_of_the_desk_fits_is_light_asks_no_other_host_and_satisfies_a
                 found += [f"sideways at {width}"] if sideways(page) > 0 else []
             for size in SIZES:
                 page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
-                found += not_accessible(page)
+                found += not_accessible(page, lang)
             heavy = sum(size["responseBodySize"] + size["responseHeadersSize"] for size in read.sizes())
             found += [f"{heavy} bytes"] if not 0 < heavy <= MOST_BYTES else []
             found += [f"too small: {html}" for html in page.evaluate(SMALL)]

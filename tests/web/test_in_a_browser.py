@@ -1,15 +1,17 @@
 """The pages in a real browser on a real server: nothing foreign, nothing sideways, and they work without script."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import insert
 
-from alerts import schema
+from alerts import schema, web
 from alerts.events import Accepted, Arrived, OutcomeRecorded, SetOff
 from tests.browser import Read, Watched, chromium, not_accessible, reader, served, sideways
 from tests.web.conftest import Community
@@ -141,10 +143,26 @@ def test_every_page_fits_is_light_asks_no_other_host_and_satisfies_axe(browser, 
             sizes = read.sizes()
             found += too_heavy(sizes) if phone else []
             page.set_viewport_size(dict(zip(("width", "height"), PHONE if phone else DESK, strict=True)))
-            found += not_accessible(page)
+            found += not_accessible(page, lang)
             found += [line for line in read.complaints() if "status of 40" not in line]
             faults += [f"{path}: {fault}" for fault in found]
     assert faults == []
+
+
+@pytest.mark.parametrize(("lang", "faults"), [("zh_CN", {"button-name", "color-contrast"}), ("en", {"button-name"})])
+def test_axe_names_what_is_wrong(browser, lang, faults):
+    with reader(browser) as (_, page):
+        pale = "<button></button><p style=color:silver>pale</p>"
+        page.goto(f"data:text/html,<html lang=en><title>t</title><main><h1>h</h1>{pale}</main>")
+        assert {fault.split()[1].rstrip(":") for fault in not_accessible(page, lang)} == faults
+
+
+def test_no_colour_depends_on_the_language():
+    """So that contrast, which is judged in one language, holds in both: they differ by the family of letters alone."""
+    style = (Path(web.__file__).parent / "static" / "shuian.css").read_text("utf-8")
+    by_language = re.findall(r"[^{}]*(?:lang)[^{}]*\{([^}]*)\}", style)
+    assert by_language
+    assert [rule for rule in by_language if not re.fullmatch(r"\s*font-family:[^;]*;\s*", rule)] == []
 
 
 def test_the_whole_way_works_without_script(browser, town):

@@ -2,8 +2,8 @@
 
 At the meter: the register jumps, down as a rule, to the 0 to 2 m³ of the new one, and goes on from there.
 The service must: have a work order, take the jump neither for use nor for a rollover, and start the clock of a quiet at the
-swap: whoever changes a meter runs the tap and meets the person.  Today the interval of the swap is not known, and the clock
-runs on through it.
+swap: whoever changes a meter runs the tap and meets the person.  Without a work order the interval is not known, and nobody
+was there.
 
 The new serial number is not in the register: it belongs to the message and to the registry, where the old device ends and
 the new one begins.  Under the old name, as here, it is a replacement that nobody entered.

@@ -2,7 +2,7 @@
 
 At the meter: a jump down by almost the whole scale: 10,000 or 100,000 m³, or 2^16, 2^24 or 2^32 counts.
 The service must: add the scale only if the register stood within a percent of it and the use that follows is plausible;
-otherwise say that it does not know, as it does today.  It is no use of water, and no new meter.
+otherwise say that it does not know.  It is no new meter.  Sizes other than 10,000 and 100,000 m³ stand in the registry.
 """
 
 from dataclasses import replace

@@ -2,8 +2,10 @@
 
 At the meter: from one report to the next everything is 1000 or 10 times as much, or a tenth, and stays so.
 The service must: quarantine the device and tell that something is wrong with it, not with the person: no surge for a unit.
-Today the jump itself is doubted, and volumes of whole thousands are not believed; ten times as much is told as other
-steps after some readings, and may be a surge before.  A tenth is believed.
+A register that is all at once 10, 100 or 1000 times what it was, or as little, is in quarantine until it is back or entered
+anew; that it stands still, or moves, is believed all the same.  Where only the weight of a pulse changes, whole thousands
+are not believed, ten times as much is told as other steps after some readings and may be a surge before, and a tenth is
+believed.
 """
 
 from dataclasses import replace

@@ -1,8 +1,9 @@
 """Two meters have one serial number: a replacement from the stock went out under a number that is in use.
 
 At the broker: under one name the registers of two homes, in turn; the other home says nothing.
-The service must: quarantine both, since nobody knows whose register is whose.  Today the home that says nothing is told as
-a silent meter, and the registers that jump are doubted one by one; a jump that a pipe could have brought is a surge.
+The service must: quarantine both, since nobody knows whose register is whose.  The name is in quarantine from the third jump
+on; until then each is doubted by itself, and one that a pipe could have brought may be a surge.  The home that says nothing
+is told as a silent meter.
 """
 
 from collections.abc import Sequence
@@ -36,4 +37,6 @@ def strike(reports: Sequence[Report], at: float, rng: np.random.Generator) -> li
     return same_serial(reports, device, other, at)
 
 
-FAULT = Fault("M20", "transport", strike, finds=("meter_silent",), never=("leak", "radio_outage"), group=True)
+FAULT = Fault(
+    "M20", "transport", strike, finds=("meter_silent", "meter_quarantined"), never=("leak", "radio_outage"), group=True
+)

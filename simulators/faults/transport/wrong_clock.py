@@ -3,7 +3,8 @@
 At the broker: the right register under a wrong time; after a restart without a time source the days count from
 1970-01-01; a good quartz drifts by up to 20 millionths, two seconds a day.
 The service must: let the time of arrival stand in for a clock that cannot be right, say so on the reading, and not call a
-home quiet because its meter's clock is behind.
+home quiet because its meter's clock is behind.  A clock that is always behind by the same, for longer than one and a half
+reports, is noticed at the fourth reading and told; by less it is believed.
 """
 
 from collections.abc import Sequence

@@ -1,0 +1,47 @@
+"""Proof that a meter hangs where the registry says: somebody opened a tap there, and this meter told of the water."""
+
+import json
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from alerts import audit
+from alerts.schema import audit as chain
+
+KIND = "device"
+MOST_ID = 80
+
+
+class Confirmed(NamedTuple):
+    """When and by whom a meter was found to be this home's."""
+
+    at: datetime
+    by: str
+    household: str
+
+
+def asked(conn: Connection, device: str, household: str, by: str, now: datetime) -> None:
+    """Note that somebody is asked to open a tap now."""
+    audit.append(conn, now, KIND, by, _about(device), did="tap_asked", household=household)
+
+
+def confirm(conn: Connection, device: str, household: str, litres: float, by: str, now: datetime) -> None:
+    """Note that a tap was opened in the home and the meter told of so many litres."""
+    audit.append(conn, now, KIND, by, _about(device), did="confirmed", household=household, litres=round(litres, 3))
+
+
+def confirmed(conn: Connection, device: str) -> Confirmed | None:
+    """Return the newest proof about a device, None: there is none."""
+    about = select(chain).where(chain.c.kind == KIND, chain.c.about == _about(device)).order_by(chain.c.n.desc())
+    for row in conn.execute(about):
+        data = json.loads(row.data)
+        if data.get("did") == "confirmed":
+            return Confirmed(row.at, row.actor, data["household"])
+    return None
+
+
+def _about(device: str) -> str:
+    """Return what the chain calls a device: by its id, or by a digest of one that is too long for it."""
+    return f"device:{device}" if len(device) <= MOST_ID else f"device:sha256-{sha256(device.encode()).hexdigest()}"

@@ -1,0 +1,64 @@
+"""Moments as devices write them: with an offset or without, in seconds or milliseconds, or not at all.
+
+How this works.  A moment is taken when it names an instant (RFC 3339, an offset without colon, Unix time) that a device may
+mean; a local clock without a zone is passed on as `time_local`, and arrival stands in; a place in a recorded file
+(``@0.033s``) is no time.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from ingest.measures import EPOCH, plausible, rfc3339
+from ingest.readings import Value
+
+_OFFSET_WITHOUT_COLON = re.compile(r"(?<=\d)([+-]\d\d)(\d\d)$", re.ASCII)
+_LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)((?:\.\d{1,9})?)", re.ASCII)
+_NANOSECONDS = re.compile(r"(?<=\.\d{6})([5-9]?)\d{1,3}(?=\D|$)", re.ASCII)
+_UNIX = re.compile(r"\d{9,13}(?:\.\d{1,9})?", re.ASCII)
+_IN_FILE = re.compile(r"@\d+(?:\.\d+)?s?", re.ASCII)
+_MOST_TEXT = 64
+_FIRST_MS = 100_000_000_000
+"""What is above counts milliseconds: as seconds it would lie in the year 5138."""
+
+
+class Stamp(NamedTuple):
+    """A device's own moment, None when arrival must stand in, and why."""
+
+    time: datetime | None = None
+    flags: tuple[str, ...] = ("time_missing",)
+    extra: Mapping[str, Value] = {}
+
+
+NONE = Stamp()
+
+
+def stamp(said: object, received_at: datetime) -> Stamp:
+    """Return the moment that `said` names, as far as a device may mean it in a message that came at `received_at`."""
+    if isinstance(said, int | Decimal) and not isinstance(said, bool):
+        said = str(said)
+    if not isinstance(said, str) or not said.strip() or _IN_FILE.fullmatch(said[:_MOST_TEXT].strip()):
+        return NONE
+    text = said.strip()
+    if len(text) > _MOST_TEXT:
+        return Stamp(None, ("implausible_time",))
+    if _UNIX.fullmatch(text):
+        number = Decimal(text)
+        seconds = number / 1000 if number >= _FIRST_MS else number
+        return _judged(EPOCH + timedelta(microseconds=round(seconds * 1_000_000)), received_at)
+    local = _LOCAL.fullmatch(text)
+    try:
+        time = rfc3339(f"{local[1]}T{local[2]}{local[3]}Z" if local else _OFFSET_WITHOUT_COLON.sub(r"\1:\2", text))
+    except ValueError:
+        return Stamp(None, ("implausible_time",))
+    if local:
+        seen = plausible(time, received_at)
+        return Stamp(None, ("time_zone_missing",), {"time_local": text}) if seen else Stamp(None, ("implausible_time",))
+    finer = _NANOSECONDS.search(text)
+    return _judged(time + timedelta(microseconds=bool(finer and finer[1])), received_at)  # rounded, not cut
+
+
+def _judged(time: datetime, received_at: datetime) -> Stamp:
+    return Stamp(time, ()) if plausible(time, received_at) else Stamp(None, ("implausible_time",))

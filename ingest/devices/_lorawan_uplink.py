@@ -1,0 +1,77 @@
+"""What one LoRaWAN uplink says, from all that came with it: words of the network, bytes, the operator's keys.
+
+How this works.  Four may speak of the same thing and the first one is believed: the network's own vocabulary (The Things
+Stack's normalized payload), the bytes where a maker's module knows them, the fields that the configuration explains
+(`ingest.key_map`), and, where nobody knows the bytes, the fields by their names (`_lorawan_fields`).  What one of them does
+not say is taken from the next.  In one case bytes come first: a state.  They are the device's own words, and some public
+normalizers write "leak" for a dry sensor.  What lies in the past has its own time and is never a second word for now.
+What nobody understands says that the device lives, and nothing of the person.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from ingest import key_map
+from ingest.devices import _axioma_w1, _dragino, _lorawan_fields, _milesight, _netvox, _quandify
+from ingest.devices._lorawan import Found, Uplink, alive
+
+MAKERS = (_axioma_w1.read, _milesight.read, _netvox.read, _quandify.read, _dragino.read)
+
+
+def read(uplink: Uplink, normalized: Sequence[Found] = ()) -> list[Found]:
+    """Return what `uplink` says.
+
+    Parameters
+    ----------
+    uplink : Uplink
+        Its `complaints` get what could not be read.
+    normalized : sequence of Found, optional
+        What the network says in its own vocabulary.
+
+    Returns
+    -------
+    list of Found
+        Never empty: `available` at least.
+    """
+    known = next(filter(None, (maker(uplink) for maker in MAKERS)), [])
+    mapped = key_map.read(uplink.meanings, uplink.fields)
+    uplink.complaints.extend(mapped.complaints)
+    said = [one for one in normalized if not _denied(one, known)]
+    said += _unsaid(known, said)
+    said += _unsaid((Found(*one) for one in mapped.values), said)
+    if not known:
+        said += _unsaid(_lorawan_fields.read(uplink), said)
+    return _once(said) or [alive("raw_payload") if uplink.data and not uplink.fields else alive()]
+
+
+def _denied(one: Found, known: Iterable[Found]) -> bool:
+    """Tell whether the bytes say the opposite of a state."""
+    same = (other.value for other in known if other.quantity == one.quantity and "history" not in other.flags)
+    return isinstance(one.value, bool) and any(value is (not one.value) for value in same)
+
+
+def _unsaid(more: Iterable[Found], said: Iterable[Found]) -> list[Found]:
+    """Return what nobody has said yet; whoever only says that the device lives adds nothing but its alarms."""
+    quantities = {one.quantity for one in said if "history" not in one.flags}
+    return [one for one in more if "history" in one.flags or one.quantity not in quantities]
+
+
+def _once(said: list[Found]) -> list[Found]:
+    """Return each state of now once: two probes of one device that differ are wet, open or moving."""
+    kept: list[Found] = []
+    for one in said:
+        twin = next((place for place, other in enumerate(kept) if _twins(one, other)), None)
+        if twin is None:
+            kept.append(one)
+        elif one.value:
+            kept[twin] = one
+    return kept
+
+
+def _twins(one: Found, other: Found) -> bool:
+    states = isinstance(one.value, bool) and isinstance(other.value, bool)
+    same = (one.quantity, one.time, one.extra.get("channel")) == (
+        other.quantity,
+        other.time,
+        other.extra.get("channel"),
+    )
+    return states and same and one.unit == "bool"
