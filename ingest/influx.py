@@ -32,17 +32,18 @@ from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
 
+HOUR_MS = 3_600_000
 POLL_S = 1.0
 """How often the journal is looked at while there is nothing to do. [s]"""
 ENTRIES = 20
 """Journal entries taken at once: some milliseconds in which nobody else looks at the journal."""
 LEAST_POINTS = 100
 """A request is not made smaller than this because a server is slow."""
-WALK_SHARE = 0.25
-"""Share of the time in which old readings are copied: what comes in now goes first."""
-MARGIN_MS = 3_600_000
+OLD_SHARE = 0.25
+"""Share of the time in which old readings are copied and their hours made: what comes in now goes first."""
+MARGIN_MS = HOUR_MS
 """How far before what was copied last a walk begins: clocks are set, and threads are not in step. [ms]"""
-EDGE_MS = 3_600_000
+EDGE_MS = HOUR_MS
 """Readings this near to the end of the retention are not sent any more. [ms]"""
 LATE_MS = DAY_MS
 """Readings older than this get their hourly values made anew; the server looks back only a little further itself. [ms]"""
@@ -101,6 +102,7 @@ class Sink:
         self._oldest_ms: int | None = None
         self._lag_s = 0.0
         self._days: set[int] = set()
+        self._hours: range | None = None
         cursor = state.mark("cursor")
         self._cursor = self._begin(0 if settings.backfill else None) if cursor is None else cursor
         store.hold(self._cursor)
@@ -130,13 +132,10 @@ class Sink:
         self._erase(now_ms)
         wrote = self._write_news(entries, now_ms)
         began = perf_counter()
-        if self._walk_on(now_ms):
-            return (perf_counter() - began) * (1 / WALK_SHARE - 1)
-        if wrote >= self._settings.batch:
-            return 0.0
-        if not wrote:
-            self._roll_up(now_ms)
-        return POLL_S  # many small requests would cost more than one of a second's readings
+        if self._walk_on(now_ms) or (not wrote and self._roll_up(now_ms)):
+            return (perf_counter() - began) * (1 / OLD_SHARE - 1)
+        # many small requests would cost more than one of a second's readings
+        return 0.0 if wrote >= self._settings.batch else POLL_S
 
     def _failed(self, part: str, trouble: str, after_s: float = 0.0, *, slow: bool = False) -> float:
         """Return how long to leave the server alone after a failed round [s]; it is logged once per change."""
@@ -296,23 +295,28 @@ class Sink:
             self._state.add_days(late, now_ms)
             self._days |= late
 
-    def _roll_up(self, now_ms: int) -> None:
-        """Make the hourly values of one day anew, hour by hour, so that no request is long."""
+    def _roll_up(self, now_ms: int) -> bool:
+        """Make one hour of a day whose readings came late anew; return whether there was one."""
         if not self._speaker.rolls_up or now_ms < self._roll_up_at_ms:
-            return
-        day = self._state.day(now_ms - SETTLED_MS)
-        if day is None:
-            return
-        self._days.discard(day)
+            return False
+        if self._hours is None:
+            day = self._state.day(now_ms - SETTLED_MS)
+            if day is None:
+                return False
+            self._days.discard(day)
+            self._hours = range(day, day + DAY_MS, HOUR_MS)
+        hour = self._hours[0]
         try:
-            for hour in range(day, day + DAY_MS, DAY_MS // 24):
-                self._speaker.roll_up(hour, hour + DAY_MS // 24)
+            self._speaker.roll_up(hour, hour + HOUR_MS)
         except (SinkRefused, SinkUnavailable) as error:
             metrics.COPY_FAULTS.labels("hourly").inc()
             log.warning("InfluxDB: hourly values cannot be made now", extra={"why": str(error)})
             self._roll_up_at_ms = now_ms + round(AGAIN_S * 1000)
-            return
-        self._state.done_day(day)
+            return False
+        self._hours = self._hours[1:] or None
+        if self._hours is None:
+            self._state.done_day(hour // DAY_MS * DAY_MS)
+        return True
 
     # --- deletions -------------------------------------------------------------------------------------------------------
 

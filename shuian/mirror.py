@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -36,10 +37,14 @@ class Mirror:
 
     async def keep(self, clock: Callable[[], datetime], stop: asyncio.Event) -> None:
         """Copy until `stop` is set; a request that is on its way is waited for."""
-        while self._sink is not None and not stop.is_set():
-            pause_s = await asyncio.to_thread(self._sink.work, clock())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause_s)
+        if self._sink is None:
+            return
+        loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, "influx") as own:  # a server that does not answer takes nobody else's thread
+            while not stop.is_set():
+                pause_s = await loop.run_in_executor(own, self._sink.work, clock())
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause_s)
 
     def checks(self) -> list[Check]:
         """Return what `/healthz` and the operator's page say of the copy."""

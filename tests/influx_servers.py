@@ -28,6 +28,7 @@ store-enabled = false
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
 auth-enabled = {auth}
+max-body-size = {most_bytes}
 [logging]
 level = "error"
 """
@@ -62,10 +63,11 @@ class Server:
 class Influx(Server):
     """InfluxDB 1.6.7."""
 
-    def __init__(self, folder: Path, *, auth: bool = False) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False, most_bytes: int = 25_000_000) -> None:
         port, config = free_port(), folder / "influxdb.conf"
         rpc = free_port()
-        config.write_text(_INFLUX.format(folder=folder, port=port, rpc=rpc, auth=str(auth).lower()))
+        said = {"port": port, "rpc": rpc, "auth": str(auth).lower(), "most_bytes": most_bytes}
+        config.write_text(_INFLUX.format(folder=folder, **said))
         super().__init__(["influxd", "-config", str(config)], port, "/ping")
 
     def settings(self, database: str, **more: Any) -> InfluxSettings:

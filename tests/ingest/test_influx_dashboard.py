@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.influx import Sink
-from ingest.influx_dialects import connect
-from ingest.influx_state import InfluxState
 from ingest.measures import milliseconds
 from ingest.readings import StoredReading
 from ingest.store import SqliteStore
 from tests.influx_servers import Influx, running
+from tests.ingest.influx_sinks import sinking, work
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "influxdb-readings.json"
 BOARD = json.loads(DASHBOARD.read_text("utf-8"))
@@ -37,11 +35,9 @@ def server(tmp_path_factory):
     folder, now = tmp_path_factory.mktemp("dashboard"), datetime.now(UTC)
     with running(Influx, folder / "server") as influx, closing(SqliteStore(folder / "readings")) as store:
         store.commit(list(hours_of_life(now)), [])
-        settings = influx.settings("shuian")
-        with closing(Sink(settings, connect(settings), InfluxState(folder), store, folder / "readings")) as sink:
-            for later in (0, 0, 0, 0, 11, 22, 33, 44, 55):  # minutes: the hours of late days are made one day at a time
-                sink.work(now + timedelta(minutes=later))
-            assert sink.status().trouble is None
+        with sinking(influx.settings("shuian"), folder, store) as sink:
+            work(sink, now)
+            work(sink, now + timedelta(minutes=11))  # the hours of late days are made some minutes later
         yield influx
 
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from ingest.line_protocol import line, lines, name_of, safe, safe_measurement, thousandths
 from ingest.readings import StoredReading
 from tests.brokers import until
-from tests.influx_servers import Influx, Victoria, running
 
 AT = 1_763_705_100_000
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.text('\\, ="#%\n\x00a', max_size=8)
@@ -116,24 +115,23 @@ def drawn(number):
 
 
 @pytest.mark.slow
-def test_two_real_parsers_read_back_what_was_written(tmp_path):
+def test_two_real_parsers_read_back_what_was_written(influx, victoria):
     written = drawn(4)
-    with running(Influx, tmp_path / "influx") as influx, running(Victoria, tmp_path / "victoria") as victoria:
-        for n, rows in enumerate(written):
-            influx.query(f'CREATE DATABASE "b{n}"', "")
-            for server in (influx, victoria):
-                asked = {"db": f"b{n}", "precision": "ms"}
-                answer = httpx.post(server.url + "/write", params=asked, content=lines(rows), trust_env=False)
-                assert answer.status_code == 204, answer.text
-        for n, rows in enumerate(written):
-            found = influx.points(f"b{n}", "autogen")
-            keys = {(safe(r.device), safe_measurement(r.quantity), r.measured_ms): r for r in rows}
-            assert {key: value["value"] for key, value in found.items()} == {k: r.value / 1000 for k, r in keys.items()}
-            assert {k: v["flags"] for k, v in found.items() if "flags" in v} == {
-                k: safe(" ".join(r.flags)) for k, r in keys.items() if r.flags
-            }
-            until(lambda n=n, keys=keys: len(victoria.points(f"b{n}")) == len(keys), 15, "all points found")
-            got = victoria.points(f"b{n}")
-            assert set(got) == set(keys)
-            for key, reading in keys.items():
-                assert got[key] == pytest.approx(reading.value / 1000, rel=1e-15)
+    for n, rows in enumerate(written):
+        influx.query(f'CREATE DATABASE "b{n}"', "")
+        for server in (influx, victoria):
+            asked = {"db": f"b{n}", "precision": "ms"}
+            answer = httpx.post(server.url + "/write", params=asked, content=lines(rows), trust_env=False)
+            assert answer.status_code == 204, answer.text
+    for n, rows in enumerate(written):
+        found = influx.points(f"b{n}", "autogen")
+        keys = {(safe(r.device), safe_measurement(r.quantity), r.measured_ms): r for r in rows}
+        assert {key: value["value"] for key, value in found.items()} == {k: r.value / 1000 for k, r in keys.items()}
+        assert {k: v["flags"] for k, v in found.items() if "flags" in v} == {
+            k: safe(" ".join(r.flags)) for k, r in keys.items() if r.flags
+        }
+        until(lambda n=n, keys=keys: len(victoria.points(f"b{n}")) == len(keys), 15, "all points found")
+        got = victoria.points(f"b{n}")
+        assert set(got) == set(keys)
+        for key, reading in keys.items():
+            assert got[key] == pytest.approx(reading.value / 1000, rel=1e-15)

@@ -260,3 +260,17 @@ def test_in_any_order_with_any_restart_the_first_value_of_a_key_wins_once(
 )
 def test_the_month_is_that_of_utc(ms: int, month: str) -> None:
     assert month_of(ms) == month
+
+
+def test_a_second_reader_holds_what_it_has_not_read(store: SqliteStore) -> None:
+    for minute in range(4):
+        store.commit([row(DECEMBER + minute * 60_000)], [])
+    store.hold(1)
+    store.forget(3)
+    assert [seq for seq, _ in store.after(0, 10)] == [2, 3, 4]
+    store.hold(9)
+    store.forget(3)
+    assert [seq for seq, _ in store.after(0, 10)] == [4], "a reader that is ahead lets go no more than was asked"
+    store.hold(None)
+    store.forget(4)
+    assert store.after(0, 10) == []
