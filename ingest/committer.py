@@ -1,40 +1,29 @@
 """From the inbox into the store: batches that are judged, committed and then acknowledged.
 
-Batches stay small (50 messages or 10 ms) because brokers stop sending after 20 (Mosquitto's default) to 200 messages
-without acknowledgement.  MQTT knows no "not acknowledged": a batch that cannot be stored is tried again, with a growing
+A batch is what came while the one before was stored, and what comes within 10 ms of that; a pause of 2 ms ends it, because
+brokers stop sending after 20 (Mosquitto's default) to 200 messages without acknowledgement.  MQTT knows no "not acknowledged": a batch that cannot be stored is tried again, with a growing
 pause, until it can.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from queue import Empty, Queue
 from threading import Event
-from time import monotonic
 
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.device_memory import DeviceMemory
 from ingest.devices import decode
 from ingest.errors import BindingsUnavailable, StoreError
+from ingest.inbox import Inbox, Received
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
 from ingest.store import SqliteStore
 
 log = logging.getLogger(__name__)
 
-MOST_IN_BATCH = 50
-MOST_WAIT_S = 0.010
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message in the inbox, and what its acknowledgement needs: number, QoS, and the connection it came on."""
-
-    message: Message
-    mid: int
-    qos: int
-    connection: int
+MOST_IN_BATCH = 500
+"""Larger ones cost no less a message, and keep others waiting longer."""
+MOST_WAIT_S, PAUSE_S = 0.010, 0.002
 
 
 class Committer:
@@ -46,12 +35,12 @@ class Committer:
     def __init__(
         self,
         name: str,
-        inbox: Queue[Received],
+        inbox: Inbox,
         store: SqliteStore,
         bindings: Bindings,
         *,
         on_commit: Callable[[], None],
-        acknowledge: Callable[[Received], None],
+        acknowledge: Callable[[list[Received]], None],
         stopping: Event,
         retry_s: tuple[float, float],
     ) -> None:
@@ -69,24 +58,9 @@ class Committer:
     def run(self) -> None:
         """Work until stopped; never raises."""
         while not self._stopping.is_set():
-            batch = self._take()
+            batch = self._inbox.take(MOST_IN_BATCH, 0.2, MOST_WAIT_S, PAUSE_S)
             if batch and self._keep(batch):
-                for item in batch:
-                    self._acknowledge(item)
-
-    def _take(self) -> list[Received]:
-        """Return the next batch: what comes within a few milliseconds of its first message."""
-        try:
-            batch = [self._inbox.get(timeout=0.2)]
-        except Empty:
-            return []
-        until = monotonic() + MOST_WAIT_S
-        while len(batch) < MOST_IN_BATCH:
-            try:
-                batch.append(self._inbox.get(timeout=max(0.0, until - monotonic())))
-            except Empty:
-                break
-        return batch
+                self._acknowledge(batch)
 
     def _keep(self, batch: list[Received]) -> bool:
         """Commit `batch`, trying again until it works; False: stopped before that."""

@@ -12,7 +12,7 @@ One process writes, on one thread at a time; reading beside it from other thread
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -47,6 +47,11 @@ CREATE TABLE IF NOT EXISTS arrivals (device TEXT NOT NULL, quantity TEXT NOT NUL
 CREATE INDEX IF NOT EXISTS arrivals_by_age ON arrivals (measured_at);
 """
 
+_NEWEST = """
+SELECT device, quantity, measured_at, value, received_at, flags FROM json_each(?) AS asked CROSS JOIN reading
+WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1 AND measured_at =
+  (SELECT max(measured_at) FROM reading WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1)
+"""
 _Key = tuple[str, str, int]
 _Row = tuple[str, str, int, int, int, str]
 _ROWS = msgspec.msgpack.Decoder(list[_Row])
@@ -176,7 +181,7 @@ class SqliteStore:
 
     def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[_Row], int, list[tuple[StoredReading, int]]]:
         """Return the new rows, the number of known ones, and the contradictions with the value kept before."""
-        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in readings])
+        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in readings if not self._is_newest(r)])
         fresh: dict[_Key, _Row] = {}
         duplicates, conflicts = 0, []
         for reading in readings:
@@ -189,6 +194,11 @@ class SqliteStore:
             else:
                 conflicts.append((reading, kept))
         return list(fresh.values()), duplicates, conflicts
+
+    def _is_newest(self, reading: StoredReading) -> bool:
+        """Whether `reading` is known to be newer than all that is stored of its kind: then its key cannot be taken."""
+        known = self._last.get((reading.device, reading.quantity), False)
+        return known is not False and (known is None or reading.measured_ms > known.measured_ms)
 
     def _stored(self, keys: Sequence[_Key]) -> dict[_Key, int]:
         """Return the values kept under any of `keys`; one question for what a device says of a month, not one a reading."""
@@ -303,6 +313,28 @@ class SqliteStore:
                     self._last.popitem(last=False)
             self._last.move_to_end(key)
             return self._last[key]
+
+    def warm(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Look up the newest readings of many (device, quantity) at once, so that `last` need not ask for each.
+
+        After a start every device is new to us, and a question each would cost more than all else.
+        """
+        with self._reading:
+            missing = {key for key in keys if key not in self._last}
+            if not missing:
+                return
+            found: dict[tuple[str, str], StoredReading | None] = dict.fromkeys(missing)
+            for month in reversed(self._reader_months.existing()):
+                asked = msgspec.json.encode(sorted(missing)).decode()
+                with trouble(self._reader_months.path(month)):
+                    rows = self._reader_months.get(month).execute(_NEWEST, (asked,)).fetchall()
+                found |= {row[:2]: _reading(row) for row in rows}
+                missing.difference_update(row[:2] for row in rows)
+                if not missing:
+                    break
+            self._last.update(found)
+            while len(self._last) > MOST_REMEMBERED:
+                self._last.popitem(last=False)
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""
