@@ -7,23 +7,34 @@ pause, until it can.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from threading import Event
 
 from ingest import metrics
 from ingest.bindings import Bindings
 from ingest.device_memory import DeviceMemory
-from ingest.devices import decode
+from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
 from ingest.inbox import Inbox, Received
+from ingest.limits import Limits
+from ingest.measures import milliseconds
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
-from ingest.store import SqliteStore
+from ingest.readings import Reject
+from ingest.store import Committed, SqliteStore
 
 log = logging.getLogger(__name__)
 
 MOST_IN_BATCH = 500
 """Larger ones cost no less a message, and keep others waiting longer."""
 MOST_WAIT_S, PAUSE_S = 0.010, 0.002
+TOO_MANY = "too many: want at most a thousand readings a second for a minute from one device, got more"
+_NOTHING = Judged()
+
+
+def _called(reason: str) -> str:
+    """Return the reason without "unreadable", which a message of a flood is not; a missing consent stays what it is."""
+    return TOO_MANY if reason.endswith(TOO_MANY) else reason
 
 
 class Committer:
@@ -43,6 +54,7 @@ class Committer:
         acknowledge: Callable[[list[Received]], None],
         stopping: Event,
         retry_s: tuple[float, float],
+        limits: Limits | None = None,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -53,6 +65,8 @@ class Committer:
         self._stopping = stopping
         self._retry_s = retry_s
         self._memory = DeviceMemory(self._said_before, self._unit)
+        self._limits = limits or Limits()
+        self._commit_seconds = metrics.COMMIT_SECONDS.labels(name)
         self.trouble: str | None = None
 
     def run(self) -> None:
@@ -80,22 +94,47 @@ class Committer:
         return False
 
     def _commit(self, batch: list[Received]) -> None:
-        name = self._name
         memory, said = Memory(self._store), self._memory.draft()
-        judged = [self._judge(item.message, memory, said) for item in batch]
+        self._limits.begin(milliseconds(batch[0].message.received_at))
+        messages = [item.message for item in batch]
+        understood = [self._read(message, said) for message in messages]
+        self._store.warm({(one.device, one.quantity) for what in understood if what for one in what.readings})
+        judged = [self._judge(message, what, memory) for message, what in zip(messages, understood, strict=True)]
         rejects = [entry for one in judged for entry in one.rejects]
-        with metrics.COMMIT_SECONDS.labels(name).time():
+        kept = [entry for entry in rejects if entry.reason == TOO_MANY or self._limits.keep(entry.topic)]
+        unkept = len(rejects) - len(kept) + sum(what is None for what in understood)
+        with self._commit_seconds.time():
             done = self._store.commit(
-                [row for one in judged for row in one.readings], rejects, [a for one in judged for a in one.arrivals]
+                [row for one in judged for row in one.readings],
+                kept,
+                [arrival for one in judged for arrival in one.arrivals],
+                more_rejected=unkept,
             )
         said.settle()
+        self._limits.settle()
+        self._count(done, judged, rejects, sum(what is None for what in understood))
+        self._tell()
+
+    def _count(self, done: Committed, judged: list[Judged], rejects: list[Reject], unread: int) -> None:
+        name = self._name
         metrics.STORED.labels(name).inc(done.stored)
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
         metrics.RETAINED.labels(name).inc(sum(one.states for one in judged))
         for entry in rejects:
             metrics.REJECTED.labels(name, reason_class(entry.reason)).inc()
-        self._tell()
+        metrics.REJECTED.labels(name, reason_class(TOO_MANY)).inc(unread)
+
+    def _read(self, message: Message, said: DeviceMemory) -> Decoded | None:
+        """Read one message; None: its device has said too much in this minute, and enough of that is kept."""
+        topic, limits = message.topic, self._limits
+        if limits.flooded(topic) and not message.redelivered:
+            return None
+        decoded = decode(topic, message.payload, message.received_at, message.retain, said)
+        device = decoded.device
+        if device is None or message.redelivered or limits.admit(device, len(decoded.readings) or 1):
+            return decoded
+        return Decoded(decoded.format, (), TOO_MANY, device) if limits.sample(device, topic) else None
 
     def _said_before(self, device: str, quantity: str) -> bool | None:
         """Return a state as it was last stored: what a process that was killed had remembered."""
@@ -110,17 +149,21 @@ class Committer:
             raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
         return None if binding is None or binding.resolution_l is None else binding.unit
 
-    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> Judged:
+    def _judge(self, message: Message, decoded: Decoded | None, memory: Memory) -> Judged:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""
-        decoded = decode(message.topic, message.payload, message.received_at, message.retain, said)
+        if decoded is None:
+            return _NOTHING
         try:
-            return judge(message, decoded, self._bindings, memory)
+            judged = judge(message, decoded, self._bindings, memory)
         except (BindingsUnavailable, StoreError):
             raise
         except Exception as error:
             log.exception("a message could not be judged", extra={"broker": self._name})
             reason = f"our fault: {type(error).__name__}"
             return Judged(rejects=(reject(message, reason, keep_payload=False),))
+        if decoded.rejected != TOO_MANY:
+            return judged
+        return replace(judged, rejects=tuple(replace(entry, reason=_called(entry.reason)) for entry in judged.rejects))
 
     def _tell(self) -> None:
         try:

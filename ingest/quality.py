@@ -240,7 +240,7 @@ def _row(
     if quantity == WATER_VOLUME_TOTAL:
         assert binding.resolution_l is not None  # _in_litres has seen to it
         more = doubts(row, memory.last(reading.device, quantity), binding.modulus_l, binding.resolution_l)
-        row = replace(row, flags=tuple(dict.fromkeys(flags + more)))
+        row = replace(row, flags=tuple(dict.fromkeys(flags + more))) if more else row
     return row, arrival
 
 

@@ -48,7 +48,7 @@ CREATE INDEX IF NOT EXISTS arrivals_by_age ON arrivals (measured_at);
 """
 
 _NEWEST = """
-SELECT device, quantity, measured_at, value, received_at, flags FROM json_each(?) AS asked CROSS JOIN reading
+SELECT device, quantity, measured_at, reading.value, received_at, flags FROM json_each(?) AS asked CROSS JOIN reading
 WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1 AND measured_at =
   (SELECT max(measured_at) FROM reading WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1)
 """
@@ -120,9 +120,14 @@ class SqliteStore:
     # ---------------------------------------------------------------- writing
 
     def commit(
-        self, readings: Sequence[StoredReading], rejects: Sequence[Reject], arrivals: Sequence[Arrival] = ()
+        self,
+        readings: Sequence[StoredReading],
+        rejects: Sequence[Reject],
+        arrivals: Sequence[Arrival] = (),
+        *,
+        more_rejected: int = 0,
     ) -> Committed:
-        """Store a batch, durably, once.
+        """Store a batch, durably, once; `more_rejected` were refused besides, and are only counted.
 
         Raises
         ------
@@ -135,7 +140,12 @@ class SqliteStore:
             with trouble(self._path), transaction(self._db):
                 seq = self._journal(fresh)
                 filed = self._file(conflicts, rejects, arrivals)
-                self._count(stored=len(fresh), duplicates=duplicates, conflicts=filed, rejected=len(rejects))
+                self._count(
+                    stored=len(fresh),
+                    duplicates=duplicates,
+                    conflicts=filed,
+                    rejected=len(rejects) + more_rejected,
+                )
                 self._db.execute("UPDATE mark SET value = ? WHERE name = 'applied'", (self._applied,))
             if fresh:
                 self._unapplied.append((seq, fresh))
