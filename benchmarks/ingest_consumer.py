@@ -3,13 +3,15 @@
     python -m benchmarks.ingest_consumer WAY PORT FOLDER FORMAT DEVICES MESSAGES
 
 `plain`: paho as documented, manual acknowledgement in batches, nothing read, nothing kept.  `shuian`: the ingest edge with
-its store.  Says ``connected`` when it has subscribed, and ``done SECONDS`` (of the monotonic clock) when all are there.
+its store; without a number of messages it goes on until killed, and goes by a clock that is off by as many seconds as the
+file ``clock`` in its folder says.  Says ``connected`` when it has subscribed, and ``done SECONDS`` (of the monotonic clock) when all are there.
 """
 
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -29,13 +31,37 @@ def say(word: str) -> None:
     print(word, f"{time.monotonic():.6f}", flush=True)
 
 
+class Clock:
+    """A clock that a file puts forward and back."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._off = timedelta()
+        self._look()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def __call__(self) -> datetime:
+        """Return the time by this clock."""
+        return datetime.now(UTC) + self._off
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(0.1)
+            self._look()
+
+    def _look(self) -> None:
+        with suppress(OSError, ValueError):
+            self._off = timedelta(seconds=float(self._file.read_text("ascii")))
+
+
 def shuian(port: int, folder: Path, format_name: str, devices: int, messages: int) -> None:
     """Run the ingest edge; end when so many readings are committed."""
     store = SqliteStore(folder / "readings")
     settings = BrokerSettings("b", "127.0.0.1", port, TOPICS, CLIENT_ID, retry_s=(0.05, 0.2))
     registry = bindings(format_name, devices)
     progress, said = threading.Event(), False
-    source = Source(settings, store, registry, lambda: datetime.now(UTC), progress.set)
+    clock = (lambda: datetime.now(UTC)) if messages else Clock(folder / "clock")
+    source = Source(settings, store, registry, clock, progress.set)
     source.start()
     while True:
         if source.connected and not said:

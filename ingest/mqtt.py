@@ -15,7 +15,7 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any
@@ -45,6 +45,10 @@ MOST_PACKET = 16 * 2**20
 """MQTT 5: the broker must not send a longer packet; the longest that any reader takes is 256 KiB. [byte]"""
 RESUMED_S = 60.0
 """After a session was resumed, what comes may have come before even without the DUP flag. [s]"""
+
+MOST_HURRY = timedelta(minutes=1)
+"""How far arrivals of one topic may run ahead of the clock."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 Clock = Callable[[], datetime]
 
@@ -119,6 +123,7 @@ class Source:
         self._clock_trouble: str | None = None
         self._received = metrics.RECEIVED.labels(settings.name)
         self._last_message = metrics.LAST_MESSAGE.labels(settings.name)
+        self._arrivals: dict[str, datetime] = {}
         self._client = self._make_client()
         self._committer = Committer(
             settings.name,
@@ -252,13 +257,28 @@ class Source:
             metrics.DROPPED.labels(self._settings.name).inc(len(found) - len(kept))
             found = kept
         again, connection = monotonic() < self._resumed_until, self._connection
+        if len(self._arrivals) > INBOX:
+            self._arrivals.clear()  # one read brings no more, and the next is a millisecond later
+        arrived = self._arrived
         items = [
             # QoS 0 comes once
-            Received(Message(topic, payload, now, retain, qos > 0 and (dup or again)), mid, qos, connection)
+            Received(Message(topic, payload, arrived(topic, now), retain, qos > 0 and (dup or again)), mid, qos, connection)
             for topic, payload, qos, retain, dup, mid in found
         ]
         while items and not self._inbox.put(items, 0.2) and not self._stopping.is_set():
             pass
+
+    def _arrived(self, topic: str, now: datetime) -> datetime:
+        """Return when this message arrived: no two of one topic in the same millisecond.
+
+        A backlog brings hundreds at once, and where a device says no time its arrival is the reading's.  A clock that was
+        put back begins anew.
+        """
+        before = self._arrivals.get(topic)
+        if before is not None and before - MOST_HURRY <= now < before + _MILLISECOND:
+            now = before + _MILLISECOND
+        self._arrivals[topic] = now
+        return now
 
     def _clock_is_set(self) -> bool:
         """Wait for a clock that was set (a small machine starts in 1970): the broker waits too.  False: stopping."""
