@@ -91,9 +91,7 @@ def measure(way: str, task: Task, folder: Path, *, live: bool) -> Outcome:
     """Let one way take all messages, while they are sent or afterwards."""
     folder.mkdir(parents=True)
     with broker(folder) as (port, _):
-        sender = Child.module(
-            "benchmarks.ingest_producer", port, task.format_name, task.devices, task.messages, 0
-        )
+        sender = Child.module("benchmarks.ingest_producer", port, task.format_name, task.devices, task.messages, 0)
         child = consumer(way, port, folder, task)
         try:
             begun = _await(way, child, folder, task, "connected")
@@ -114,9 +112,7 @@ def measure(way: str, task: Task, folder: Path, *, live: bool) -> Outcome:
             child.kill()
             sender.kill()
     shutil.rmtree(folder)
-    return Outcome(
-        task.messages / (done - begun), (after.cpu_s - before.cpu_s) / task.messages * 1e6, after.most_mb
-    )
+    return Outcome(task.messages / (done - begun), (after.cpu_s - before.cpu_s) / task.messages * 1e6, after.most_mb)
 
 
 def compare(task: Task, runs: int, folder: Path, *, live: bool, ways: tuple[str, ...] = WAYS) -> None:
@@ -128,7 +124,9 @@ def compare(task: Task, runs: int, folder: Path, *, live: bool, ways: tuple[str,
     kind = "live" if live else "drain"
     print(f"\n{task.format_name}, {task.devices} devices, {task.messages} messages, {kind}, medians of {runs}")
     for way in ways:
-        middle = [statistics.median(getattr(one, name) for one in found[way]) for name in ("per_s", "cpu_us", "most_mb")]
+        middle = [
+            statistics.median(getattr(one, name) for one in found[way]) for name in ("per_s", "cpu_us", "most_mb")
+        ]
         beside = ""
         if way != "plain" and "plain" in ways:
             shares = [one.per_s / plain.per_s for one, plain in zip(found[way], found["plain"], strict=True)]
@@ -161,7 +159,10 @@ def pressed(task: Task, per_s: float, folder: Path) -> None:
     shutil.rmtree(folder)
     print(f"\nback-pressure: {task.messages} messages at {task.messages / (last - first):.0f}/s, stored at "
           f"{task.messages / (done - begun):.0f}/s, {(last - first) / (done - begun):.2f} of the time")  # fmt: skip
-    print("  after s, ingester MB, broker MB: " + "  ".join(f"{at:.1f} {a.rss_mb:.0f} {b.rss_mb:.0f}" for at, a, b in sizes))
+    print(
+        "  after s, ingester MB, broker MB: "
+        + "  ".join(f"{at:.1f} {a.rss_mb:.0f} {b.rss_mb:.0f}" for at, a, b in sizes)
+    )
 
 
 def main() -> None:
@@ -173,7 +174,9 @@ def main() -> None:
     parser.add_argument("--formats", nargs="*", default=["native", "wmbusmeters", "chirpstack"])
     parser.add_argument("--kinds", nargs="*", default=["drain", "live"])
     parser.add_argument("--ways", nargs="*", default=list(WAYS))
-    parser.add_argument("--pressed", type=float, default=5000.0, help="stored a second, a third of what is sent; 0: leave out")
+    parser.add_argument(
+        "--pressed", type=float, default=5000.0, help="stored a second, a third of what is sent; 0: leave out"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for number, name in enumerate(asked.formats):

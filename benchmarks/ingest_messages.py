@@ -15,7 +15,9 @@ def device(format_name: str, number: int) -> str:
     return {"native": f"wm-{number:06d}", "wmbusmeters": f"{number:08d}", "chirpstack": f"{number:016x}"}[format_name]
 
 
-def message(format_name: str, devices: int, n: int, start: datetime = START, step: timedelta = STEP) -> tuple[str, bytes]:
+def message(
+    format_name: str, devices: int, n: int, start: datetime = START, step: timedelta = STEP
+) -> tuple[str, bytes]:
     """Return topic and payload of message `n`: all meters in turn, then all again a `step` later."""
     name, turn = device(format_name, n % devices), n // devices
     at, litres = start + turn * step, 1000.0 + 3 * turn

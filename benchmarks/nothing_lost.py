@@ -53,10 +53,12 @@ class Stage:
 
     def start_ingester(self) -> None:
         """Start the ingester; it connects when it can."""
-        self.ingester = Child.module("benchmarks.ingest_consumer", "shuian", self.port, self.folder, "native", DEVICES, 0)
+        self.ingester = Child.module(
+            "benchmarks.ingest_consumer", "shuian", self.port, self.folder, "native", DEVICES, 0
+        )
 
     def kill_ingester(self) -> None:
-        """kill -9, and start it again."""
+        """Kill it with -9, and start it again."""
         self.ingester.kill()
         self.start_ingester()
 
@@ -80,7 +82,7 @@ class Stage:
         (self.folder / "clock").write_text("0", "ascii")
 
     def kill_both(self) -> None:
-        """kill -9 of broker and ingester at once."""
+        """Kill broker and ingester with -9 at once."""
         self.broker.popen.kill()
         self.ingester.popen.kill()
         self.broker.kill()
@@ -161,7 +163,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2000.0, help="messages a second")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--restarts", type=int, default=10)
-    parser.add_argument("--crashes", type=int, default=4, help="broker and ingester killed together, in a run of its own")
+    parser.add_argument(
+        "--crashes", type=int, default=4, help="broker and ingester killed together, in a run of its own"
+    )
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

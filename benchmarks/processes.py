@@ -51,7 +51,7 @@ class Child:
         assert self.popen.stdout is not None
         line = self.popen.stdout.readline().split()
         if line[:1] != [word]:
-            raise RuntimeError(f"want {word!r} of {self.popen.args}, got {line}")
+            raise RuntimeError(f"want {word!r} of process {self.pid}, got {' '.join(line) or 'nothing'}")
         return [float(number) for number in line[1:]]
 
     def tell(self) -> None:

@@ -62,7 +62,9 @@ class RawPublisher:
         while self._socket is None:
             try:
                 self._socket = socket.create_connection(("127.0.0.1", self._port), 2)
-                self._socket.sendall(packet(_CONNECT, text("MQTT") + struct.pack("!BBH", 4, 2, 600) + text(self._client_id)))
+                self._socket.sendall(
+                    packet(_CONNECT, text("MQTT") + struct.pack("!BBH", 4, 2, 600) + text(self._client_id))
+                )
                 answer = self._socket.recv(4)
                 if answer[:1] != bytes([_CONNACK]) or answer[3:] != b"\0":
                     raise ConnectionError(f"want CONNACK with 0, got {answer!r}")

@@ -262,7 +262,9 @@ class Source:
         arrived = self._arrived
         items = [
             # QoS 0 comes once
-            Received(Message(topic, payload, arrived(topic, now), retain, qos > 0 and (dup or again)), mid, qos, connection)
+            Received(
+                Message(topic, payload, arrived(topic, now), retain, qos > 0 and (dup or again)), mid, qos, connection
+            )
             for topic, payload, qos, retain, dup, mid in found
         ]
         while items and not self._inbox.put(items, 0.2) and not self._stopping.is_set():

@@ -177,13 +177,13 @@ class Client(paho.Client):
 
     def _by_paho(self, first: int, body: bytes) -> MQTTErrorCode:
         """Let paho handle a packet that is no PUBLISH."""
-        self._in_packet.update(command=first, packet=bytearray(body), remaining_length=len(body), pos=0)
+        packet = self._in_packet
+        packet["command"], packet["packet"], packet["remaining_length"] = first, bytearray(body), len(body)
+        packet["pos"] = 0
         try:
             return self._packet_handle()
         except (MalformedPacket, struct.error, IndexError) as error:
             raise MalformedError(str(error)) from error
-        finally:
-            self._in_packet.update(command=0, packet=bytearray(), remaining_length=0)
 
     def ack_all(self, mids: Iterable[int]) -> None:
         """Acknowledge messages of QoS 1, in this order, in one write; from any thread."""

@@ -22,7 +22,9 @@ MOST_ROWS = 1_000_000
 """Readings held at once, or one series if that is longer: 16 MB."""
 
 _COUNTS = "SELECT device, count(*) FROM reading WHERE quantity = ? GROUP BY device ORDER BY device"
-_ROWS = "SELECT measured_at, value FROM reading WHERE device BETWEEN ? AND ? AND quantity = ? ORDER BY device, measured_at"
+_ROWS = (
+    "SELECT measured_at, value FROM reading WHERE device BETWEEN ? AND ? AND quantity = ? ORDER BY device, measured_at"
+)
 
 
 class Series(NamedTuple):

@@ -11,7 +11,6 @@ One process writes, on one thread at a time; reading beside it from other thread
 """
 
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,14 +20,13 @@ from threading import RLock
 import msgspec
 
 from ingest.errors import StoreError
+from ingest.newest import Newest, Row, as_reading
 from ingest.quality import Arrival
 from ingest.readings import Reject, StoredReading
 from ingest.sqlite_files import Months, month_of, open_file, transaction, trouble
 
 MOST_REJECTS = 10_000
 MOST_CONFLICTS = 100_000
-MOST_REMEMBERED = 100_000
-"""Newest readings kept in memory (least recently used go first): about 40 MB, more devices than one broker session."""
 ARRIVALS_KEPT_MS = 8 * 86_400_000
 """How long a message without a device time is recognised: longer than a broker keeps our session."""
 
@@ -47,14 +45,8 @@ CREATE TABLE IF NOT EXISTS arrivals (device TEXT NOT NULL, quantity TEXT NOT NUL
 CREATE INDEX IF NOT EXISTS arrivals_by_age ON arrivals (measured_at);
 """
 
-_NEWEST = """
-SELECT device, quantity, measured_at, reading.value, received_at, flags FROM json_each(?) AS asked CROSS JOIN reading
-WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1 AND measured_at =
-  (SELECT max(measured_at) FROM reading WHERE device = asked.value ->> 0 AND quantity = asked.value ->> 1)
-"""
 _Key = tuple[str, str, int]
-_Row = tuple[str, str, int, int, int, str]
-_ROWS = msgspec.msgpack.Decoder(list[_Row])
+_ROWS = msgspec.msgpack.Decoder(list[Row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +100,8 @@ class SqliteStore:
         opening = RLock()  # shared: SQLite cannot make one new file on two connections at once
         self._months = Months(Path(folder), busy_timeout_s, opening)
         self._reader_months = Months(Path(folder), busy_timeout_s, opening)
-        self._last: OrderedDict[tuple[str, str], StoredReading | None] = OrderedDict()
-        self._unapplied: list[tuple[int, list[_Row]]] = []
+        self._newest_of = Newest(self._reader_months, self._reading)
+        self._unapplied: list[tuple[int, list[Row]]] = []
         try:
             with trouble(self._path):
                 self._recover()
@@ -180,19 +172,13 @@ class SqliteStore:
                         db.executemany("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?)", list(group))
             self._applied = seq
             del self._unapplied[0]
-            self._remember(rows)
+            self._newest_of.remember(rows)
 
-    def _remember(self, rows: list[_Row]) -> None:
-        with self._reading:
-            for row in rows:
-                newest = self._last.get(row[:2])
-                if row[:2] in self._last and (newest is None or row[2] > newest.measured_ms):
-                    self._last[row[:2]] = _reading(row)
-
-    def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[_Row], int, list[tuple[StoredReading, int]]]:
+    def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[Row], int, list[tuple[StoredReading, int]]]:
         """Return the new rows, the number of known ones, and the contradictions with the value kept before."""
-        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in readings if not self._is_newest(r)])
-        fresh: dict[_Key, _Row] = {}
+        old = [r for r in readings if not self._newest_of.before(r)]
+        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in old])
+        fresh: dict[_Key, Row] = {}
         duplicates, conflicts = 0, []
         for reading in readings:
             key = (reading.device, reading.quantity, reading.measured_ms)
@@ -204,11 +190,6 @@ class SqliteStore:
             else:
                 conflicts.append((reading, kept))
         return list(fresh.values()), duplicates, conflicts
-
-    def _is_newest(self, reading: StoredReading) -> bool:
-        """Whether `reading` is known to be newer than all that is stored of its kind: then its key cannot be taken."""
-        known = self._last.get((reading.device, reading.quantity), False)
-        return known is not False and (known is None or reading.measured_ms > known.measured_ms)
 
     def _stored(self, keys: Sequence[_Key]) -> dict[_Key, int]:
         """Return the values kept under any of `keys`; one question for what a device says of a month, not one a reading."""
@@ -227,7 +208,7 @@ class SqliteStore:
                 found |= {(device, quantity, int(at)): int(value) for at, value in rows if at in asked}
         return found
 
-    def _journal(self, fresh: list[_Row]) -> int:
+    def _journal(self, fresh: list[Row]) -> int:
         if not fresh:
             return self._newest
         entry = (max(row[4] for row in fresh), msgspec.msgpack.encode(fresh))
@@ -270,7 +251,7 @@ class SqliteStore:
     def after(self, seq: int, limit: int) -> list[tuple[int, list[StoredReading]]]:
         """Return up to `limit` journal entries after `seq`: number and rows that were new, in order of arrival."""
         with self._reading, trouble(self._path):
-            return [(n, [_reading(row) for row in rows]) for n, rows in self._entries(self._reader, seq, limit)]
+            return [(n, [as_reading(row) for row in rows]) for n, rows in self._entries(self._reader, seq, limit)]
 
     def newest_seq(self) -> int:
         """Return the number of the newest journal entry ever made, 0 when there was none."""
@@ -280,7 +261,7 @@ class SqliteStore:
 
     def history(self, device: str, quantity: str, start_ms: int, end_ms: int) -> list[StoredReading]:
         """Return the readings measured in [`start_ms`, `end_ms`), oldest first."""
-        found: list[_Row] = []
+        found: list[Row] = []
         with self._reading:
             for month in self._reader_months.existing():
                 if month_of(start_ms) <= month <= month_of(end_ms):
@@ -292,7 +273,7 @@ class SqliteStore:
                         start_ms,
                         end_ms,
                     )
-        return [_reading(row) for row in found]
+        return [as_reading(row) for row in found]
 
     def received(self, devices: Collection[str], quantity: str, start_ms: int, end_ms: int) -> dict[str, int]:
         """Return how many readings of each device were measured in [`start_ms`, `end_ms`); none: not named."""
@@ -315,36 +296,11 @@ class SqliteStore:
 
     def last(self, device: str, quantity: str) -> StoredReading | None:
         """Return the reading with the newest measured time, None when there is none; for the process that writes."""
-        key = (device, quantity)
-        with self._reading:
-            if key not in self._last:
-                self._last[key] = self._newest_of(device, quantity)
-                if len(self._last) > MOST_REMEMBERED:
-                    self._last.popitem(last=False)
-            self._last.move_to_end(key)
-            return self._last[key]
+        return self._newest_of.last((device, quantity))
 
     def warm(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Look up the newest readings of many (device, quantity) at once, so that `last` need not ask for each.
-
-        After a start every device is new to us, and a question each would cost more than all else.
-        """
-        with self._reading:
-            missing = {key for key in keys if key not in self._last}
-            if not missing:
-                return
-            found: dict[tuple[str, str], StoredReading | None] = dict.fromkeys(missing)
-            for month in reversed(self._reader_months.existing()):
-                asked = msgspec.json.encode(sorted(missing)).decode()
-                with trouble(self._reader_months.path(month)):
-                    rows = self._reader_months.get(month).execute(_NEWEST, (asked,)).fetchall()
-                found |= {row[:2]: _reading(row) for row in rows}
-                missing.difference_update(row[:2] for row in rows)
-                if not missing:
-                    break
-            self._last.update(found)
-            while len(self._last) > MOST_REMEMBERED:
-                self._last.popitem(last=False)
+        """Look up the newest readings of many (device, quantity) at once, so that `last` need not ask for each."""
+        self._newest_of.warm(keys)
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""
@@ -387,7 +343,7 @@ class SqliteStore:
             for db in (self._reader, self._db):
                 db.close()
 
-    def _entries(self, db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, list[_Row]]]:
+    def _entries(self, db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, list[Row]]]:
         found = db.execute("SELECT seq, rows FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
         try:
             return [(n, _ROWS.decode(blob)) for n, blob in found]
@@ -396,7 +352,7 @@ class SqliteStore:
                 f"{self._path.name}: an entry of the journal is damaged: restore it", permanent=True
             ) from error
 
-    def _select(self, month: str, rest: str, *values: object) -> list[_Row]:
+    def _select(self, month: str, rest: str, *values: object) -> list[Row]:
         with trouble(self._reader_months.path(month)):
             return (
                 self._reader_months.get(month)
@@ -408,20 +364,9 @@ class SqliteStore:
                 .fetchall()
             )
 
-    def _newest_of(self, device: str, quantity: str) -> StoredReading | None:
-        for month in reversed(self._reader_months.existing()):
-            if rows := self._select(month, "ORDER BY measured_at DESC LIMIT 1", device, quantity):
-                return _reading(rows[0])
-        return None
 
-
-def _month(row: _Row) -> str:
+def _month(row: Row) -> str:
     return month_of(row[2])
-
-
-def _reading(row: _Row) -> StoredReading:
-    device, quantity, measured_ms, value, received_ms, flags = row
-    return StoredReading(device, quantity, measured_ms, value, received_ms, tuple(flags.split()))
 
 
 def _text(text: str) -> str:
