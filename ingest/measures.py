@@ -49,7 +49,10 @@ def convert(number: Number, unit: str) -> int | float:
     KeyError
         `unit` is not one of `FACTORS`.
     """
-    return plain(Decimal(number) * FACTORS[unit][1])
+    factor = FACTORS[unit][1]
+    if type(number) is int and factor == 1:
+        return number
+    return plain(Decimal(number) * factor)
 
 
 def plain(number: Decimal) -> int | float:

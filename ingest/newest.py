@@ -80,6 +80,11 @@ class Newest:
                 if row[2] > newest.measured_ms if newest is not None else row[:2] in self._held:
                     self._held[row[:2]] = as_reading(row)
 
+    def clear(self) -> None:
+        """Forget all: something was taken out of the files."""
+        with self._lock:
+            self._held.clear()
+
     def before(self, one: StoredReading) -> bool:
         """Whether all that is stored of its kind is known to be older than `one`: then its key cannot be taken."""
         key = (one.device, one.quantity)

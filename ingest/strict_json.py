@@ -70,7 +70,7 @@ def parse(payload: bytes, *, nul: bool = False) -> object:
             quick = _QUICK.decode(payload)
             if 2 * _texts(quick, MOST_LEVELS) == payload.count(b'"'):
                 return quick
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unreadable, _Unproved):
+        except (msgspec.MsgspecError, ValueError, RecursionError, Unreadable, _Unproved):
             pass  # wrong or odd: the careful reader says what it is
     return _careful(payload, nul)
 
