@@ -1,18 +1,16 @@
 """From the inbox into the store: batches that are judged, committed and then acknowledged.
 
-Batches stay small (50 messages or 10 ms) because brokers stop sending after 20 (Mosquitto's default) to 200 messages
-without acknowledgement.  MQTT knows no "not acknowledged": a batch that cannot be stored is tried again, with a growing
+A batch is what came while the one before was stored, and what comes within 10 ms of that; a pause of 2 ms ends it, because
+brokers stop sending after 20 (Mosquitto's default) to 200 messages without acknowledgement.  MQTT knows no "not acknowledged": a batch that cannot be stored is tried again, with a growing
 pause, until it can.
 """
 
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from queue import Empty, Queue
 from threading import Event
-from time import monotonic
 
 from ingest import metrics
 from ingest.bindings import Binding, Bindings
@@ -20,25 +18,27 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices import Decoded, decode
 from ingest.errors import BindingsUnavailable, StoreError
 from ingest.flags import counted
+from ingest.inbox import Inbox, Received
 from ingest.lately import Lately
+from ingest.limits import Limits
+from ingest.measures import milliseconds
 from ingest.quality import Judged, Memory, Message, judge, reason_class, reject
+from ingest.readings import Reject
 from ingest.rules import NO_RULES, ReaderRules
-from ingest.store import SqliteStore
+from ingest.store import Committed, SqliteStore
 
 log = logging.getLogger(__name__)
 
-MOST_IN_BATCH = 50
-MOST_WAIT_S = 0.010
+MOST_IN_BATCH = 500
+"""Larger ones cost no less a message, and keep others waiting longer."""
+MOST_WAIT_S, PAUSE_S = 0.010, 0.002
+TOO_MANY = "too many: want at most a thousand readings a second for a minute from one device, got more"
+_NOTHING = Judged()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message in the inbox, and what its acknowledgement needs: number, QoS, and the connection it came on."""
-
-    message: Message
-    mid: int
-    qos: int
-    connection: int
+def _called(reason: str) -> str:
+    """Return the reason without "unreadable", which a message of a flood is not; a missing consent stays what it is."""
+    return TOO_MANY if reason.endswith(TOO_MANY) else reason
 
 
 class Committer:
@@ -50,16 +50,17 @@ class Committer:
     def __init__(
         self,
         name: str,
-        inbox: Queue[Received],
+        inbox: Inbox,
         store: SqliteStore,
         bindings: Bindings,
         *,
         on_commit: Callable[[], None],
-        acknowledge: Callable[[Received], None],
+        acknowledge: Callable[[list[Received]], None],
         stopping: Event,
         retry_s: tuple[float, float],
         lately: Lately | None = None,
         rules: ReaderRules = NO_RULES,
+        limits: Limits | None = None,
     ) -> None:
         self._name = name
         self._inbox = inbox
@@ -71,29 +72,16 @@ class Committer:
         self._retry_s = retry_s
         self._lately = Lately() if lately is None else lately
         self._memory = DeviceMemory(self._said_before, self._unit, worth=self._worth, rules=rules)
+        self._limits = limits or Limits()
+        self._commit_seconds = metrics.COMMIT_SECONDS.labels(name)
         self.trouble: str | None = None
 
     def run(self) -> None:
         """Work until stopped; never raises."""
         while not self._stopping.is_set():
-            batch = self._take()
+            batch = self._inbox.take(MOST_IN_BATCH, 0.2, MOST_WAIT_S, PAUSE_S)
             if batch and self._keep(batch):
-                for item in batch:
-                    self._acknowledge(item)
-
-    def _take(self) -> list[Received]:
-        """Return the next batch: what comes within a few milliseconds of its first message."""
-        try:
-            batch = [self._inbox.get(timeout=0.2)]
-        except Empty:
-            return []
-        until = monotonic() + MOST_WAIT_S
-        while len(batch) < MOST_IN_BATCH:
-            try:
-                batch.append(self._inbox.get(timeout=max(0.0, until - monotonic())))
-            except Empty:
-                break
-        return batch
+                self._acknowledge(batch)
 
     def _keep(self, batch: list[Received]) -> bool:
         """Commit `batch`, trying again until it works; False: stopped before that."""
@@ -113,17 +101,32 @@ class Committer:
         return False
 
     def _commit(self, batch: list[Received]) -> None:
-        name = self._name
         memory, said = Memory(self._store), self._memory.draft()
-        read = [self._judge(item.message, memory, said) for item in batch]
-        judged = [one for _, one in read]
+        self._limits.begin(milliseconds(batch[0].message.received_at))
+        messages = [item.message for item in batch]
+        understood = [self._read(message, said) for message in messages]
+        self._store.warm({(one.device, one.quantity) for what in understood if what for one in what.readings})
+        judged = [self._judge(message, what, memory) for message, what in zip(messages, understood, strict=True)]
         rejects = [entry for one in judged for entry in one.rejects]
-        with metrics.COMMIT_SECONDS.labels(name).time():
+        kept = [entry for entry in rejects if entry.reason == TOO_MANY or self._limits.keep(entry.topic)]
+        unkept = len(rejects) - len(kept) + sum(what is None for what in understood)
+        with self._commit_seconds.time():
             done = self._store.commit(
-                [row for one in judged for row in one.readings], rejects, [a for one in judged for a in one.arrivals]
+                [row for one in judged for row in one.readings],
+                kept,
+                [arrival for one in judged for arrival in one.arrivals],
+                more_rejected=unkept,
             )
         said.settle()
-        self._lately.note([(item.message, *one) for item, one in zip(batch, read, strict=True)])
+        self._lately.note(
+            [one for one in zip(messages, understood, judged, strict=True) if one[1] is not None]  # type: ignore[misc]
+        )
+        self._limits.settle()
+        self._count(done, judged, rejects, sum(what is None for what in understood))
+        self._tell()
+
+    def _count(self, done: Committed, judged: list[Judged], rejects: list[Reject], unread: int) -> None:
+        name = self._name
         metrics.STORED.labels(name).inc(done.stored)
         metrics.DUPLICATES.labels(name).inc(done.duplicates)
         metrics.CONFLICTS.labels(name).inc(done.conflicts)
@@ -132,7 +135,18 @@ class Committer:
             metrics.FLAGGED.labels(name, flag).inc(times)
         for entry in rejects:
             metrics.REJECTED.labels(name, reason_class(entry.reason)).inc()
-        self._tell()
+        metrics.REJECTED.labels(name, reason_class(TOO_MANY)).inc(unread)
+
+    def _read(self, message: Message, said: DeviceMemory) -> Decoded | None:
+        """Read one message; None: its device has said too much in this minute, and enough of that is kept."""
+        topic, limits = message.topic, self._limits
+        if limits.flooded(topic) and not message.redelivered:
+            return None
+        decoded = decode(topic, message.payload, message.received_at, message.retain, said)
+        device = decoded.device
+        if device is None or message.redelivered or limits.admit(device, len(decoded.readings) or 1):
+            return decoded
+        return Decoded(decoded.format, (), TOO_MANY, device) if limits.sample(device, topic) else None
 
     def _said_before(self, device: str, quantity: str) -> bool | None:
         """Return a state as it was last stored: what a process that was killed had remembered."""
@@ -155,17 +169,21 @@ class Committer:
         except Exception as error:
             raise BindingsUnavailable(f"the registry could not be asked: {type(error).__name__}") from error
 
-    def _judge(self, message: Message, memory: Memory, said: DeviceMemory) -> tuple[Decoded, Judged]:
+    def _judge(self, message: Message, decoded: Decoded | None, memory: Memory) -> Judged:
         """Judge one message; a fault of ours in it costs this message (refused, counted), not those behind it."""
-        decoded = decode(message.topic, message.payload, message.received_at, message.retain, said)
+        if decoded is None:
+            return _NOTHING
         try:
-            return decoded, judge(message, decoded, self._bindings, memory)
+            judged = judge(message, decoded, self._bindings, memory)
         except (BindingsUnavailable, StoreError):
             raise
         except Exception as error:
             log.exception("a message could not be judged", extra={"broker": self._name})
             reason = f"our fault: {type(error).__name__}"
-            return decoded, Judged(rejects=(reject(message, reason, keep_payload=False),))
+            return Judged(rejects=(reject(message, reason, keep_payload=False),))
+        if decoded.rejected != TOO_MANY:
+            return judged
+        return replace(judged, rejects=tuple(replace(entry, reason=_called(entry.reason)) for entry in judged.rejects))
 
     def _tell(self) -> None:
         try:

@@ -49,7 +49,10 @@ def convert(number: Number, unit: str) -> int | float:
     KeyError
         `unit` is not one of `FACTORS`.
     """
-    return plain(Decimal(number) * FACTORS[unit][1])
+    factor = FACTORS[unit][1]
+    if type(number) is int and factor == 1:
+        return number
+    return plain(Decimal(number) * factor)
 
 
 def plain(number: Decimal) -> int | float:
@@ -81,6 +84,12 @@ def rfc3339(text: object) -> datetime:
     ValueError
         Not RFC 3339 with ``Z`` or an offset; the message says what was wanted and what came.
     """
+    if isinstance(text, str) and len(text) == 20 and text[19] == "Z" and text[10] == "T" and text[11:13] < "24":
+        try:  # what nearly all send, ten times faster; Python's reader is laxer, so only where the shape leaves it no choice
+            if text[4] == text[7] == "-" and text[13] == text[16] == ":" and text.isascii():
+                return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # a leap second, or a reason to be given below
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"want RFC 3339 with Z or an offset such as 2026-11-21T06:00:00Z, got {show(text)}")

@@ -15,23 +15,24 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
-from queue import Full, Queue
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest import metrics, tls
 from ingest.bindings import Bindings
-from ingest.committer import Committer, Received
+from ingest.committer import Committer
+from ingest.inbox import Inbox, Received
 from ingest.lately import Lately
 from ingest.measures import PLAUSIBLE_FROM
+from ingest.mqtt_client import Client, Publication
 from ingest.quality import Message
 from ingest.rules import NO_RULES, ReaderRules
 from ingest.store import SqliteStore
@@ -40,10 +41,16 @@ log = logging.getLogger(__name__)
 
 INBOX = 2_000
 """Messages that wait for the store in memory; more wait at the broker."""
-RECEIVE_MAXIMUM = 200
-"""MQTT 5: messages the broker may send without acknowledgement; more gains nothing (measured on Mosquitto 2.0)."""
+RECEIVE_MAXIMUM = 1_000
+"""MQTT 5: messages the broker may send without acknowledgement; two batches, so that one comes while one is stored."""
+MOST_PACKET = 16 * 2**20
+"""MQTT 5: the broker must not send a longer packet; the longest that any reader takes is 256 KiB. [byte]"""
 RESUMED_S = 60.0
 """After a session was resumed, what comes may have come before even without the DUP flag. [s]"""
+
+MOST_HURRY = timedelta(minutes=1)
+"""How far arrivals of one topic may run ahead of the clock."""
+_MILLISECOND = timedelta(milliseconds=1)
 
 Clock = Callable[[], datetime]
 
@@ -88,26 +95,6 @@ class BrokerSettings:
     retry_s: tuple[float, float] = (1.0, 30.0)
 
 
-class _Client(paho.Client):
-    """paho's client, whose network thread outlives an exception (a malformed packet, for instance)."""
-
-    on_fault: Callable[[], None]
-
-    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """Run the network until `loop_stop`; an unexpected exception costs the connection, not the thread."""
-        while True:
-            try:
-                return super().loop_forever(timeout, retry_first_connection)
-            except Exception:
-                log.exception("the MQTT connection failed in an unexpected way")
-                self.on_fault()
-                sleep(1.0)  # whatever it was, it may come again at once
-                try:
-                    self.reconnect()
-                except OSError:
-                    continue  # loop_forever goes on trying, with its pauses
-
-
 class Source:
     """Readings from one broker into the store.
 
@@ -145,7 +132,7 @@ class Source:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._inbox: Queue[Received] = Queue(INBOX)
+        self._inbox = Inbox(INBOX)
         self._stopping = Event()
         self._acking = Lock()
         self._connection = 0
@@ -153,6 +140,9 @@ class Source:
         self._connected = False
         self._network = "not started"
         self._clock_trouble: str | None = None
+        self._received = metrics.RECEIVED.labels(settings.name)
+        self._last_message = metrics.LAST_MESSAGE.labels(settings.name)
+        self._arrivals: dict[str, datetime] = {}
         self._client = self._make_client()
         self._committer = Committer(
             settings.name,
@@ -192,7 +182,7 @@ class Source:
         if settings.version == 5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = settings.session_expiry_s
-            properties.ReceiveMaximum = RECEIVE_MAXIMUM
+            properties.ReceiveMaximum, properties.MaximumPacketSize = RECEIVE_MAXIMUM, MOST_PACKET
             self._client.connect_async(settings.host, settings.port, 30, clean_start=False, properties=properties)
         else:
             self._client.connect_async(settings.host, settings.port, 30)
@@ -214,12 +204,12 @@ class Source:
 
     # ------------------------------------------------- on paho's network thread
 
-    def _make_client(self) -> _Client:
+    def _make_client(self) -> Client:
         settings = self._settings
         if settings.version == 5:
-            client = _Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=paho.MQTTv5, manual_ack=True)
+            client = Client(CallbackAPIVersion.VERSION2, settings.client_id, protocol=paho.MQTTv5, manual_ack=True)
         else:
-            client = _Client(
+            client = Client(
                 CallbackAPIVersion.VERSION2, settings.client_id, False, protocol=paho.MQTTv311, manual_ack=True
             )
         if settings.username is not None:
@@ -234,7 +224,7 @@ class Source:
         client.on_connect_fail = self._on_connect_fail
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_message = self._on_message
+        client.on_publications = self._on_publications
         return client
 
     def _next_connection(self, *_: Any) -> None:
@@ -278,24 +268,42 @@ class Source:
             asked = " or does it want a certificate of ours?" if self._settings.tls else ""
             self._say(f"{place} hangs up before it answers: wrong user, password or MQTT version?{asked}")
 
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
+    def _on_publications(self, found: list[Publication]) -> None:
         """Queue, nothing else.  QoS 1 waits for room (then the broker waits too), QoS 0 is dropped and counted."""
-        name = self._settings.name
-        metrics.RECEIVED.labels(name).inc()
+        self._received.inc(len(found))
         if not self._clock_is_set():
-            return None
+            return
         now = self._clock()
-        metrics.LAST_MESSAGE.labels(name).set(now.timestamp())
-        redelivered = bool(message.qos) and (message.dup or monotonic() < self._resumed_until)  # QoS 0 comes once
-        came = Message(_topic(message), bytes(message.payload), now, bool(message.retain), redelivered)
-        item = Received(came, message.mid, message.qos, self._connection)
-        while not self._stopping.is_set():
-            try:
-                return self._inbox.put(item, timeout=0.2 if message.qos else 0.0)
-            except Full:
-                if not message.qos:
-                    return metrics.DROPPED.labels(name).inc()
-        return None
+        self._last_message.set(now.timestamp())
+        if self._inbox.full():
+            kept = [one for one in found if one.qos]
+            metrics.DROPPED.labels(self._settings.name).inc(len(found) - len(kept))
+            found = kept
+        again, connection = monotonic() < self._resumed_until, self._connection
+        if len(self._arrivals) > INBOX:
+            self._arrivals.clear()  # one read brings no more, and the next is a millisecond later
+        arrived = self._arrived
+        items = [
+            # QoS 0 comes once
+            Received(
+                Message(topic, payload, arrived(topic, now), retain, qos > 0 and (dup or again)), mid, qos, connection
+            )
+            for topic, payload, qos, retain, dup, mid in found
+        ]
+        while items and not self._inbox.put(items, 0.2) and not self._stopping.is_set():
+            pass
+
+    def _arrived(self, topic: str, now: datetime) -> datetime:
+        """Return when this message arrived: no two of one topic in the same millisecond.
+
+        A backlog brings hundreds at once, and where a device says no time its arrival is the reading's.  A clock that was
+        put back begins anew.
+        """
+        before = self._arrivals.get(topic)
+        if before is not None and before - MOST_HURRY <= now < before + _MILLISECOND:
+            now = before + _MILLISECOND
+        self._arrivals[topic] = now
+        return now
 
     def _clock_is_set(self) -> bool:
         """Wait for a clock that was set (a small machine starts in 1970): the broker waits too.  False: stopping."""
@@ -315,17 +323,8 @@ class Source:
             self._network = network
             log.info("broker: %s", network, extra={"broker": self._settings.name})
 
-    def _acknowledge(self, item: Received) -> None:
-        if item.qos == 0:
-            return
+    def _acknowledge(self, items: list[Received]) -> None:
         with self._acking:
-            if item.connection == self._connection:
-                with suppress(OSError):  # the connection has just gone: the message will come again
-                    self._client.ack(item.mid, item.qos)
-
-
-def _topic(message: paho.MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError:  # MQTT 3.1.1, 1.5.3 forbids it; some brokers let it pass
-        return "(topic is not UTF-8)"
+            mids = [item.mid for item in items if item.qos and item.connection == self._connection]
+            with suppress(OSError):  # the connection has just gone: the messages will come again
+                self._client.ack_all(mids)

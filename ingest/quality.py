@@ -274,7 +274,8 @@ def _row(
     flags += ("retained",) if message.retain and "retained" not in flags else ()
     row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
     if quantity == WATER_VOLUME_TOTAL:
-        row = replace(row, flags=tuple(dict.fromkeys(flags + _register_flags(row, last, binding, memory))))
+        more = _register_flags(row, last, binding, memory)
+        row = replace(row, flags=tuple(dict.fromkeys(flags + more))) if more else row
     return row, arrival
 
 

@@ -4,6 +4,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from threading import RLock
 
@@ -151,4 +152,9 @@ class Months:
 
 def month_of(ms: int) -> str:
     """Return the month, ``YYYY-MM`` in UTC, of a time in milliseconds since 1970, at most 9999-12."""
-    return moment(min(max(ms, 0), _LAST_MS)).strftime("%Y-%m")
+    return _month_of_day(min(max(ms, 0), _LAST_MS) // 86_400_000)
+
+
+@lru_cache(1_000)
+def _month_of_day(day: int) -> str:
+    return moment(day * 86_400_000).strftime("%Y-%m")

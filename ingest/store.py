@@ -11,8 +11,7 @@ One process writes, on one thread at a time; reading beside it from other thread
 """
 
 import sqlite3
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,14 +20,13 @@ from threading import RLock
 import msgspec
 
 from ingest.errors import StoreError
+from ingest.newest import Newest, Row, as_reading
 from ingest.quality import Arrival
 from ingest.readings import Reject, StoredReading
 from ingest.sqlite_files import Months, month_of, open_file, transaction, trouble
 
 MOST_REJECTS = 10_000
 MOST_CONFLICTS = 100_000
-MOST_REMEMBERED = 100_000
-"""Newest readings kept in memory (least recently used go first): about 40 MB, more devices than one broker session."""
 ARRIVALS_KEPT_MS = 8 * 86_400_000
 """How long a message without a device time is recognised: longer than a broker keeps our session."""
 
@@ -48,8 +46,7 @@ CREATE INDEX IF NOT EXISTS arrivals_by_age ON arrivals (measured_at);
 """
 
 _Key = tuple[str, str, int]
-_Row = tuple[str, str, int, int, int, str]
-_ROWS = msgspec.msgpack.Decoder(list[_Row])
+_ROWS = msgspec.msgpack.Decoder(list[Row])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +101,8 @@ class SqliteStore:
         opening = RLock()  # shared: SQLite cannot make one new file on two connections at once
         self._months = Months(Path(folder), busy_timeout_s, opening)
         self._reader_months = Months(Path(folder), busy_timeout_s, opening)
-        self._last: OrderedDict[tuple[str, str], StoredReading | None] = OrderedDict()
-        self._unapplied: list[tuple[int, list[_Row]]] = []
+        self._newest_of = Newest(self._reader_months, self._reading)
+        self._unapplied: list[tuple[int, list[Row]]] = []
         self._held_after: int | None = None
         try:
             with trouble(self._path):
@@ -117,9 +114,14 @@ class SqliteStore:
     # ---------------------------------------------------------------- writing
 
     def commit(
-        self, readings: Sequence[StoredReading], rejects: Sequence[Reject], arrivals: Sequence[Arrival] = ()
+        self,
+        readings: Sequence[StoredReading],
+        rejects: Sequence[Reject],
+        arrivals: Sequence[Arrival] = (),
+        *,
+        more_rejected: int = 0,
     ) -> Committed:
-        """Store a batch, durably, once.
+        """Store a batch, durably, once; `more_rejected` were refused besides, and are only counted.
 
         Raises
         ------
@@ -132,7 +134,12 @@ class SqliteStore:
             with trouble(self._path), transaction(self._db):
                 seq = self._journal(fresh)
                 filed = self._file(conflicts, rejects, arrivals)
-                self._count(stored=len(fresh), duplicates=duplicates, conflicts=filed, rejected=len(rejects))
+                self._count(
+                    stored=len(fresh),
+                    duplicates=duplicates,
+                    conflicts=filed,
+                    rejected=len(rejects) + more_rejected,
+                )
                 self._db.execute("UPDATE mark SET value = ? WHERE name = 'applied'", (self._applied,))
             if fresh:
                 self._unapplied.append((seq, fresh))
@@ -155,7 +162,7 @@ class SqliteStore:
         with self._writing, self._reading, trouble(self._months.path(month)):
             self._apply()
             self._reader_months.close_one(month)
-            self._last.clear()
+            self._newest_of.clear()
             return self._months.delete(month)
 
     def _recover(self) -> None:
@@ -180,19 +187,13 @@ class SqliteStore:
                         db.executemany("INSERT OR IGNORE INTO reading VALUES (?, ?, ?, ?, ?, ?)", list(group))
             self._applied = seq
             del self._unapplied[0]
-            self._remember(rows)
+            self._newest_of.remember(rows)
 
-    def _remember(self, rows: list[_Row]) -> None:
-        with self._reading:
-            for row in rows:
-                newest = self._last.get(row[:2])
-                if row[:2] in self._last and (newest is None or row[2] > newest.measured_ms):
-                    self._last[row[:2]] = _reading(row)
-
-    def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[_Row], int, list[tuple[StoredReading, int]]]:
+    def _sort_out(self, readings: Sequence[StoredReading]) -> tuple[list[Row], int, list[tuple[StoredReading, int]]]:
         """Return the new rows, the number of known ones, and the contradictions with the value kept before."""
-        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in readings])
-        fresh: dict[_Key, _Row] = {}
+        old = [r for r in readings if not self._newest_of.before(r)]
+        stored = self._stored([(r.device, r.quantity, r.measured_ms) for r in old])
+        fresh: dict[_Key, Row] = {}
         duplicates, conflicts = 0, []
         for reading in readings:
             key = (reading.device, reading.quantity, reading.measured_ms)
@@ -222,7 +223,7 @@ class SqliteStore:
                 found |= {(device, quantity, int(at)): int(value) for at, value in rows if at in asked}
         return found
 
-    def _journal(self, fresh: list[_Row]) -> int:
+    def _journal(self, fresh: list[Row]) -> int:
         if not fresh:
             return self._newest
         entry = (max(row[4] for row in fresh), msgspec.msgpack.encode(fresh))
@@ -265,7 +266,7 @@ class SqliteStore:
     def after(self, seq: int, limit: int) -> list[tuple[int, list[StoredReading]]]:
         """Return up to `limit` journal entries after `seq`: number and rows that were new, in order of arrival."""
         with self._reading, trouble(self._path):
-            return [(n, [_reading(row) for row in rows]) for n, rows in self._entries(self._reader, seq, limit)]
+            return [(n, [as_reading(row) for row in rows]) for n, rows in self._entries(self._reader, seq, limit)]
 
     def newest_seq(self) -> int:
         """Return the number of the newest journal entry ever made, 0 when there was none."""
@@ -275,7 +276,7 @@ class SqliteStore:
 
     def history(self, device: str, quantity: str, start_ms: int, end_ms: int) -> list[StoredReading]:
         """Return the readings measured in [`start_ms`, `end_ms`), oldest first."""
-        found: list[_Row] = []
+        found: list[Row] = []
         with self._reading:
             for month in self._reader_months.existing():
                 if month_of(start_ms) <= month <= month_of(end_ms):
@@ -287,7 +288,7 @@ class SqliteStore:
                         start_ms,
                         end_ms,
                     )
-        return [_reading(row) for row in found]
+        return [as_reading(row) for row in found]
 
     def received(self, devices: Collection[str], quantity: str, start_ms: int, end_ms: int) -> dict[str, int]:
         """Return how many readings of each device were measured in [`start_ms`, `end_ms`); none: not named."""
@@ -310,24 +311,21 @@ class SqliteStore:
 
     def last(self, device: str, quantity: str) -> StoredReading | None:
         """Return the reading with the newest measured time, None when there is none; for the process that writes."""
-        key = (device, quantity)
-        with self._reading:
-            if key not in self._last:
-                self._last[key] = self._newest_of(device, quantity)
-                if len(self._last) > MOST_REMEMBERED:
-                    self._last.popitem(last=False)
-            self._last.move_to_end(key)
-            return self._last[key]
+        return self._newest_of.last((device, quantity))
+
+    def warm(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Look up the newest readings of many (device, quantity) at once, so that `last` need not ask for each."""
+        self._newest_of.warm(keys)
 
     def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
         """Return up to `most` readings measured before `before_ms`, newest first."""
-        found: list[_Row] = []
+        found: list[Row] = []
         rest = "AND measured_at < ? ORDER BY measured_at DESC LIMIT ?"
         with self._reading:
             for month in reversed(self._reader_months.existing()):
                 if month <= month_of(before_ms) and len(found) < most:
                     found += self._select(month, rest, device, quantity, before_ms, most - len(found))
-        return [_reading(row) for row in found]
+        return [as_reading(row) for row in found]
 
     def arrival(self, device: str, quantity: str, ident: str) -> int | None:
         """Return when a reading without a device time came first [ms], None when it is new or long ago."""
@@ -370,7 +368,7 @@ class SqliteStore:
             for db in (self._reader, self._db):
                 db.close()
 
-    def _entries(self, db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, list[_Row]]]:
+    def _entries(self, db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, list[Row]]]:
         found = db.execute("SELECT seq, rows FROM journal WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit))
         try:
             return [(n, _ROWS.decode(blob)) for n, blob in found]
@@ -379,7 +377,7 @@ class SqliteStore:
                 f"{self._path.name}: an entry of the journal is damaged: restore it", permanent=True
             ) from error
 
-    def _select(self, month: str, rest: str, *values: object) -> list[_Row]:
+    def _select(self, month: str, rest: str, *values: object) -> list[Row]:
         with trouble(self._reader_months.path(month)):
             return (
                 self._reader_months.get(month)
@@ -391,20 +389,9 @@ class SqliteStore:
                 .fetchall()
             )
 
-    def _newest_of(self, device: str, quantity: str) -> StoredReading | None:
-        for month in reversed(self._reader_months.existing()):
-            if rows := self._select(month, "ORDER BY measured_at DESC LIMIT 1", device, quantity):
-                return _reading(rows[0])
-        return None
 
-
-def _month(row: _Row) -> str:
+def _month(row: Row) -> str:
     return month_of(row[2])
-
-
-def _reading(row: _Row) -> StoredReading:
-    device, quantity, measured_ms, value, received_ms, flags = row
-    return StoredReading(device, quantity, measured_ms, value, received_ms, tuple(flags.split()))
 
 
 def _text(text: str) -> str:

@@ -3,12 +3,19 @@
 RFC 8259 leaves duplicate names, huge numbers and deep nesting to the reader, and Python's reader adds ``NaN`` and
 ``Infinity``.  A payload that uses any of these is refused with a reason, because two programs would read it in two
 ways.  Numbers become `int` or `Decimal`, so that 82.184 m³ is 82184 L and not 82184.00000000001 L.
+
+How this works: msgspec reads ten times faster than Python's own reader, but keeps the last of two equal names without a
+word.  So it reads first, and what it read is proved: a text of JSON without a backslash has two quotation marks for each
+name and each string, so that a name lost shows in the count.  Whatever is not proved in this way, or is wrong, is read
+once more by Python's reader, which says exactly what is wrong.
 """
 
 import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import msgspec
 
 from ingest.errors import Unreadable
 
@@ -66,9 +73,20 @@ def parse(payload: bytes, *, nul: bool = False) -> object:
     """
     if len(payload) > MOST_BYTES:
         raise Unreadable(f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
+    _refuse_many(payload)
+    if b"\\" not in payload:
+        try:
+            quick = _QUICK.decode(payload)
+            if 2 * _texts(quick, MOST_LEVELS) == payload.count(b'"'):
+                return quick
+        except (msgspec.MsgspecError, ValueError, RecursionError, Unreadable, _Unproved):
+            pass  # wrong or odd: the careful reader says what it is
+    return _careful(payload, nul)
+
+
+def _careful(payload: bytes, nul: bool) -> object:
     if b"\0" in payload or (b"\\u0000" in payload and not nul):
         raise Unreadable("payload: want JSON text, got a NUL character")
-    _refuse_many(payload)
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -106,6 +124,34 @@ def _refuse_many(payload: bytes) -> None:
     values = objects + payload.count(b",")
     if values > MOST_VALUES:
         raise Unreadable(f"payload: want at most {MOST_VALUES} values, got about {values}")
+
+
+class _Unproved(Exception):
+    """What was read quickly may not be what was written."""
+
+
+def _texts(value: Any, levels: int) -> int:
+    """Return how many strings, names included, `value` holds; only containers, `levels` deep, of numbers not too long."""
+    kind = type(value)
+    if kind is dict:
+        if len(value) > MOST_NAMES:
+            raise _Unproved
+        found, children = len(value), value.values()
+    elif kind is list:
+        found, children = 0, value
+    else:
+        raise _Unproved
+    for child in children:
+        kind = type(child)
+        if kind is str:
+            found += 1
+        elif kind is dict or kind is list:
+            if levels == 1:
+                raise _Unproved
+            found += _texts(child, levels - 1)
+        elif kind is int and not -_MOST_INTEGER < child < _MOST_INTEGER:
+            raise _Unproved
+    return found
 
 
 def _refuse_depth(value: object) -> None:
@@ -155,4 +201,6 @@ def _decimal(digits: str) -> Decimal:
     return value
 
 
+_MOST_INTEGER = 10 ** (MOST_DIGITS - 1)
+_QUICK = msgspec.json.Decoder(float_hook=_decimal)
 _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_decimal, parse_constant=_no_constant)

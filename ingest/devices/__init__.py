@@ -11,8 +11,10 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ingest.device_memory import DeviceMemory
 from ingest.errors import IngestError, Unreadable
@@ -23,6 +25,9 @@ from ingest.strict_json import MOST_BYTES
 __all__ = ["FORMATS", "Decoded", "DeviceMemory", "Format", "Sample", "Unreadable", "decode"]
 
 log = logging.getLogger(__name__)
+
+TOPICS_REMEMBERED = 100_000
+"""Topics whose format is not looked up again, the longest unheard go first: some 20 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +76,7 @@ class Format:
     gateway: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What we understood of a message.
 
     `format` is None when nobody knows the message; `rejected` says what could not be read (both may be filled: the
@@ -141,15 +145,20 @@ def decode(
     return Decoded(reader.name, readings, None, _owner(readings))
 
 
+@lru_cache(TOPICS_REMEMBERED)
+def _by_topic(topic: str) -> tuple[Format | None, ...]:
+    """Return the format of each rank that claims `topic`: a device says the same one for years."""
+    return tuple(next((one for one in equals if one.matches(topic)), None) for equals in _RANKS)
+
+
 def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
     """Return the format of a message: the configuration's word first, then the topic, then the payload."""
     named = rules.format_of(topic)
     if named is not None:
         return FORMATS.get(named)
-    for equals in _RANKS:
-        for candidate in equals:
-            if candidate.matches(topic):
-                return candidate
+    for claims, equals in zip(_by_topic(topic), _RANKS, strict=True):
+        if claims is not None:
+            return claims
         for candidate in equals:
             if _knows(candidate, topic, payload):
                 return candidate

@@ -20,6 +20,8 @@ _UNITS = {
     "battery_voltage": "V",
 }
 """Quantity -> the unit in which it comes out; any unit that converts to it may come in."""
+_POSSIBLE = {wanted: [name for name, (ours, _) in FACTORS.items() if ours == wanted] for wanted in set(_UNITS.values())}
+"""Our unit -> units that convert to it."""
 _SWITCHES = frozenset(
     [
         "motion",
@@ -79,8 +81,7 @@ def _contact(value: object) -> Measured:
 
 
 def _measured(quantity: str, value: object, unit: object, item: Mapping[str, object]) -> Measured:
-    wanted = _UNITS[quantity]
-    possible = [name for name, (ours, _) in FACTORS.items() if ours == wanted]
+    wanted, possible = _UNITS[quantity], _POSSIBLE[_UNITS[quantity]]
     if unit == "count" and quantity == "water_volume_total":
         return "pulse_count_total", convert(_number(value), "count"), "count", ("pulse_factor_unknown",), {}
     if not isinstance(unit, str) or unit not in possible:

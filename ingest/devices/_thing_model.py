@@ -206,7 +206,7 @@ def _said(point: Point, message: Message, meanings: Mapping[str, Meaning]) -> It
     for one in found:
         yield one, when
     if not found and isinstance(point.value, str) and len(point.value) >= SHORTEST_FRAME:
-        for one, flags, extra in inside(point.value.encode(), message.received_at, unit):
+        for one, flags, extra in inside(point.value.encode(errors="replace"), message.received_at, unit):
             yield one, when if when.time is not None else Time(None, flags, extra)
 
 

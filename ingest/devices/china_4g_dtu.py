@@ -150,12 +150,12 @@ def _mujiyun(unit: str | None, fields: Mapping[str, object], message: Message) -
         raise Unreadable("topic: want an IMEI of digits behind iotinfo, got none")
     data, kind = fields.get("d"), fields.get("o")
     if kind == 2 and isinstance(data, str):
-        return _framed(data.encode(), message) or [_reading(unit, _alive("raw_payload"), message)]
+        return _framed(data.encode(errors="replace"), message) or [_reading(unit, _alive("raw_payload"), message)]
     if kind != 5:
         return [_reading(unit, _alive("no_reading"), message)]
     if isinstance(data, str):
         try:
-            data = parse(data.encode())
+            data = parse(data.encode(errors="replace"))
         except Unreadable as error:
             raise Unreadable(f"d: {error}", device=unit) from None
     if not isinstance(data, dict):

@@ -88,7 +88,7 @@ def _device(fields: Mapping[str, object]) -> str:
         return device
     imei = fields.get("IMEI")
     if device in (None, *_FILLERS) and isinstance(imei, str) and imei not in _FILLERS:
-        return f"imei-{sha256(imei.encode()).hexdigest()[:16]}"
+        return f"imei-{sha256(imei.encode(errors='replace')).hexdigest()[:16]}"
     raise Unreadable(f"deviceId: want 1 to 128 letters and digits, got {show(device)}")
 
 
@@ -106,7 +106,7 @@ def _decoded(payload: object) -> list[dict[str, object]] | None:
     """Return the objects of a payload: itself, those of a list, or the one a text holds."""
     if isinstance(payload, str):
         try:
-            payload = parse_object(payload.encode())
+            payload = parse_object(payload.encode(errors="replace"))
         except Unreadable:
             return None
     parts = payload if isinstance(payload, list) else [payload]
@@ -118,13 +118,13 @@ def _app_data(device: str, product: str, data: str, message: Message) -> list[Re
     try:
         raw = b64decode(data, validate=True)
     except ValueError:
-        raw = octets(data.encode())  # some bridges write hexadecimal digits
+        raw = octets(data.encode(errors="replace"))  # some bridges write hexadecimal digits
     if raw.lstrip()[:1] == b"{":
         try:
             return readings(list(_points(device, product, [parse_object(raw)])), device, message)
         except Unreadable:
             return [alive(device, message, flags=("raw_payload",))]
-    for form in (raw, octets(raw), octets(data.encode())):
+    for form in (raw, octets(raw), octets(data.encode(errors="replace"))):
         if frames(form)[0]:
             told = readings([Point(device, "", form.hex(), None)], device, message)
             return [one for one in told if "meaning_unknown" not in one.flags]

@@ -117,7 +117,7 @@ def _up(device: str, fields: Mapping[str, object], received_at: datetime, retain
 def _head(device: str, fields: Mapping[str, object]) -> None:
     """Check what says whose message this is, and of which version."""
     schema, claimed, message_id = (fields.get(key) for key in ("schema", "device", "id"))
-    if schema is not None and not (isinstance(schema, str) and re.fullmatch(r"(.*/)?v1", schema)):
+    if schema not in (None, "shuian/v1") and not (isinstance(schema, str) and re.fullmatch(r"(.*/)?v1", schema)):
         raise Unreadable(f"schema: want a text that ends in /v1, got {show(schema)}")
     if claimed is not None and claimed != device:
         raise Unreadable(f"device: want the device of the topic, got {show(claimed)}")

@@ -142,7 +142,8 @@ def _side_values(fields: Mapping[str, object]) -> list[tuple[str, Value, str, tu
             break
     channels: dict[str, Value] = {}
     for key in fields:
-        name, celsius = _TEMPERATURE.fullmatch(key), _number(fields, key)
+        name = _TEMPERATURE.fullmatch(key) if "temperature" in key else None
+        celsius = _number(fields, key) if name else None
         if name and celsius is not None and celsius not in _NO_TEMPERATURE_C and _COLDEST_C <= celsius <= _HOTTEST_C:
             extreme, place, period = name.groups()
             channels.setdefault("_".join(filter(None, (_PLACES[place], extreme, period))), plain(celsius))

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from queue import Queue
 from threading import Event, Thread
 
 from ingest.bindings import Binding, FixedBindings
-from ingest.committer import Committer, Received
+from ingest.committer import Committer
+from ingest.inbox import Inbox, Received
 from ingest.quality import Message
 from ingest.rules import PlainRule, ReaderRules
 from ingest.store import SqliteStore
@@ -29,13 +29,13 @@ RULES = ReaderRules(plain=(PlainRule("cellar/{device}/water", "water_volume_tota
 
 
 @contextmanager
-def committing(store: SqliteStore) -> Iterator[tuple[Committer, Queue[Received]]]:
+def committing(store: SqliteStore) -> Iterator[tuple[Committer, Inbox]]:
     """Run a committer on its own thread for the time of the block."""
-    inbox: Queue[Received] = Queue()
+    inbox = Inbox(100)
     stopping = Event()
     committer = Committer(
         "test", inbox, store, BINDINGS,
-        on_commit=lambda: None, acknowledge=lambda item: None, stopping=stopping, retry_s=(0.02, 0.05), rules=RULES,
+        on_commit=lambda: None, acknowledge=lambda items: None, stopping=stopping, retry_s=(0.02, 0.05), rules=RULES,
     )  # fmt: skip
     thread = Thread(target=committer.run)
     thread.start()
@@ -59,7 +59,7 @@ def test_motion_in_a_batch_that_is_tried_again_is_still_an_event(tmp_path: Path)
     lock = sqlite3.connect(tmp_path / "ingest.sqlite", isolation_level=None)
     with committing(store) as (committer, inbox):
         lock.execute("BEGIN IMMEDIATE")
-        inbox.put(said(b'{"occupancy":true,"battery":80}', 0))
+        inbox.put([said(b'{"occupancy":true,"battery":80}', 0)])
         until(lambda: committer.trouble is not None, what="trouble")
         lock.close()
         until(lambda: len(motions(store)) == 1, what="storing")
@@ -71,7 +71,7 @@ def test_after_a_kill_what_was_stored_is_what_was_said(tmp_path: Path) -> None:
     for minutes, payload in ((0, b'{"occupancy":true,"battery":80}'), (90, b'{"occupancy":true,"battery":79}')):
         store = SqliteStore(tmp_path)
         with committing(store) as (_, inbox):
-            inbox.put(said(payload, minutes))
+            inbox.put([said(payload, minutes)])
             until(lambda store=store, n=minutes: len(motions(store)) == (2 if n else 1), what="storing")
         found = motions(store)
         store.close()
@@ -81,8 +81,8 @@ def test_after_a_kill_what_was_stored_is_what_was_said(tmp_path: Path) -> None:
 def test_the_registry_s_unit_makes_a_register_of_a_number(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     with committing(store) as (_, inbox):
-        inbox.put(said(b'{"water_consumed":1.5}', 0, "meter"))
-        inbox.put(said(b'{"water_consumed":1.5,"humidity":40}', 1))
+        inbox.put([said(b'{"water_consumed":1.5}', 0, "meter")])
+        inbox.put([said(b'{"water_consumed":1.5,"humidity":40}', 1)])
         until(lambda: store.counts()["stored"] == 2, what="storing")
     assert [row.value for row in store.history("meter", "water_volume_total", 0, 2**42)] == [1_500_000]
     assert store.history("hall", "water_volume_total", 0, 2**42) == []
@@ -101,7 +101,7 @@ def test_what_discovery_messages_registry_and_rules_say_reaches_the_readers(tmp_
             ("radio/raw", line, False),
             ("cellar/m-12/water", b"100", False),
         ):
-            inbox.put(Received(Message(topic, payload, NOW, retain), 0, 0, 1))
+            inbox.put([Received(Message(topic, payload, NOW, retain), 0, 0, 1)])
         until(lambda: store.counts()["stored"] == 3, what="storing")
     found = {device: store.last(device, "water_volume_total") for device in ("water/total", "R900:7", "m-12")}
     assert {device: row and row.value for device, row in found.items()} == {

@@ -108,6 +108,19 @@ def test_a_message_without_a_time_that_is_delivered_twice_is_stored_once(
     assert stored(store) == 1
 
 
+def test_a_backlog_of_a_device_without_a_clock_is_stored_value_by_value(broker: Broker, store: SqliteStore) -> None:
+    body = b'{"id":"m-%d","measurements":[{"quantity":"temperature","value":%d,"unit":"Cel"}]}'
+    with ingester(broker, store):
+        pass
+    with publisher(broker) as sender:
+        for number in range(50):
+            sender.send("t/v1/north/wm-1/up", body % (number, number))
+    with ingester(broker, store):  # one read brings them all, and one millisecond
+        until(lambda: stored(store) == 50, what="storing")
+    assert [row.value // 1000 for row in store.history("wm-1", "temperature", 0, 2**42)] == list(range(50))
+    assert store.counts()["conflicts"] == 0
+
+
 def test_two_presses_with_qos_0_are_two_even_in_a_resumed_session(store: SqliteStore, tmp_path: Path) -> None:
     button = FixedBindings([Binding("sos-1", "zigbee2mqtt", datetime(2020, 1, 1, tzinfo=UTC), resolution_l=None)])
     with mosquitto(tmp_path) as broker:  # the embedded broker delivers QoS 0 as 1: there only the second minute tells

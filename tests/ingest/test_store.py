@@ -86,6 +86,17 @@ def test_the_newest_reading_is_by_measured_time_not_by_arrival(store: SqliteStor
     assert store.last("wm-1", "water_volume_total") == row(DECEMBER, 2000)
 
 
+def test_the_newest_readings_of_many_are_looked_up_at_once(store: SqliteStore, tmp_path: Path) -> None:
+    store.commit([row(NOVEMBER, 1000), row(NOVEMBER + HOUR_MS, 2000), row(DECEMBER, 3000, "wm-2")], [])
+    store.close()
+    again = SqliteStore(tmp_path)
+    again.warm({("wm-1", "water_volume_total"), ("wm-2", "water_volume_total"), ("wm-3", "water_volume_total")})
+    found = [again.last(device, "water_volume_total") for device in ("wm-1", "wm-2", "wm-3")]
+    assert found == [row(NOVEMBER + HOUR_MS, 2000), row(DECEMBER, 3000, "wm-2"), None]
+    assert again.commit([row(NOVEMBER, 1000), row(DECEMBER, 9, "wm-2"), row(1, 1, "wm-3")], []) == Committed(2, 1, 1, 1)
+    again.close()
+
+
 def test_forgetting_the_journal_keeps_the_readings_and_the_numbers(store: SqliteStore, tmp_path: Path) -> None:
     for hour in range(5):
         store.commit([row(NOVEMBER + hour * HOUR_MS)], [])

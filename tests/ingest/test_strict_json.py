@@ -1,11 +1,14 @@
 """What JSON we refuse, and what the reason says."""
 
+import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.errors import Unreadable
-from ingest.strict_json import parse, parse_object
+from ingest.strict_json import _careful, parse, parse_object
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,40 @@ def test_eight_levels_are_read() -> None:
 def test_a_list_is_no_object() -> None:
     with pytest.raises(Unreadable, match="JSON object, got a list of 2"):
         parse_object(b"[1,2]")
+
+
+class Pairs(list[tuple[str, object]]):
+    """An object whose names may come twice."""
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**45), 10**45)
+    | st.floats()
+    | st.text('ab"\\:,{}[] \n\x00é', max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.lists(st.tuples(st.sampled_from("abc"), inner), max_size=4).map(Pairs)
+    ),
+    max_leaves=12,
+)
+
+
+def written(value: object) -> str:
+    if isinstance(value, Pairs):
+        return "{" + ",".join(f"{json.dumps(name)}: {written(one)}" for name, one in value) + "}"
+    if isinstance(value, list):
+        return "[" + " ,".join(map(written, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+@given(_VALUES, st.none() | st.integers(0, 60))
+def test_what_is_read_quickly_is_what_the_careful_reader_reads(value: object, cut: int | None) -> None:
+    payload = written(value).encode()[:cut]
+    results = []
+    for read in (parse, lambda payload: _careful(payload, nul=False)):
+        try:
+            results.append(repr(read(payload)))
+        except Unreadable as error:
+            results.append(str(error))
+    assert results[0] == results[1]
