@@ -16,11 +16,13 @@ import os
 import resource
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from time import perf_counter, thread_time
+from types import FunctionType
+from typing import TypeGuard
 
 from benchmarks.fuzz_flaws import flaws
 from benchmarks.fuzz_messages import Known, known, mutated, parsed, put, written
@@ -33,6 +35,8 @@ BATCH = 50
 """Messages judged beside each other, as in the service. [-]"""
 FACTS = 5_000
 """What readers may remember of devices here: little, so that it is full soon and what grows after that would be a leak."""
+POOL = 1_000
+"""Damaged messages that may come again."""
 LIMIT_MS = 5.0
 """What the longest message may take. [ms]"""
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
@@ -101,14 +105,18 @@ class Bench:
             self._memory = Memory()
 
 
-def mutation(bench: Bench, messages: int, seed: int, tell: Callable[[str], None]) -> None:
-    """Feed `messages` damaged messages of all formats."""
+def mutation(bench: Bench, messages: int, seed: int, tell: Callable[[str], None], again: int = 1) -> None:
+    """Feed `messages` damaged messages of all formats; each comes `again` times, later and among others."""
     rng, everything = Random(seed), known()
     report, begun = bench.report, perf_counter()
     now = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    pool: list[tuple[str, bytes]] = []
     for number in range(messages):
-        one = rng.choice(everything)
-        topic, payload = mutated(rng, one, everything)
+        if number % again == 0:
+            pool.append(mutated(rng, rng.choice(everything), everything))
+            if len(pool) > POOL:
+                del pool[rng.randrange(POOL)]
+        topic, payload = pool[-1] if again == 1 else rng.choice(pool)
         bench.feed(topic, payload, now + timedelta(seconds=number // 100), retain=rng.random() < 0.05)
         if (number + 1) % max(1, messages // 10) == 0:
             report.took_s = perf_counter() - begun
@@ -143,11 +151,25 @@ def guided(bench: Bench, seconds: int, seed: int) -> None:
         if perf_counter() - begun >= seconds:
             _finish(bench, perf_counter() - begun)
 
-    atheris.instrument_all()
+    for function in _ours():
+        atheris.instrument_func(function)
     arguments = ["fuzz", f"-max_total_time={seconds + 60}", f"-max_len={MOST_BYTES}", f"-seed={seed}", "-verbosity=0"]
     atheris.Setup(arguments, test, custom_mutator=change, internal_libfuzzer=True)
     begun = perf_counter()
     atheris.Fuzz()
+
+
+def _ours() -> list[FunctionType]:
+    """Return every function of the readers and the judging: what else there is in Python does not guide."""
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "ingest"]
+    places: list[tuple[str, Mapping[str, object]]] = [(module.__name__, vars(module)) for module in modules]
+    places += [(kind.__module__, vars(kind)) for _, here in places for kind in here.values() if isinstance(kind, type)]
+    found = {id(one): one for name, here in places for one in here.values() if _is_ours(one, name)}
+    return list(found.values())
+
+
+def _is_ours(one: object, module: str) -> TypeGuard[FunctionType]:
+    return isinstance(one, FunctionType) and one.__module__ == module and module.split(".", maxsplit=1)[0] == "ingest"
 
 
 def _finish(bench: Bench, took_s: float) -> None:
@@ -236,6 +258,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Fuzz the readers.")
     parser.add_argument("--engine", choices=("mutation", "atheris"), default="mutation")
     parser.add_argument("--messages", type=int, default=100_000, help="of the engine mutation")
+    parser.add_argument(
+        "--again", type=int, default=1, help="how often each message comes: quick, to look at the memory"
+    )
     parser.add_argument("--seconds", type=int, default=60, help="of the engine atheris")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args(arguments)
@@ -243,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.engine == "atheris":
         guided(bench, asked.seconds, asked.seed)
         return 0  # not reached: libFuzzer ends the process
-    mutation(bench, asked.messages, asked.seed, lambda said: print(said, flush=True))
+    mutation(bench, asked.messages, asked.seed, lambda said: print(said, flush=True), asked.again)
     sys.stdout.write(page(bench.report, longest()))
     return 1 if bench.report.flaws else 0
 

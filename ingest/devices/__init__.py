@@ -151,9 +151,17 @@ def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
             if candidate.matches(topic):
                 return candidate
         for candidate in equals:
-            if candidate.sniff(topic, payload):
+            if _knows(candidate, topic, payload):
                 return candidate
     return None
+
+
+def _knows(candidate: Format, topic: str, payload: bytes) -> bool:
+    try:
+        return candidate.sniff(topic, payload)
+    except Exception:  # as in `decode`: whose message it is, others may still know
+        log.exception("a reader failed", extra={"format": candidate.name})
+        return False
 
 
 def _owner(readings: tuple[Reading, ...]) -> str | None:

@@ -228,7 +228,7 @@ def answer(address: str, litres: float, at: datetime | None = None, *, status: i
 def texts(fields: object, depth: int = 0) -> Iterator[bytes]:
     """Yield the texts in a decoded JSON value that may hold a frame, as transparent gateways wrap them."""
     if isinstance(fields, str):
-        yield fields.encode()
+        yield fields.encode("utf-8", "surrogatepass")
     elif isinstance(fields, dict | list) and depth < 3:
         for part in fields.values() if isinstance(fields, dict) else fields:
             yield from texts(part, depth + 1)

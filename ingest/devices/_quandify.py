@@ -4,7 +4,8 @@ Source: quandify/cubicmeter-1.1 ``src/uplink.js`` and ``src/examples.json``.  A 
 error (2 at 4, its top bit: the sensor sees no water), all-time litres (4 at 6), leak state (22), battery under load and
 recovered (23, 24: 1.8 V + 8 mV a step), water temperature least and most, ambient temperature (25-27: -20 °C + 0.5 °C a
 step).  It comes on port 1, or behind three bytes of an answer on port 6; both ports are anybody's, so the name of the
-device profile must say that it is a CubicMeter.  Leak states are numbered 2 and 3 there, and otherwise in copies of it.
+device profile or the keys of its codec must say that it is a CubicMeter.  Leak states are numbered 2 and 3 there, and
+otherwise in copies of it.
 """
 
 from decimal import Decimal
@@ -14,6 +15,8 @@ from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL
 
 _NAMES = ("cubicmeter", "quandify", "cm1.1")
+_KEYS = frozenset({"leakstate", "leakstatus", "batteryrecovered"})
+"""Keys of its codecs, without underscores, in small letters."""
 _BYTES = 28
 _STATUS_REPORT = 1
 _REVERSE = 384
@@ -28,7 +31,7 @@ def read(uplink: Uplink) -> list[Found] | None:
         data = data[3:]
     elif uplink.port != 1:
         return None
-    if len(data) != _BYTES or not any(name in uplink.named for name in _NAMES):
+    if len(data) != _BYTES or not _is_one(uplink):
         return None
     total = Found(WATER_VOLUME_TOTAL, int.from_bytes(data[6:10], "little"), "L", _troubles(data))
     if total.value == 0xFFFFFFFF:
@@ -40,6 +43,13 @@ def read(uplink: Uplink) -> list[Found] | None:
         Found("battery_voltage", plain(Decimal(millivolts) / 1000), "V", low),
         Found("temperature", _celsius(data[27]), "Cel", (), {"channel": "ambient"}),
     ]
+
+
+def _is_one(uplink: Uplink) -> bool:
+    """Tell whether a name or what its codec wrote says that it is a CubicMeter."""
+    inner = uplink.fields.get("decoded")
+    keys = {key.lower().replace("_", "") for key in (*uplink.fields, *(inner if isinstance(inner, dict) else ()))}
+    return any(name in uplink.named for name in _NAMES) or not keys.isdisjoint(_KEYS)
 
 
 def _troubles(data: bytes) -> tuple[str, ...]:

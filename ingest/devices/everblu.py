@@ -87,12 +87,13 @@ def _month_ends(months: object, device: str, message: Message) -> list[Reading]:
     if not isinstance(months, list) or len(months) > _MOST_MONTHS:
         raise Unreadable(f"history: want a list of at most {_MOST_MONTHS} numbers, got {show(months)}", device=device)
     try:
-        ends = [one for one in map(number, months) if one]
+        told = [number(one) for one in months]
     except ValueError as error:
         raise Unreadable(f"history: {error}", device=device) from None
     registered = unit(message.memory.unit(device, message.received_at) or "L")
-    if not ends or registered is None:
-        return []
+    ends = [one for one in told if one]
+    if not ends or told[-1] is None or registered is None:
+        return []  # an older one in place of one that cannot be read would be no newest
     flags = ("history", *message.kept, *Stamp().flags)
     value = convert(ends[-1], registered)
     return [Reading(device, "month_end_history", value, "L", None, flags, {"count": len(ends)})]
@@ -114,6 +115,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("everblu/cyble/{device}/+",),
     samples=(
         Sample(
             source="genestealer/everblu-meters-esp8266-improved: docs/HISTORICAL_DATA.md",

@@ -281,6 +281,9 @@ def test_a_cubicmeter_is_known_by_its_name() -> None:
     assert said(decoded) == [(WATER_VOLUME_TOTAL, 5342), ("battery_voltage", 3.64), ("temperature", 22.5)]
     assert decoded.readings[0].flags == ("meter_alarm:leak",)
     assert [one.flags for one in read(up(CUBIC, 1)).readings] == [("no_reading", "raw_payload")]
+    by_its_codec = read(up(CUBIC, 1, object={"decoded": {"totalVolume": 5342, "leakState": 4}}))
+    assert said(by_its_codec) == said(decoded)
+    assert by_its_codec.readings[0].flags == ("meter_alarm:leak",)
 
 
 @pytest.mark.parametrize(

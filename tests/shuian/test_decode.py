@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.key_map import KeyRule
+from ingest.key_map import KeyMap, KeyRule
+from ingest.rules import ReaderRules
 from shuian.decode import run
 
 NOW = datetime(2026, 11, 21, 6, 0, 5, tzinfo=UTC)
@@ -107,6 +108,7 @@ def test_fields_of_a_codec_mean_what_the_configuration_says() -> None:
     message = {"deviceInfo": {"deviceProfileName": "Acme 9", "devEui": "0101010101010101"}, "object": {"ctr": 12}}
     line = json.dumps({"topic": "application/a/device/0101010101010101/event/up", "payload": message})
     out = io.StringIO()
-    run([line], out, lambda: NOW, [KeyRule(("acme*",), {"ctr": "water_volume_total m3"})])
+    keys = KeyMap([KeyRule(("acme*",), {"ctr": "water_volume_total m3"})])
+    run([line], out, lambda: NOW, ReaderRules(keys=keys))
     (reading,) = json.loads(out.getvalue())["readings"]
     assert (reading["quantity"], reading["value"], reading["unit"]) == ("water_volume_total", 12000, "L")
