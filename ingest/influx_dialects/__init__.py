@@ -58,7 +58,7 @@ class InfluxSettings:
     org: str = ""
     ca_file: str = ""
     retention_days: int = 90
-    hourly_days: int = 1825
+    hourly_days: int = 365
     setup: bool = True
     backfill: bool = True
     batch: int = 5000

@@ -12,7 +12,7 @@ from ingest.store import SqliteStore
 
 def main(url: str, database: str, folder: Path) -> None:
     """Copy what is stored in `folder` to `database`."""
-    settings = InfluxSettings(url, database=database, batch=200)
+    settings = InfluxSettings(url, database=database, batch=100)
     store = SqliteStore(folder / "readings")
     sink = Sink(settings, connect(settings), InfluxState(folder), store, folder / "readings")
     print("working", flush=True)

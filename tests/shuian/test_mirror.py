@@ -52,6 +52,7 @@ async def ordeal(settings, server, broker):
             await come(lambda: service.sources["city"].connected, "the broker")
             say(1)
             await come(lambda: len(server.points("shuian")) == 1, "the first point")
+            await come(lambda: check_of(service).detail == "ok", "a copy that is whole")
             said.append(check_of(service))
             server.end()
             say(2)
