@@ -157,8 +157,8 @@ def _device(one: Fitted, server: ServerSettings) -> Account:
     return Account(
         name,
         "device",
-        tuple(topic.format(device=one.device) for topic in _writes(one.format, server)),
-        tuple(topic.format(device=one.device) for topic in _reads(one.format)),
+        tuple(topic.replace("{device}", one.device) for topic in _writes(one.format, server)),
+        tuple(topic.replace("{device}", one.device) for topic in _reads(one.format)),
     )
 
 
@@ -172,7 +172,9 @@ def _gateways(devices: Sequence[Fitted], used: set[str], server: ServerSettings)
             topics[name] = list(subtree)
     for one in devices:
         if one.gateway and (own := _writes(one.format, server)):
-            topics.setdefault(account_name(one.gateway), []).extend(topic.format(device=one.device) for topic in own)
+            topics.setdefault(account_name(one.gateway), []).extend(
+                topic.replace("{device}", one.device) for topic in own
+            )
     return [Account(name, "gateway", tuple(them), tuple(them)) for name, them in topics.items()]
 
 

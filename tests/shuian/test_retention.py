@@ -1,8 +1,11 @@
 """Old readings go every night: the detectors notice nothing, open cases keep theirs, a state made anew says of what."""
 
 import asyncio
+import re
 import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -134,3 +137,9 @@ def test_a_clock_that_jumped_deletes_nothing(monkeypatch):
     asyncio.run(run())
     assert len(asked) == 3
     assert keeper.trouble is None
+
+
+def test_every_age_is_listed_with_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    listed = {name: int(days) for name, days in re.findall(r"^\| .*\(`(\w+_days)`\) \| (\d+) \|", page, re.MULTILINE)}
+    assert listed == asdict(Retention())
