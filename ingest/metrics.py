@@ -22,3 +22,4 @@ LAST_MESSAGE = Gauge(
     "shuian_ingest_last_message_time_seconds", "When the last message came (epoch seconds)", ["broker"]
 )
 CONNECTED = Gauge("shuian_ingest_connected", "1 while connected and subscribed", ["broker"])
+EXPIRED = Counter("shuian_ingest_expired", "What was deleted because it was old, by what it was", ["what"])

@@ -209,6 +209,8 @@ def _want_filters(server: ServerSettings, broker: BrokerSettings) -> None:
     for topic in filters:
         if not _is_filter(topic):
             raise BadInput(f"{topic!r} is no topic filter", "+ fills a level, # the last one: application/+/device/#")
+    if broker.username and account_name(broker.username) != broker.username:
+        raise BadInput(f"mqtt.username {broker.username!r} fits no password file", "take letters, digits and ._-@")
     for one in server.gateways:
         if not one.topics or account_name(one.name) != one.name or any(_first(t) in "+#" for t in one.topics):
             raise BadInput(

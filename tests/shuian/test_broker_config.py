@@ -3,6 +3,7 @@
 import base64
 import signal
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -213,6 +214,11 @@ def test_gateways_of_the_configuration_stand_in_for_the_usual_one():
 def test_what_would_open_the_wrong_door_is_refused(devices, server, said):
     with pytest.raises(BadInput, match=said):
         access(devices, ServerSettings(**server), settings())
+
+
+def test_a_name_of_the_service_that_no_password_file_can_hold_is_refused():
+    with pytest.raises(BadInput, match="fits no password file"):
+        access([], ServerSettings(), replace(settings(), username="the:service"))
 
 
 def settings():
