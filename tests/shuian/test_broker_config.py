@@ -76,7 +76,7 @@ def test_everybody_writes_own_topics_and_no_other(door, name, own, foreign):
         assert device.connected == "Success"
         for topic in own:
             assert device.publish(topic).startswith(("Success", "No matching")), topic
-    for topic in foreign:  # a new connection each: Mosquitto 2.0 cuts one that was refused (its issue 2579)
+    for topic in foreign:  # a new connection each: Mosquitto 2.0 cuts one that was refused
         with client(door, name) as device:
             assert device.publish(topic) == "Not authorized", topic
 
