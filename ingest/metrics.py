@@ -39,3 +39,4 @@ COPY_OWED = Gauge("shuian_influx_deletions_owed", "Deletions that InfluxDB has n
 COPY_SECONDS = Histogram(
     "shuian_influx_write_seconds", "Time of one request", buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 )
+EXPIRED = Counter("shuian_ingest_expired", "What was deleted because it was old, by what it was", ["what"])

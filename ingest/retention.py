@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ingest import metrics
 from ingest.measures import milliseconds
 from ingest.sqlite_files import month_of, transaction, trouble
 from ingest.store import ARRIVALS_KEPT_MS, SqliteStore
@@ -116,6 +117,8 @@ def expire(
                 break
             _month(store, file, month, cutoff_ms, keep, done, pause)
     _rest(store.folder / "ingest.sqlite", settings, now, done, pause)
+    for what, number in done.some().items():
+        metrics.EXPIRED.labels(what).inc(number)
     return done
 
 

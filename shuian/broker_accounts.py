@@ -157,8 +157,8 @@ def _device(one: Fitted, server: ServerSettings) -> Account:
     return Account(
         name,
         "device",
-        tuple(topic.format(device=one.device) for topic in _writes(one.format, server)),
-        tuple(topic.format(device=one.device) for topic in _reads(one.format)),
+        tuple(topic.replace("{device}", one.device) for topic in _writes(one.format, server)),
+        tuple(topic.replace("{device}", one.device) for topic in _reads(one.format)),
     )
 
 
@@ -172,7 +172,9 @@ def _gateways(devices: Sequence[Fitted], used: set[str], server: ServerSettings)
             topics[name] = list(subtree)
     for one in devices:
         if one.gateway and (own := _writes(one.format, server)):
-            topics.setdefault(account_name(one.gateway), []).extend(topic.format(device=one.device) for topic in own)
+            topics.setdefault(account_name(one.gateway), []).extend(
+                topic.replace("{device}", one.device) for topic in own
+            )
     return [Account(name, "gateway", tuple(them), tuple(them)) for name, them in topics.items()]
 
 
@@ -207,6 +209,8 @@ def _want_filters(server: ServerSettings, broker: BrokerSettings) -> None:
     for topic in filters:
         if not _is_filter(topic):
             raise BadInput(f"{topic!r} is no topic filter", "+ fills a level, # the last one: application/+/device/#")
+    if broker.username and account_name(broker.username) != broker.username:
+        raise BadInput(f"mqtt.username {broker.username!r} fits no password file", "take letters, digits and ._-@")
     for one in server.gateways:
         if not one.topics or account_name(one.name) != one.name or any(_first(t) in "+#" for t in one.topics):
             raise BadInput(

@@ -132,7 +132,7 @@ def _hand_out(wanted: Access, made: dict[str, str], folder: Path, now: datetime,
 
 
 def _own(wanted: Access, name: str) -> str:
-    return " ".join(topic.format(device=name) for topic in wanted.writes)
+    return " ".join(topic.replace("{device}", name) for topic in wanted.writes)
 
 
 def _new_file(folder: Path, now: datetime, text: str) -> Path:

@@ -119,8 +119,8 @@ keyfile {_below(server.folder, server.key_file)}
     def _acl(self, access: Access) -> str:
         lines = ["# Written by: shuian broker-config. What stands nowhere is refused.", ""]
         lines.append("# Every device, by its own name (%u) only.")
-        lines += [f"pattern write {topic.format(device='%u')}" for topic in access.writes]
-        lines += [f"pattern read {topic.format(device='%u')}" for topic in access.reads]
+        lines += [f"pattern write {topic.replace('{device}', '%u')}" for topic in access.writes]
+        lines += [f"pattern read {topic.replace('{device}', '%u')}" for topic in access.reads]
         for one in access.accounts:
             both = [topic for topic in one.writes if topic in one.reads]
             if one.writes or one.reads:
@@ -230,7 +230,7 @@ authorization {{
             lines += [f"{{allow, {who}, subscribe, {_erlang(one.reads)}}}."] if one.reads else []
         lines += ["", "%% Every device, by its own name only."]
         for action, topics in (("publish", access.writes), ("subscribe", access.reads)):
-            own = [topic.format(device="${username}") for topic in topics]
+            own = [topic.replace("{device}", "${username}") for topic in topics]
             lines += [f"{{allow, all, {action}, {_erlang(own)}}}."] if own else []
         return "\n".join([*lines, "", "{deny, all}."]) + "\n"
 

@@ -64,7 +64,7 @@ def test_what_an_open_case_needs_stays_and_nothing_else_of_its_month(store):
 
 
 def test_for_ever_is_for_ever(store):
-    fill(store, range(400, -1, -10))
+    fill(store, range(400, -1, -40))
     before = held(store)
     assert retention.expire(store, Retention(readings_days=0, journal_days=0), NOW, {}).readings == 0
     assert held(store) == before
@@ -112,7 +112,7 @@ def test_an_entry_that_is_in_no_month_yet_is_never_dropped(store, tmp_path):
 
 
 def test_storing_goes_on_meanwhile_and_a_late_reading_of_a_dropped_month_is_kept(store):
-    fill(store, range(200, -1, -1), devices=[f"m{n}" for n in range(20)])
+    fill(store, range(200, -1, -1), devices=[f"m{n}" for n in range(5)])
     failed, ended = [], threading.Event()
 
     def write():
@@ -127,13 +127,13 @@ def test_storing_goes_on_meanwhile_and_a_late_reading_of_a_dropped_month_is_kept
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             retention.expire(store, Retention(), NOW, {})
     finally:
         ended.set()
         writer.join()
     assert failed == []
-    assert len(held(store, "new")) == (store.counts()["stored"] - 20 * 201 * 4) / 2
+    assert len(held(store, "new")) == (store.counts()["stored"] - 5 * 201 * 4) / 2
     store.commit([reading("late", days_ago(150))], [])
     assert held(store, "late")[0] == days_ago(150)
 

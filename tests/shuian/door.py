@@ -85,12 +85,12 @@ class Door:
         return written
 
     @contextmanager
-    def open(self) -> Iterator[None]:
+    def open(self) -> Iterator[Mosquitto]:
         """Run Mosquitto with the written files; only the user under which it runs is the test's."""
         broker = Mosquitto.on(self.folder / "mosquitto.conf", self.server.port)
         broker.start()
         try:
-            yield
+            yield broker
         finally:
             broker.kill()
 

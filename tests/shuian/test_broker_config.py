@@ -1,7 +1,9 @@
 """The broker's files: who may log in and write where, on a real Mosquitto over TLS; secrets made once."""
 
 import base64
+import signal
 import stat
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +15,7 @@ from shuian.broker_accounts import Fitted, GatewayAccount, ServerSettings, acces
 from shuian.broker_files import Emqx, Mosquitto
 from shuian.errors import BadInput
 from tests.alerts import neighbourhood
+from tests.brokers import until
 from tests.shuian.door import DEVICES, TOPICS, Door, client
 
 AT = datetime(2026, 11, 22, 14, tzinfo=UTC)
@@ -73,7 +76,7 @@ def test_everybody_writes_own_topics_and_no_other(door, name, own, foreign):
         assert device.connected == "Success"
         for topic in own:
             assert device.publish(topic).startswith(("Success", "No matching")), topic
-    for topic in foreign:  # a new connection each: Mosquitto 2.0 cuts one that was refused (its issue 2579)
+    for topic in foreign:  # a new connection each: Mosquitto 2.0 cuts one that was refused
         with client(door, name) as device:
             assert device.publish(topic) == "Not authorized", topic
 
@@ -91,6 +94,25 @@ def test_everybody_writes_own_topics_and_no_other(door, name, own, foreign):
 def test_who_has_no_credential_is_refused(door, name, secret):
     with client(door, name, secret) as stranger:
         assert stranger.connected == "Not authorized"
+
+
+@pytest.mark.slow
+def test_a_rotated_secret_and_a_device_taken_out_open_nothing_after_a_reload(tmp_path):
+    door = Door(tmp_path)
+    door.write()
+    with door.open() as broker:
+        before = dict(door.secrets)
+        door.devices = tuple(one for one in DEVICES if one.device != "wm-2")
+        door.write(rotate=("wm-1",))
+        broker.signal(signal.SIGHUP)
+        until(lambda: refused(door, "wm-1", before["wm-1"]), what="the reload")
+        assert refused(door, "wm-2", before["wm-2"])
+        assert not refused(door, "wm-1", door.secrets["wm-1"])
+
+
+def refused(door, name, secret):
+    with client(door, name, secret) as device:
+        return device.connected != "Success"
 
 
 # --- made once -------------------------------------------------------------------------------------------------------
@@ -197,6 +219,11 @@ def test_gateways_of_the_configuration_stand_in_for_the_usual_one():
 def test_what_would_open_the_wrong_door_is_refused(devices, server, said):
     with pytest.raises(BadInput, match=said):
         access(devices, ServerSettings(**server), settings())
+
+
+def test_a_name_of_the_service_that_no_password_file_can_hold_is_refused():
+    with pytest.raises(BadInput, match="fits no password file"):
+        access([], ServerSettings(), replace(settings(), username="the:service"))
 
 
 def settings():

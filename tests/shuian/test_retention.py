@@ -1,7 +1,11 @@
 """Old readings go every night: the detectors notice nothing, open cases keep theirs, a state made anew says of what."""
 
 import asyncio
+import re
+import shutil
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -39,11 +43,16 @@ def state(street):
 
 @pytest.mark.slow
 def test_the_detectors_notice_nothing_and_a_state_made_anew_says_what_it_is_made_of(tmp_path):
+    first = Street(tmp_path / "kept")
+    lived(first, 12)
+    first.pipeline.save()
+    first.store.close()
+    shutil.copytree(tmp_path / "kept", tmp_path / "aged")
     kept, aged = Street(tmp_path / "kept"), Street(tmp_path / "aged")
     for street in (kept, aged):
-        lived(street, 24)
-        street.pipeline.save()
-    gone = ageing.expire(aged.store, Retention(readings_days=10), aged.now, {})
+        street.litres |= first.litres
+        street.work()
+    gone = ageing.expire(aged.store, Retention(readings_days=8), aged.now, {})
     assert gone.readings + gone.months > 0
     for street in (kept, aged):
         street.hours(20)  # long enough to be missed
@@ -51,7 +60,7 @@ def test_the_detectors_notice_nothing_and_a_state_made_anew_says_what_it_is_made
     assert aged.inbox.told == kept.inbox.told != []
     for name, one in state(aged).items():
         np.testing.assert_array_equal(one, state(kept)[name], name)
-    for street, said in ((kept, "25 of the last 120 days"), (aged, "11 of the last 120 days")):
+    for street, said in ((kept, "13 of the last 120 days"), (aged, "9 of the last 120 days")):
         assert street.pipeline.learnt_from is None
         (street.folder / "detect.npz").unlink()
         street.restart()
@@ -128,3 +137,9 @@ def test_a_clock_that_jumped_deletes_nothing(monkeypatch):
     asyncio.run(run())
     assert len(asked) == 3
     assert keeper.trouble is None
+
+
+def test_every_age_is_listed_with_its_default():
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    listed = {name: int(days) for name, days in re.findall(r"^\| .*\(`(\w+_days)`\) \| (\d+) \|", page, re.MULTILINE)}
+    assert listed == asdict(Retention())
