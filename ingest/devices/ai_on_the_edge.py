@@ -190,6 +190,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     rank=2,
+    writes=("{device}/+",),
     samples=(
         Sample(
             source="jomjol/AI-on-the-edge-device issue #709, as the one JSON of ClassFlowMQTT.cpp",

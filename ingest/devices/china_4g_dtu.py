@@ -237,6 +237,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("yomtey/+/s/{device}", "pushinfo/{device}", "/iotinfo/{device}"),
     samples=(
         Sample(
             source="paobo/M-CB-780, AMICO_YOMTEY/DC/mqtt_DC_SW.lua: a register",

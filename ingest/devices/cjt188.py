@@ -107,6 +107,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     rank=9,  # its frames also come inside the messages of other formats
+    gateway=("cjt188/#", "dtu/#"),
     samples=(
         Sample(
             source="paobo/M-CB-780, AMICO_YOMTEY/DC/mqtt_DC_SW.lua: a captured frame, as hexadecimal text",

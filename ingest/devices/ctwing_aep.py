@@ -196,6 +196,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("ctwing/#",),
     samples=(
         Sample(
             source="a public project: a smoke alarm with a platform codec; its cell and numbers stay out",

@@ -111,6 +111,13 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     rank=1,
+    gateway=(
+        "+/sensor/+/state",
+        "+/binary_sensor/+/state",
+        "+/switch/+/state",
+        "+/status",
+        "homeassistant/+/+/+/config",
+    ),
     samples=(
         Sample(
             source="esphome/esphome-docs: components/mqtt.rst (layout), a total found at subscribing",

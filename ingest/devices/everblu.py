@@ -115,6 +115,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("everblu/cyble/{device}/+",),
     samples=(
         Sample(
             source="genestealer/everblu-meters-esp8266-improved: docs/HISTORICAL_DATA.md",

@@ -205,6 +205,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("fiware/#",),
     samples=(
         Sample(
             source="smart-data-models/dataModel.WaterConsumption: example-normalized, the register with its unit and time",

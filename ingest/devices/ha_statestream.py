@@ -173,6 +173,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("homeassistant/#",),
     samples=(
         Sample(
             source="home-assistant/home-assistant.io: source/_integrations/mqtt_statestream.markdown, found at subscribing",

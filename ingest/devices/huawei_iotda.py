@@ -169,6 +169,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("$oc/devices/{device}/sys/#",),
     samples=(
         Sample(
             source="Huawei Cloud IoTDA, API reference, device reporting properties: value2 and level2 say nothing",

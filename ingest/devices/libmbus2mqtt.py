@@ -139,6 +139,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("libmbus2mqtt/#", "homeassistant/+/+/+/config"),
     samples=(
         Sample(
             source="nilvanis/libmbus2mqtt: tests/fixtures/itron_cyble.xml (records 4 to 6), as a state without a template",

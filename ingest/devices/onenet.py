@@ -128,6 +128,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("$sys/+/{device}/#",),
     samples=(
         Sample(
             source="OneNET documentation, OneJSON, property post: WF says too little",

@@ -225,6 +225,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("rtl_433/#",),
     samples=(
         Sample(
             source="merbanan/rtl_433_tests: tests/r900/01/g018_912.6M_1000k.json (id masked)",

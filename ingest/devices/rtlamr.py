@@ -188,6 +188,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("rtlamr/#", "homeassistant/+/+/config"),
     samples=(
         Sample(
             source="allangood/rtlamr2mqtt: README.md, before its discovery message",

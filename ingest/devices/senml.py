@@ -300,6 +300,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("senml/#",),
     samples=(
         Sample(
             source="RFC 8428, section 5.1.1: the smallest form, without a time",

@@ -246,6 +246,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     sensors=True,
+    writes=("{device}/events/rpc", "{device}/status/+", "{device}/online", "shellies/{device}/#"),
     samples=(
         Sample(
             source="home-assistant/core tests/components/shelly in the frame of Shelly's documentation: a flood",

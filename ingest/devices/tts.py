@@ -264,6 +264,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    gateway=("v3/#",),
     samples=(
         Sample(
             source="TheThingsIndustries/lorawan-stack-docs: doc/content/integrations/data-formats",

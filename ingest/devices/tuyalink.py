@@ -133,6 +133,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    writes=("tylink/{device}/thing/#",),
     samples=(
         Sample(
             source="Tuya developer documentation, Properties, Actions, and Events: a lamp",
