@@ -29,6 +29,7 @@ from benchmarks.fuzz_messages import Known, known, mutated, parsed, put, written
 from ingest.bindings import Binding
 from ingest.devices import FORMATS, DeviceMemory, decode
 from ingest.quality import Memory, Message, judge
+from ingest.rules import NO_RULES, ReaderRules
 from ingest.strict_json import MOST_BYTES
 
 BATCH = 50
@@ -40,6 +41,10 @@ POOL = 1_000
 LIMIT_MS = 5.0
 """What the longest message may take. [ms]"""
 LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+Sent = tuple[str, bytes, ReaderRules]
+"""Topic and payload, and what an installation says of such messages."""
 
 
 @dataclass
@@ -79,13 +84,15 @@ class Bench:
 
     def __init__(self) -> None:
         self.report = Report()
-        self._said, self._memory, self._bindings = DeviceMemory(most=FACTS), Memory(), EveryDevice()
+        self._said = dict[int, DeviceMemory]()
+        self._memory, self._bindings = Memory(), EveryDevice()
 
-    def feed(self, topic: str, payload: bytes, at: datetime, *, retain: bool = False) -> None:
+    def feed(self, sent: Sent, at: datetime, *, retain: bool = False) -> None:
         """Read and judge one message."""
-        report = self.report
+        report, (topic, payload, rules) = self.report, sent
+        said = self._said.setdefault(id(rules), DeviceMemory(most=FACTS, rules=rules))
         begun = thread_time()
-        decoded = decode(topic, payload, at, retain, self._said)
+        decoded = decode(topic, payload, at, retain, said)
         took = thread_time() - begun
         name = decoded.format or "(none)"
         if took > report.slowest.get(name, (0.0, 0))[0]:
@@ -110,14 +117,18 @@ def mutation(bench: Bench, messages: int, seed: int, tell: Callable[[str], None]
     rng, everything = Random(seed), known()
     report, begun = bench.report, perf_counter()
     now = datetime(2026, 11, 21, 6, tzinfo=UTC)
-    pool: list[tuple[str, bytes]] = []
+    pool: list[Sent] = []
     for number in range(messages):
         if number % again == 0:
-            pool.append(mutated(rng, rng.choice(everything), everything))
+            one = rng.choice(everything)
+            pool.append((*mutated(rng, one, everything), one.rules))
             if len(pool) > POOL:
                 del pool[rng.randrange(POOL)]
-        topic, payload = pool[-1] if again == 1 else rng.choice(pool)
-        bench.feed(topic, payload, now + timedelta(seconds=number // 100), retain=rng.random() < 0.05)
+        bench.feed(
+            pool[-1] if again == 1 else rng.choice(pool),
+            now + timedelta(seconds=number // 100),
+            retain=rng.random() < 0.05,
+        )
         if (number + 1) % max(1, messages // 10) == 0:
             report.took_s = perf_counter() - begun
             report.memory.append((number + 1, resident_mib()))
@@ -137,6 +148,8 @@ def guided(bench: Bench, seconds: int, seed: int) -> None:
 
     everything, now = known(), datetime(2026, 11, 21, 6, tzinfo=UTC)
 
+    everywhere = next((one.rules for one in everything if one.format == "plain"), NO_RULES)
+
     def change(data: bytes, most: int, number: int) -> bytes:
         topic, _, payload = data.partition(b"\0")
         one = Known("", "", topic.decode("utf-8", "replace"), payload, False, now)
@@ -147,7 +160,7 @@ def guided(bench: Bench, seconds: int, seed: int) -> None:
 
     def test(data: bytes) -> None:
         topic, _, payload = data.partition(b"\0")
-        bench.feed(topic.decode("utf-8", "replace"), payload, now)
+        bench.feed((topic.decode("utf-8", "replace"), payload, everywhere), now)
         if perf_counter() - begun >= seconds:
             _finish(bench, perf_counter() - begun)
 
@@ -190,7 +203,7 @@ def longest(times: int = 15) -> dict[str, tuple[str, float]]:
                 spent = []
                 for _ in range(times):
                     begun = thread_time()
-                    decode(one.topic, payload, one.received_at, False, DeviceMemory())
+                    decode(one.topic, payload, one.received_at, False, DeviceMemory(rules=one.rules))
                     spent.append((thread_time() - begun) * 1000)
                 if min(spent) > found.get(name, ("", 0.0))[1]:
                     found[name] = how, min(spent)

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from ingest.devices import FORMATS, Sample
+from ingest.rules import NO_RULES, ReaderRules
 
 Path = tuple[str | int, ...]
 Json = Any
@@ -46,13 +47,15 @@ class Known(NamedTuple):
     payload: bytes
     retain: bool
     received_at: datetime
+    rules: ReaderRules = NO_RULES
+    """What an installation says of such messages."""
 
 
 def known(format_name: str | None = None, *, readable: bool = False) -> list[Known]:
     """Return the samples of one format, or of all; with `readable` only those out of which something comes unrefused."""
     forms = FORMATS.values() if format_name is None else (FORMATS[format_name],)
     return [
-        Known(form.name, one.source, one.topic, one.payload, one.retain, one.received_at)
+        Known(form.name, one.source, one.topic, one.payload, one.retain, one.received_at, one.rules)
         for form in forms
         for one in form.samples
         if not readable or _is_readable(one)

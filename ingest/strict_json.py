@@ -68,8 +68,8 @@ def parse(payload: bytes, *, nul: bool = False) -> object:
     Raises
     ------
     Unreadable
-        Not UTF-8, not JSON, too long, too many values, too deep, a name twice in one object, NaN, Infinity, a NUL character, or a
-        number nobody would send.
+        Not UTF-8, not JSON, too long, too many values, too deep, a name twice in one object, NaN, Infinity, a NUL character, half a
+        character, or a number nobody would send.
     """
     if len(payload) > MOST_BYTES:
         raise Unreadable(f"payload: want at most {MOST_BYTES} bytes, got {len(payload)}")
@@ -100,6 +100,8 @@ def _careful(payload: bytes, nul: bool) -> object:
     except ValueError:  # Python's own limit
         raise Unreadable(f"payload: want numbers of at most {MOST_DIGITS} digits, got far more") from None
     _refuse_depth(value)
+    if b"\\ud" in payload or b"\\uD" in payload:
+        _refuse_halves(value)
     return value
 
 
@@ -172,6 +174,14 @@ def _refuse_depth(value: object) -> None:
             return
         level = below
     raise Unreadable(f"payload: want at most {MOST_LEVELS} levels, got more")
+
+
+def _refuse_halves(value: object) -> None:
+    """Refuse a text with half a character (a lone surrogate): it cannot be written anywhere."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        raise Unreadable("payload: want whole characters, got half of one (a lone surrogate)") from None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -24,9 +24,10 @@ EACH = 12
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_damaged_message_fails_no_reader(name: str, seed: int) -> None:
-    rng, mine, memory = Random(seed), known(name), DeviceMemory(most=50)
+    rng = Random(seed)
+    one = rng.choice(known(name))
+    memory = DeviceMemory(most=50, rules=one.rules)
     for _ in range(EACH):
-        one = rng.choice(mine)
         topic, payload = mutated(rng, one, ALL)
         decoded = decode(topic, payload, one.received_at, rng.random() < 0.1, memory)
         found = flaws(decoded, one.received_at)
@@ -38,9 +39,10 @@ def test_a_damaged_message_fails_no_reader(name: str, seed: int) -> None:
 @given(seed=st.integers(0, 2**32 - 1))
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_damaged_message_is_judged_like_any_other(name: str, seed: int) -> None:
-    rng, mine, memory, said = Random(seed), known(name, readable=True), Memory(), DeviceMemory(most=50)
+    rng = Random(seed)
+    one = rng.choice(known(name, readable=True))
+    memory, said = Memory(), DeviceMemory(most=50, rules=one.rules)
     for _ in range(EACH):
-        one = rng.choice(mine)
         topic, payload = mutated(rng, one, ALL)
         came = Message(topic, payload, one.received_at, rng.random() < 0.1, rng.random() < 0.1)
         decoded = decode(topic, payload, came.received_at, came.retain, said)

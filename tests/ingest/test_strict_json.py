@@ -33,6 +33,8 @@ from ingest.strict_json import _careful, parse, parse_object
             "at most 500 names in an object, got 501",
             id="names",
         ),
+        pytest.param(b'{"a":["\\ud800"]}', "half of one", id="a lone surrogate"),
+        pytest.param(b'{"\\uDC00":1}', "half of one", id="a lone surrogate in a name"),
         pytest.param(b"", "want JSON", id="empty"),
         pytest.param(b" " * 262_145, "at most 262144 bytes, got 262145", id="too long"),
     ],
@@ -49,6 +51,10 @@ def test_numbers_keep_every_digit() -> None:
 def test_a_year_of_hourly_readings_is_read() -> None:
     year = b"[" + b",".join(b'{"t":%d,"v":%d.5,"u":"l"}' % (n, n) for n in range(8784)) + b"]"
     assert len(parse(year)) == 8784  # type: ignore[arg-type]
+
+
+def test_a_character_in_two_halves_is_whole() -> None:
+    assert parse(b'["\\ud83d\\udca7"]') == ["\N{DROPLET}"]
 
 
 def test_eight_levels_are_read() -> None:

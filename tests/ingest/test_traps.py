@@ -67,7 +67,8 @@ class Trap:
 
 def read(message: Known, payload: bytes, *, retain: bool | None = None, memory: DeviceMemory | None = None) -> Decoded:
     kept = message.retain if retain is None else retain
-    return decode(message.topic, payload, message.received_at, kept, memory)
+    said = DeviceMemory(rules=message.rules) if memory is None else memory
+    return decode(message.topic, payload, message.received_at, kept, said)
 
 
 def judged(message: Known, payload: bytes, memory: Memory, said: DeviceMemory, **more: Any) -> Judged:
@@ -150,7 +151,7 @@ def test_trap_3_9_negative_huge_and_marked_numbers_are_never_stored_as_water(nam
                 payload, spoiled = written(put(value, path, wrong)), f"{at(path)} = {wrong!r}"
                 found = flaws(read(one, payload), one.received_at)
                 trap.want(not found, one, spoiled, "no flaw", found)
-                rows = judged(one, payload, Memory(), DeviceMemory()).readings
+                rows = judged(one, payload, Memory(), DeviceMemory(rules=one.rules)).readings
                 absurd = [
                     (r.quantity, r.value)
                     for r in rows
@@ -265,7 +266,7 @@ def test_trap_5_what_is_retained_is_marked_and_no_event(name: str) -> None:
     trap = Trap(name, "retained")
     assert "retained" in NO_EVENTS
     for one in known(name, readable=True):
-        rows = judged(one, one.payload, Memory(), DeviceMemory(), retain=True).readings
+        rows = judged(one, one.payload, Memory(), DeviceMemory(rules=one.rules), retain=True).readings
         unmarked = [(row.quantity, row.flags) for row in rows if "retained" not in row.flags]
         trap.want(not unmarked, one, "retained", "the flag on all that is stored", unmarked)
         timeless = [r for r in read(one, one.payload, retain=True).readings if r.time is None]
@@ -278,7 +279,7 @@ def test_trap_5_what_is_retained_is_marked_and_no_event(name: str) -> None:
 def test_trap_7_a_second_delivery_changes_nothing(name: str) -> None:
     trap = Trap(name, "twice")
     for one in known(name, readable=True):
-        memory, said = Memory(), DeviceMemory()
+        memory, said = Memory(), DeviceMemory(rules=one.rules)
         first = {
             (r.quantity, r.device, r.measured_ms): r.value for r in judged(one, one.payload, memory, said).readings
         }
@@ -293,7 +294,7 @@ def test_trap_7_a_second_delivery_changes_nothing(name: str) -> None:
 def test_traps_1_8_what_one_message_says_has_keys_of_its_own(name: str) -> None:
     trap = Trap(name, "keys")
     for one in known(name, readable=True):
-        rows = judged(one, one.payload, Memory(), DeviceMemory()).readings
+        rows = judged(one, one.payload, Memory(), DeviceMemory(rules=one.rules)).readings
         keys = [(row.device, row.quantity, row.measured_ms) for row in rows]
         twice = sorted({key[1] for key in keys if keys.count(key) > 1})
         trap.want(not twice, one, "as it is", "a channel, or one value a moment", twice)
