@@ -35,7 +35,7 @@ from alerts.events import ConsentWithdrawn, FindingCleared, FindingRaised, Shift
 from alerts.policy import Load, Policy, Roster
 from alerts.store import Store
 from tests.alerts.neighbourhood import SHEETS, T0, fill, finding, notices
-from tests.alerts.test_reviews import CASES
+from tests.alerts.test_reviews import every_open_case
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -50,9 +50,9 @@ def in_state(state):
             Case("live", "c", "h", "care", s, T0, T0, state=state, closed_at=T0, version=3) for s in ("red", "amber")
         ]
     if state == State.CONSENT_REVIEW:
-        found = (withdrawn(case)[0] for case in CASES)
+        found = (withdrawn(case)[0] for case in every_open_case())
         return [case for case in found if case.state == state]
-    return [case for case in CASES if case.state == state]
+    return [case for case in every_open_case() if case.state == state]
 
 
 def withdrawn(case):
