@@ -20,9 +20,7 @@ _UNITS = {
     "battery_voltage": "V",
 }
 """Quantity -> the unit in which it comes out; any unit that converts to it may come in."""
-_POSSIBLE = {
-    wanted: [name for name, (ours, _) in FACTORS.items() if ours == wanted] for wanted in set(_UNITS.values())
-}
+_POSSIBLE = {wanted: [name for name, (ours, _) in FACTORS.items() if ours == wanted] for wanted in set(_UNITS.values())}
 """Our unit -> units that convert to it."""
 _SWITCHES = frozenset(
     [
