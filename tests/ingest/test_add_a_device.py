@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import ingest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "add-a-device.md").read_text(encoding="utf-8")
 
@@ -22,7 +24,7 @@ def test_a_meter_is_added_in_one_file_of_under_forty_lines() -> None:
 
 
 def test_the_example_passes_the_tests_of_every_reader(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "ingest", tmp_path / "ingest", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(ingest.__file__).parent, tmp_path / "ingest", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "ingest" / "devices" / "hydrobox.py").write_text(example(), encoding="utf-8")
     tests = ["tests/ingest/test_devices.py", "tests/ingest/test_traps.py"]
     ran = subprocess.run(
