@@ -123,6 +123,8 @@ def _refuse_many(payload: bytes) -> None:
     objects = payload.count(b"{")
     if objects > MOST_OBJECTS:
         raise Unreadable(f"payload: want at most {MOST_OBJECTS} objects, got {objects}")
+    if payload.count(b'":') > MOST_NAMES * max(objects, 1):  # then one of them has too many, whatever comes
+        raise Unreadable(f"payload: want at most {MOST_NAMES} names in an object, got more")
     values = objects + payload.count(b",")
     if values > MOST_VALUES:
         raise Unreadable(f"payload: want at most {MOST_VALUES} values, got about {values}")

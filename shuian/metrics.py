@@ -19,7 +19,7 @@ def count(changes: Changes) -> None:
 
 
 def look(partition: Partition, metered: Bools) -> None:
-    """Look how many meters stand still, and how many are doubted: a stuck wheel and an empty home look alike here."""
+    """Look, now and then, how many meters stand still, and how many are doubted: a stuck wheel and an empty home look alike here."""
     STILL.set(int((metered & (partition.still_s() >= DAY_S)).sum()))
     for kind in DEVICE_KINDS:
         DOUBTED.labels(kind).set(len(partition.rows_with(kind)))

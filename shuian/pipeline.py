@@ -120,6 +120,7 @@ class Pipeline:
             self._away = [one for one in away if one[2] > since]
             self.rows.refresh(bound, now)
             self._fit(now.timestamp())
+            metrics.look(self.partition, self._metered())
         self._version, self._looked_at = version, now.timestamp()
 
     def _fit(self, now: float) -> None:
@@ -160,7 +161,6 @@ class Pipeline:
             self._note(self.partition.tick(np.where(metered, now, np.nan), np.maximum(since, self._listening_since)))
             areas = self._outages.look(self.partition, metered, now, self._listening_since)
             self._note(self.partition.miss(areas.missed, now))
-            metrics.look(self.partition, metered)
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)

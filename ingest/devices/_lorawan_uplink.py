@@ -58,20 +58,14 @@ def _unsaid(more: Iterable[Found], said: Iterable[Found]) -> list[Found]:
 def _once(said: list[Found]) -> list[Found]:
     """Return each state of now once: two probes of one device that differ are wet, open or moving."""
     kept: list[Found] = []
+    places: dict[object, int] = {}  # of what is a state: a message may hold thousands
     for one in said:
-        twin = next((place for place, other in enumerate(kept) if _twins(one, other)), None)
+        state = isinstance(one.value, bool)
+        key = (one.quantity, one.time, one.extra.get("channel"))
+        twin = places.get(key) if state and one.unit == "bool" else None
         if twin is None:
+            places |= {key: len(kept)} if state and key not in places else {}
             kept.append(one)
         elif one.value:
             kept[twin] = one
     return kept
-
-
-def _twins(one: Found, other: Found) -> bool:
-    states = isinstance(one.value, bool) and isinstance(other.value, bool)
-    same = (one.quantity, one.time, one.extra.get("channel")) == (
-        other.quantity,
-        other.time,
-        other.extra.get("channel"),
-    )
-    return states and same and one.unit == "bool"

@@ -1,5 +1,6 @@
 """Every fault of a meter that can be seen on its messages: which flag it gets, line by line (docs/quality.md has the table)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -276,3 +277,11 @@ def test_every_flag_is_explained_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs" / "quality.md").read_text("utf-8")
     families = {flag.partition(":")[0] for flag in FLAGS}
     assert [flag for flag in sorted(families) if f"`{flag}" not in page] == []
+
+
+def test_the_page_has_every_fault_of_a_meter_and_names_tests_that_are_there() -> None:
+    tests = Path(__file__).parents[1]
+    page = (tests.parent / "docs" / "quality.md").read_text("utf-8")
+    assert {f"M{n}" for n in range(1, 21)} | {"W6", "W7"} == set(re.findall(r"\*\*([MW]\d+)\*\*", page))
+    named = set(re.findall(r"`((?:ingest|shuian|detectors|alerts)/test_\w+\.py)`", page))
+    assert [name for name in sorted(named) if not (tests / name).exists()] == []

@@ -30,8 +30,13 @@ from ingest.strict_json import _careful, parse, parse_object
         pytest.param(b"[" + b"{}," * 10_000 + b"{}]", "at most 10000 objects, got 10001", id="too many objects"),
         pytest.param(
             b"{" + b",".join(b'"%d":1' % n for n in range(501)) + b"}",
-            "at most 500 names in an object, got 501",
+            "at most 500 names in an object, got more",
             id="names",
+        ),
+        pytest.param(
+            b"[{},{" + b",".join(b'"%d":1' % n for n in range(501)) + b"}]",
+            "at most 500 names in an object, got 501",
+            id="names of one of two objects",
         ),
         pytest.param(b'{"a":["\\ud800"]}', "half of one", id="a lone surrogate"),
         pytest.param(b'{"\\uDC00":1}', "half of one", id="a lone surrogate in a name"),

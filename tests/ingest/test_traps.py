@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import pytest
@@ -381,6 +381,23 @@ def test_trap_14_depth_and_length_are_refused_quickly(name: str) -> None:
             )  # fmt: skip
         took = perf_counter() - began
         trap.want(took < 2, one, "deep and long", "less than 2 s", took)
+    trap.end()
+
+
+@each
+def test_trap_14_a_long_list_takes_time_by_its_length_and_not_by_its_square(name: str) -> None:
+    trap = Trap(name, "long")
+    for one, value in good(name)[:6]:
+        for path, group in branches(value):
+            if not isinstance(group, list) or not group:
+                continue
+            times = max(2, 200_000 // len(json.dumps(group)))
+            payload = written(put(value, path, (group * times)[:5000]))
+            began = thread_time()
+            decoded = read(one, payload)
+            took = thread_time() - began
+            trap.want(took < 0.6, one, f"{at(path)} {times} times", "less than 0.6 s of the processor", took)
+            trap.want(not flaws(decoded, one.received_at), one, f"{at(path)} {times} times", "no flaw", "some")
     trap.end()
 
 

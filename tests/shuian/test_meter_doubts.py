@@ -27,6 +27,12 @@ def say(street, drawn=0.0, flags=(), **more):
     street.work()
 
 
+def looked(street):
+    """Let a minute pass, after which the pipeline looks around again."""
+    street.now += timedelta(minutes=1)
+    street.work()
+
+
 def told(street, kind):
     return [one.finding.reason for one in street.inbox.findings.values() if one.finding.kind == kind]
 
@@ -131,6 +137,7 @@ def test_m16_a_retained_copy_is_no_sign_of_life_of_the_meter(street):
 
 def test_m1_a_register_that_stands_still_while_messages_come_is_counted(street):
     def still():
+        looked(street)
         return REGISTRY.get_sample_value("shuian_registers_still")
 
     street.hours(22)
@@ -147,7 +154,7 @@ def test_findings_and_doubted_meters_are_counted_by_kind(street):
 
     before = value("shuian_findings_total", kind="meter_quarantined", reason="meter_unit_changed")
     say(street, 0.0, (UNIT,))
-    street.work()
+    looked(street)
     assert value("shuian_findings_total", kind="meter_quarantined", reason="meter_unit_changed") == before + 1
     assert value("shuian_meters_doubted", kind="meter_quarantined") == 1
 
