@@ -131,6 +131,8 @@ class Client(paho.Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002  paho's signature; a read brings what it brings
         """Take what the socket has, and hand on all packets that are complete."""
+        if self._sock is None:
+            return MQTTErrorCode.MQTT_ERR_NO_CONN
         try:
             got = self._sock_recv(MOST_READ)
         except BlockingIOError:
