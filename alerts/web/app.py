@@ -121,7 +121,7 @@ def create(
         gateway,
     )
     for room in rooms:
-        app.include_router(room.router)
+        app.routes.extend(room.router.routes)  # as they are: including them would work each out anew for each site
     app.mount(INTERFACE, api.create(site))
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _no_such_page)
