@@ -49,7 +49,7 @@ _NOT_WATER = re.compile(
 )
 _TOTAL = re.compile(
     r"total|meter|count|register|reading|index|z[aä]e?hl|\buhr\b|wasseruhr|stand|compteur|contador|contatore|contator|volume"
-    r"|\bm3\b|\bm³|lit(?:er|re)|\bl$|gallon|main|cumul|usage total|licznik|biao|m[aä]tare"
+    r"|\bm3\b|\bm³|lit(?:er|re)|\bl$|gallon|main|cumul|usage total|licznik|gesamt|totaal|celk[eo]|ca[lł]kowit|biao|m[aä]tare"
 )
 _BINARY_WORDS = (
     ("sos", re.compile(r"\bsos\b|panic|emergency|notruf|help button")),

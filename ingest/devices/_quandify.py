@@ -4,8 +4,8 @@ Source: quandify/cubicmeter-1.1 ``src/uplink.js`` and ``src/examples.json``.  A 
 error (2 at 4, its top bit: the sensor sees no water), all-time litres (4 at 6), leak state (22), battery under load and
 recovered (23, 24: 1.8 V + 8 mV a step), water temperature least and most, ambient temperature (25-27: -20 °C + 0.5 °C a
 step).  It comes on port 1, or behind three bytes of an answer on port 6; both ports are anybody's, so the name of the
-device profile or the keys of its codec must say that it is a CubicMeter.  Leak states are numbered 2 and 3 there, and
-otherwise in copies of it.
+device profile or the keys of its codec must say that it is a CubicMeter.  Leak states are 2 and 3 there; its own
+tests have a frame of the greatest leak with 4, and copies of it count from 3: all three are leaks.
 """
 
 from decimal import Decimal
@@ -20,7 +20,7 @@ _KEYS = frozenset({"leakstate", "leakstatus", "batteryrecovered"})
 _BYTES = 28
 _STATUS_REPORT = 1
 _REVERSE = 384
-_LEAKS = (2, 3)
+_LEAKS = (2, 3, 4)
 _LOW_MV = 3100
 
 
@@ -42,6 +42,8 @@ def read(uplink: Uplink) -> list[Found] | None:
         total,
         Found("battery_voltage", plain(Decimal(millivolts) / 1000), "V", low),
         Found("temperature", _celsius(data[27]), "Cel", (), {"channel": "ambient"}),
+        Found("temperature", _celsius(data[25]), "Cel", (), {"channel": "water_min"}),
+        Found("temperature", _celsius(data[26]), "Cel", (), {"channel": "water_max"}),
     ]
 
 

@@ -152,6 +152,7 @@ _KINDS: dict[str, Callable[[Component, str], Iterator[Found]]] = {
     "devicepower": _power,
     "sys": _system,
     "boolean": _unknown,
+    "bthomesensor": _unknown,  # a Bluetooth door or motion that is heard: only its configuration says which
 }
 _VIRTUAL: dict[str, Callable[[Component], Iterator[Found]]] = {
     "number:200": _flow,

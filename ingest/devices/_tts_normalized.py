@@ -72,7 +72,7 @@ def _values(item: Mapping[str, object], uplink: Uplink) -> Iterator[Found]:
     leak = _at(item, "water", "leak")
     if isinstance(leak, bool):
         yield Found("water_leak", leak, "bool")
-    elif leak is not None:
+    elif leak not in (None, ""):  # some public normalizers write "" where there is none
         uplink.complaints.append(f"normalized_payload: water.leak: want true or false, got {show(leak)}")
     yield from _motion(_at(item, "action", "motion"))
     contact = _at(item, "action", "contactState")

@@ -1,6 +1,6 @@
 """Words for trouble that wmbusmeters' drivers print, and our flags for them.
 
-Source: the lookups of wmbusmeters/wmbusmeters, ``drivers/src`` (kamwater, izarv2, hydrus, itron) and
+Source: the lookups of wmbusmeters/wmbusmeters, ``drivers/src`` (kamwater, izarv2, hydrus, itron, kadenwater, apatorna1) and
 ``src/driver_{izar,waterstarm,qwater}.cc``, and the status byte of EN 13757-7, 7.5.6.  Drivers separate words by blanks
 or commas.  A word we do not know is a trouble all the same: `meter_alarm:unknown`.
 """
@@ -16,6 +16,8 @@ _ALARMS = {
     "LEAK": "leak",
     "LEAKAGE": "leak",
     "LEAKING": "leak",
+    "LEAK_FLOW_LOW": "leak",
+    "LEAK_FLOW_HIGH": "leak",
     "BURST": "burst",
     "BURSTING": "burst",
     "PIPE_BURST": "burst",
@@ -40,7 +42,9 @@ _ALARMS = {
     "SENSOR_ERROR": "not_measuring",
     "MEASUREMENT_ERROR": "not_measuring",
 }
-_TAMPERED = frozenset({"TAMPER", "MANIPULATION", "SENSOR_FRAUD", "MECHANICAL_FRAUD", "SABOTAGE", "SABOTAGE_ENCLOSURE"})
+_TAMPERED = frozenset(
+    {"TAMPER", "MANIPULATION", "SENSOR_FRAUD", "MECHANICAL_FRAUD", "SABOTAGE", "SABOTAGE_ENCLOSURE", "MAGNETIC_FIELD"}
+)
 
 
 def alarm_flags(fields: Mapping[str, object]) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def _read(entity: Mapping[str, object], received_at: datetime, retain: bool, mem
     if amount is None or not 0 <= amount < 10**10:
         complaint = f"waterConsumption: want a number of at least 0, got {show(_value(attribute))}"
         raise Unreadable(complaint, device=device, readings=[alive])
-    code = attribute.get("unitCode") if isinstance(attribute, dict) else None
+    code = _unit_code(attribute)
     if code is not None and not (isinstance(code, str) and code in _UNITS):
         complaint = f"unitCode: want one of {', '.join(_UNITS)}, got {show(code)}"
         raw = Reading(
@@ -122,6 +122,15 @@ def _read(entity: Mapping[str, object], received_at: datetime, retain: bool, mem
     unit = _UNITS[code] if isinstance(code, str) else told or "L"
     litres = convert(amount, unit)
     return [Reading(device, WATER_VOLUME_TOTAL, litres, "L", time, (*kept, *flags, *assumed, *alarms))]
+
+
+def _unit_code(attribute: object) -> object:
+    """Return the unit of an attribute: its own key, or in NGSI v2 one of its metadata."""
+    if not isinstance(attribute, dict):
+        return None
+    metadata = attribute.get("metadata")
+    told = metadata.get("unitCode") if isinstance(metadata, dict) else None
+    return attribute.get("unitCode", _value(told))
 
 
 def _raw(amount: Decimal) -> dict[str, float]:

@@ -47,6 +47,7 @@ _CLIMATE = (
     ("temperature_F", Kind("temperature", "°F")),
     ("humidity", Kind("humidity", "%")),
 )
+_BATTERY = (("battery_mV", Kind("battery_voltage", "mV")), ("battery_V", Kind("battery_voltage", "V")))
 _SWITCHES = {
     "contact_open": ("contact_open", True),
     "opened": ("contact_open", True),
@@ -109,6 +110,8 @@ def _register(
     device: str, model: str, fields: Mapping[str, object], when: Stamp, message: Message
 ) -> Iterator[Reading]:
     """Return the register of a water meter, nothing of other meters."""
+    if not str(fields.get("id", "none")).strip("0"):
+        return  # noise of zeros passes some check sums
     if model.startswith("Neptune-R900"):
         count = _number(fields, "consumption", device)
         alarms = r900_alarms(fields.get("leak"), fields.get("leaknow"), fields.get("backflow"))
@@ -181,6 +184,11 @@ def _rest(device: str, fields: Mapping[str, object], when: Stamp, message: Messa
     event = fields.get("event")
     if isinstance(event, str) and re.search(r"water leak|flood|wet", event, re.IGNORECASE):
         found.append(Reading(device, "water_leak", True, "bool", when.time, (*message.kept, *when.flags), when.extra))
+    elif isinstance(event, str) and event.lower() == "button press" and not message.retain:
+        found.append(Reading(device, "button", "press", "event", when.time, when.flags, when.extra))
+    for key, kind in _BATTERY:
+        reading = read(kind, device, fields.get(key), message, when=when)
+        found += [reading] if reading else []
     if found:
         marks = (
             *(("battery_low",) if fields.get("battery_ok") == 0 else ()),

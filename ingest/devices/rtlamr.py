@@ -66,8 +66,8 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     message = Message(topic, payload, received_at, retain, memory)
     found = _TOPIC.fullmatch(topic)
     base, meter, leaf = found.groups() if found else ("", None, "")
-    if not payload.strip() or leaf in ("config", "availability"):
-        return []
+    if not payload.strip() or leaf in ("config", "availability") or meter == "discovery":
+        return []  # `discovery` lists whatever is near, so that an owner finds his meter
     if leaf == "attributes" and meter:
         return _attributes(name(meter), message)
     if leaf == "status" and not meter:
@@ -155,6 +155,8 @@ def _meter(protocol: str, fields: Mapping[str, object], when: Stamp, message: Me
     ident = fields.get(_IDS[protocol])
     if not isinstance(ident, int) or isinstance(ident, bool):
         raise Unreadable(f"{_IDS[protocol]}: want a meter's number, got {show(ident)}")
+    if not ident:
+        return []  # noise of zeros passes the check sum
     device = name(f"{protocol}:{ident}")
     key = _COUNTS.get(protocol, "Consumption")
     try:

@@ -44,7 +44,8 @@ _KINDS = frozenset(
     ]
 ) | set(_tasmota_nested.RECEIVED)
 _MOST_NAME = 128
-_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?", re.ASCII)
+"""Releases from 2025 on write milliseconds."""
 _UPTIME = re.compile(r"0T00:0[0-4]:\d\d", re.ASCII)
 _OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d\d)(\d\d)$", re.ASCII)
 _COUNTER = re.compile(r"C[1-9]\d?", re.ASCII)

@@ -24,6 +24,8 @@ from ingest.strict_json import parse_object, show
 _WATER = frozenset({"water", "cold water", "warm water", "hot water"})
 _FAULTY_HEADERS = ("radio converter", "bus/system component")
 """Media that some radio modules send in place of the meter's own (driver emerlin868)."""
+_OF_HEAT = re.compile(r"energy|_(?:kwh|mwh|mj|gj|hca|kw)$", re.ASCII)
+"""Keys of heat meters and cost allocators, whose radio modules do the same (driver qheatv2)."""
 
 _NO_VOLUME_M3 = frozenset(map(Decimal, ("80000", "-0.001", "-32.768", "-2147483.648")))
 """What drivers print for "not available" [m³]: an empty store, and signed integers with only the top bit set."""
@@ -53,7 +55,8 @@ def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has
     """Tell whether `payload` looks like wmbusmeters' JSON, or like the raw telegram of a gateway, on any topic."""
     if _TELEGRAM.fullmatch(payload):
         return True
-    return payload.lstrip()[:1] == b"{" and all(name in payload for name in (b'"media"', b'"meter"', b'"id"'))
+    named = b'"meter"' in payload or b'"driver"' in payload
+    return payload.lstrip()[:1] == b"{" and named and all(name in payload for name in (b'"media"', b'"id"'))
 
 
 def decode(
@@ -90,7 +93,9 @@ def _is_household_water(fields: Mapping[str, object], device: str) -> bool:
     media = fields.get("media")
     if not isinstance(media, str):
         raise Unreadable(f"media: want a text such as water, got {show(media)}", device=device)
-    return media.lower() in _WATER or media.lower().startswith(_FAULTY_HEADERS)
+    if media.lower().startswith(_FAULTY_HEADERS):
+        return not any(_OF_HEAT.search(key) for key in fields)
+    return media.lower() in _WATER
 
 
 def _time(fields: Mapping[str, object], received_at: datetime, retain: bool) -> tuple[datetime | None, tuple[str, ...]]:

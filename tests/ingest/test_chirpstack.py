@@ -278,12 +278,30 @@ CUBIC = bytes.fromhex("49FBDF010000DE1400000000000046EDDF0106FC8B0702E2E6535455"
 
 def test_a_cubicmeter_is_known_by_its_name() -> None:
     decoded = read(up(CUBIC, 1, named="CubicMeter 1.1 Copper"))
-    assert said(decoded) == [(WATER_VOLUME_TOTAL, 5342), ("battery_voltage", 3.64), ("temperature", 22.5)]
+    assert said(decoded)[:2] == [(WATER_VOLUME_TOTAL, 5342), ("battery_voltage", 3.64)]
+    assert [(one.value, one.extra["channel"]) for one in decoded.readings[2:]] == [
+        (22.5, "ambient"),
+        (21.5, "water_min"),
+        (22, "water_max"),
+    ]
     assert decoded.readings[0].flags == ("meter_alarm:leak",)
     assert [one.flags for one in read(up(CUBIC, 1)).readings] == [("no_reading", "raw_payload")]
     by_its_codec = read(up(CUBIC, 1, object={"decoded": {"totalVolume": 5342, "leakState": 4}}))
     assert said(by_its_codec) == said(decoded)
     assert by_its_codec.readings[0].flags == ("meter_alarm:leak",)
+
+
+@pytest.mark.parametrize(
+    ("frame", "litres", "flags"),
+    [
+        ("+k2/AQAA6RUPAAbMGQCT5Y4BmAEAAAPo7GZmVw==", 988649, ("meter_alarm:leak",)),
+        ("Ao4JAAAA6QEAAAAAAADUjAkAhhcAAATo6D8/Xg==", 489, ("meter_alarm:leak",)),
+        ("PBvkAQCAlSACABA5LwAAAAAAAAAAAADk6YbEYQ==", 139413, ("meter_alarm:not_measuring",)),
+    ],
+)
+def test_each_leak_of_a_cubicmeter_is_a_leak_whatever_its_size(frame: str, litres: int, flags: tuple[str, ...]) -> None:
+    first = read(up(base64.b64decode(frame), 1, named="CubicMeter")).readings[0]
+    assert (first.value, first.flags) == (litres, flags)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_an_entity_is_found_wherever_a_broker_put_it(wrap: Any) -> None:
         ({"value": 12.5, "unitCode": "MTQ", "observedAt": AT}, None, 12500, ()),
         ({"value": 12.5, "observedAt": AT}, "m3", 12500, ()),
         ({"value": 12.5, "observedAt": AT}, None, 12.5, ("unit_assumed_l",)),
+        ({"value": 12.5, "metadata": {"unitCode": {"value": "MTQ"}, "TimeInstant": {"value": AT}}}, None, 12500, ()),
         ({"value": "12.5", "unitCode": "LTR", "metadata": {"TimeInstant": {"value": AT}}}, None, 12.5, ()),
         (12.5, None, 12.5, ("time_missing", "unit_assumed_l")),
         ({"value": 1, "unitCode": "LTR", "observedAt": "1970-01-01T00:00:00Z"}, None, 1, ("implausible_time",)),

@@ -255,6 +255,8 @@ def test_month_ends_that_are_none_are_refused(payload: str) -> None:
     [
         ("water_meter_total", "1.5", ("water_volume_total", 1500)),
         ("wasserzaehler", "1.5", ("water_volume_total", 1500)),
+        ("wasserverbrauch_gesamt", "1.5", ("water_volume_total", 1500)),
+        ("waterverbruik_totaal", "1.5", ("water_volume_total", 1500)),
         ("compteur_eau_litres", "1500", ("water_volume_total", 1500)),
         ("water_total_gallons", "100", ("water_volume_total", 378.541)),
         ("water_flow", "2.5", ("water_flow", None)),

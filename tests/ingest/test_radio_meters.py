@@ -238,3 +238,23 @@ OBJECTS = st.dictionaries(NAMES, LEAVES | st.dictionaries(NAMES, LEAVES, max_siz
 def test_no_object_makes_a_reader_fail(message: dict[str, Any], topic: str) -> None:
     decoded = decode(topic, json.dumps(message).encode(), NOW)
     assert "our reader failed" not in (decoded.rejected or "")
+
+
+def test_noise_of_zeros_and_the_list_of_what_is_near_are_no_readings() -> None:
+    zeros = "{Time:2016-04-17T21:20:31.520 R900:{ID:         0 Unkn1:0x00 NoUse: 0 BackFlow:0 Consumption:       0 "
+    zeros += "Unkn3:0x00 Leak: 0 LeakNow:0}}"
+    near = '{"meter_id":"26332170","consumption":9010082,"protocol":"IDM","raw":{"ERTType":7}}'
+    for topic, said in (("radio/raw", zeros), ("rtlamr/discovery/26332170", near)):
+        decoded = decode(topic, said.encode(), NOW)
+        assert (decoded.format, decoded.readings, decoded.rejected) == ("rtlamr", (), None)
+    arad = heard(
+        model="AradMsMeter-Dialog3G", id="00000000", leaking=0, gear=0.1, volume=0.0, unit="m3", mic="CHECKSUM"
+    )
+    assert (arad.readings, arad.rejected) == ((), None)
+
+
+def test_a_leak_sensor_says_its_battery_and_who_pressed_it() -> None:
+    report = heard(model="Govee-Water", id=6845, battery_ok=0.95, battery_mV=2940, event="Battery Report", mic="PARITY")
+    pressed = heard(model="Govee-Water", id=6845, event="Button Press", mic="PARITY")
+    assert [(one.quantity, one.value) for one in report.readings] == [("battery_voltage", 2.94)]
+    assert [(one.quantity, one.value, one.unit) for one in pressed.readings] == [("button", "press", "event")]

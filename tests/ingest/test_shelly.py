@@ -63,6 +63,7 @@ def test_a_sensor_that_woke_says_everything_at_once() -> None:
         ("sys", {"uptime": 3000}, [("available", True, ("no_reading",))]),
         ("number:200", {"value": 0.01}, [("available", True, ("no_reading",))]),
         ("boolean:200", {"value": True}, [("switch", True, ("meaning_unknown",))]),
+        ("bthomesensor:200", {"value": True}, [("switch", True, ("meaning_unknown",))]),
         ("cloud", {"connected": False}, [("available", True, ("no_reading",))]),
     ],
 )

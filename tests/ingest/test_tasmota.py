@@ -212,3 +212,10 @@ def test_no_report_that_was_cut_off_makes_the_reader_fail(cut: int, tail: bytes,
     decoded = decode(f"tele/water/{kind}", whole[:cut] + tail, NOW)
     assert "our reader failed" not in (decoded.rejected or "")
     assert decoded.device == "water" or not (decoded.rejected or decoded.readings)
+
+
+def test_a_local_clock_with_milliseconds_is_a_clock() -> None:
+    message = {"StatusSNS": {"Time": "2026-01-17T10:37:04.492", "COUNTER": {"C1": 5}}}
+    reading = read(message, "stat/water/STATUS10").readings[0]
+    assert reading.flags == ("time_zone_missing", "pulse_factor_unknown")
+    assert reading.extra["time_local"] == "2026-01-17T10:37:04.492"

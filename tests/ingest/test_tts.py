@@ -60,6 +60,7 @@ def said(decoded: Decoded) -> list[tuple[str, Any]]:
         ({"battery": 3640}, [("battery_voltage", 3.64)]),
         ({"air": {"temperature": 21.5, "relativeHumidity": 44, "pressure": 1000}}, [("temperature", 21.5), ("humidity", 44)]),
         ({"air": {"temperature": 127}}, [("available", True)]),
+        ({"water": {"leak": ""}, "battery": 3.6}, [("battery_voltage", 3.6)]),
         ({"position": {"latitude": 50.9, "longitude": -4.1}}, [("available", True)]),
     ],
 )  # fmt: skip

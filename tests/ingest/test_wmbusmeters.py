@@ -66,6 +66,13 @@ def test_other_media_are_none_of_our_business(media: str) -> None:
     assert (decoded.readings, decoded.rejected) == ((), None)
 
 
+def test_a_heat_meter_under_a_faulty_header_is_none_of_our_business() -> None:
+    said = read(
+        media="radio converter (meter side)", meter="qheatv2", total_m3=None, total_kwh=1153, target_year_kwh=1080
+    )
+    assert (said.readings, said.rejected) == ((), None)
+
+
 @pytest.mark.parametrize("media", ["water", "warm water", "radio converter (meter side)", "bus/system component"])
 def test_household_water_is_read_also_under_a_faulty_header(media: str) -> None:
     assert first(media=media).value == 123529
@@ -89,6 +96,7 @@ def test_without_medium_or_id_nothing_is_guessed(fields: dict[str, object]) -> N
         ({"current_alarms": "meter_blocked,underflow"}, ("blocked", "underflow")),
         ({"status": "LEAKAGE_OR_NO_USAGE POWER_LOW"}, ("unknown", "battery_low")),
         ({"status": "ERROR_FLAGS_8000 TEMPORARY_ERROR"}, ("unknown", "temporary_error")),
+        ({"status": "ALARM LEAK_FLOW_HIGH LEAK_FLOW_LOW"}, ("unknown", "leak")),
     ],
 )
 def test_what_the_meter_complains_of_becomes_flags(fields: dict[str, object], flags: tuple[str, ...]) -> None:
@@ -100,7 +108,7 @@ def test_a_leak_that_is_over_is_no_present_alarm(fields: dict[str, object]) -> N
     assert first(**fields).flags == ("meter_alarm_past:leak",)
 
 
-@pytest.mark.parametrize("word", ["SENSOR_FRAUD", "MANIPULATION", "SABOTAGE_ENCLOSURE"])
+@pytest.mark.parametrize("word", ["SENSOR_FRAUD", "MANIPULATION", "SABOTAGE_ENCLOSURE", "MAGNETIC_FIELD"])
 def test_tampering_is_a_flag_of_its_own(word: str) -> None:
     assert first(status=word).flags == ("tamper",)
 
@@ -141,6 +149,8 @@ def test_the_largest_flow_of_an_earlier_period_is_not_the_present_flow() -> None
 
 def test_the_shape_is_recognised_on_any_topic() -> None:
     assert read(topic="some/gateway").readings == read().readings
+    by_driver = {("driver" if key == "meter" else key): value for key, value in GOOD.items()}
+    assert decode("some/gateway", json.dumps(by_driver).encode(), NOW).readings == read().readings
 
 
 @pytest.mark.parametrize("topic", ["wmbusmeters/x", "gateway/raw"])
