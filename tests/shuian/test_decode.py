@@ -112,3 +112,11 @@ def test_fields_of_a_codec_mean_what_the_configuration_says() -> None:
     run([line], out, lambda: NOW, ReaderRules(keys=keys))
     (reading,) = json.loads(out.getvalue())["readings"]
     assert (reading["quantity"], reading["value"], reading["unit"]) == ("water_volume_total", 12000, "L")
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_loses_no_message() -> None:
+    first, second = answers(
+        *["\ufeff" * first + json.dumps({"topic": "tele/water/LWT", "payload": "Online"}) for first in (1, 0)]
+    )
+    assert first == second
+    assert first["format"] == "tasmota"
