@@ -80,7 +80,7 @@ def test_a_bad_measurement_is_named_and_the_good_ones_are_kept(measurement: obje
         ({"device": "wm-2"}, "device: want the device of the topic, got 'wm-2'"),
         ({"schema": "shuian/v2"}, "schema: want a text that ends in /v1"),
         ({"id": 7}, "id: want a text"),
-        ({"id": "\ud800"}, "id: want a text"),
+        ({"id": "\ud800"}, "want whole characters"),
         ({"time": "yesterday"}, "time: want RFC 3339"),
         ({"measurements": {}}, "measurements: want a list, got an object"),
         ({"measurements": [total()] * 3001}, "measurements: want at most 3000, got 3001"),
