@@ -406,6 +406,7 @@ def test_where_somebody_is_and_what_is_no_state_is_not_read(topic: str) -> None:
         ("everblu/cyble/status", "online", "everblu"),
         ("everblu/cyble/timestamp", "2025-10-30T10:00:00Z", "everblu"),
         ("/everblu/cyble/liters", "7", "everblu"),
+        ("bridge/shellies/shellyflood-7/sensor/flood", "true", "shelly"),
         ("/rtlamr/7/state", "{}", "rtlamr"),
         ("zigbee2mqtt/kitchen/value", "1", "zigbee2mqtt"),
         ("Zigbee2MQTT/hall/availability", "online", "zigbee2mqtt"),
