@@ -350,7 +350,8 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
     if isinstance(value, str):
         return None  # words are for `decode`; the store keeps numbers
     if value is None:
-        reasons[f"unit unknown: want a unit in the registry for {reading.quantity}, got none"] = True
+        where = "the registry" if reading.quantity.startswith("water_volume") else "[[keys]] or the device's messages"
+        reasons[f"unit unknown: want a unit in {where} for {reading.quantity}, got none"] = True
         return None
     if isinstance(value, bool):
         return reading

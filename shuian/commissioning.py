@@ -8,6 +8,7 @@ from statistics import median
 from alerts.web.ports import Drawn, Fitted, Heard, Lack, Said
 from ingest.bindings import Binding
 from ingest.lately import Lately, Understood
+from ingest.quality import FIRST_COUNTER
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from ingest.store import SqliteStore
 from shuian.history import HEARD_BY
@@ -65,9 +66,10 @@ def _of_format(heard: Sequence[Understood], binding: Binding) -> list[Lack]:
 def _of_water(heard: Sequence[Understood], binding: Binding) -> list[Lack]:
     """Return what a register wants to become litres."""
     said = [reading for one in heard for reading in one.readings]
-    flags = {flag for reading in said for flag in reading.flags}
-    counts = any(reading.quantity.startswith(("water_volume", "pulse_count")) for reading in said)
-    if counts and binding.resolution_l is None:
+    counting = [reading for reading in said if reading.quantity.startswith(("water_volume", "pulse_count"))]
+    flags = {flag for reading in counting for flag in reading.flags}  # of a flow the registry says no unit
+    counts = any(reading.extra.get("channel") in (None, FIRST_COUNTER) for reading in counting)
+    if counting and binding.resolution_l is None:
         return [Lack("no_resolution", True)]
     found = []
     if "unit_unknown" in flags and binding.unit is None:

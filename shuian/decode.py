@@ -45,7 +45,7 @@ def run(lines: Iterable[str], out: TextIO, clock: Callable[[], datetime] = _now,
 
 def _answer(line: str, now: datetime, memory: DeviceMemory) -> dict[str, object]:
     try:
-        message = json.loads(line)
+        message = json.loads(line.removeprefix("\ufeff"))  # some editors begin a file with a byte order mark
     except (ValueError, RecursionError) as error:
         return _refused(f'line: want a JSON object such as {{"topic": "...", "payload": "..."}}, got no JSON ({error})')
     if not isinstance(message, dict):

@@ -23,7 +23,7 @@ from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._cjt188 import clock, frames, octets, said
 from ingest.devices._thing_identifiers import Meant
 from ingest.devices._thing_model import DEVICE, Message, Point, points, readings
-from ingest.measures import convert, plain
+from ingest.measures import FACTORS, convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, parse_object, show
 
@@ -114,17 +114,18 @@ def _unit(device: str | None, fields: Mapping[str, object], message: Message) ->
         told = [Meant("available", False, "bool")] if info == 4 else []
         told = told or [_alive("read_error" if info == 3 else "meaning_unknown")]
     elif kind in ("M0", "M1", "M3"):
-        told = list(_state(fields)) or [_alive("no_reading")]
+        told = list(_state(fields, message.memory.unit(device, message.received_at))) or [_alive("no_reading")]
     else:
         raise Unreadable(f"DEVTYPE: want M0, M1, M2 or M3, got {show(kind)}", device=device)
     return [_reading(device, one, message) for one in told]
 
 
-def _state(fields: Mapping[str, object]) -> Iterator[Meant]:
-    """Yield what a unit says of its meter: register, valve, battery."""
-    litres = _number(fields.get("METERSUM"))
-    if litres is not None:
-        yield Meant(WATER_VOLUME_TOTAL, convert(litres, "L"), "L", ("unit_assumed_l",))
+def _state(fields: Mapping[str, object], unit: str | None) -> Iterator[Meant]:
+    """Yield what a unit says of its meter: register, valve, battery; `unit` is the register's by the registry."""
+    total = _number(fields.get("METERSUM"))
+    if total is not None:
+        known = unit if unit in FACTORS and FACTORS[unit][0] == "L" else None
+        yield Meant(WATER_VOLUME_TOTAL, convert(total, known or "L"), "L", () if known else ("unit_assumed_l",))
     answered = fields.get("DEVTYPE") == "M3" and fields.get("FUNCCODE") == "C5"
     place = _number(fields.get("UPDATA") if answered else fields.get("VALSTATE"))
     if place is not None and int(place) in _VALVE:

@@ -30,7 +30,7 @@ from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
-_TOPIC = re.compile(r"(?:.+/)?application/[^/]+/device/([0-9A-Fa-f]{16})/(event|command)/([a-z]+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?application/[^/]+/device/([0-9A-Fa-f]{16})/(event|command)/([a-z]+)", re.DOTALL)
 _EUI = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 _DEDUPLICATION = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
 _APPLICATION = "00000000-0000-4000-8000-000000000000"

@@ -26,7 +26,7 @@ from ingest.measures import plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, show
 
-_TOPIC = re.compile(r"((?:.+/)?everblu/cyble[^/]*)(?:/(?=[^/]*\d)([^/]+))?/([a-z_0-9/]+)", re.DOTALL)
+_TOPIC = re.compile(r"((?:.*/)?everblu/cyble[^/]*)(?:/(?=[^/]*\d)([^/]+))?/([a-z_0-9/]+)", re.DOTALL)
 _REGISTER = Kind(WATER_VOLUME_TOTAL, "L")
 _MOST_MONTHS = 24
 

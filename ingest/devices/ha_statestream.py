@@ -11,7 +11,7 @@ their own, and are remembered.  State and time are two messages, which may be of
 reconnect the whole home comes again as retained, which is state and no event; live, a state is published again whenever an
 attribute changes, so what is not new is marked `cached_state`.  Where somebody is (``person``, ``device_tracker``) is never
 read.  ESPHome's topics have the same shape: a base called after Home Assistant, a domain or an attribute that only it has
-decide here; for any other base say so in ``[formats]``.
+or a small ``on`` decide here; for any other base say so in ``[formats]``.
 """
 
 import json
@@ -45,6 +45,9 @@ _TOPIC = re.compile(rf"(.+)/({_SHARED}|{_ALONE})/([^/]+)/(.+)", re.DOTALL)
 _BASE = re.compile(r".*(?:home[-_ ]?assistant|hass|state[-_]?stream).*|(?:.*/)?ha(?:/.*)?", re.IGNORECASE | re.DOTALL)
 _BIRTH = re.compile(r"(?:.+/)?homeassistant/status")
 _SWITCHES = frozenset({"switch", "light", "fan", "input_boolean", "siren"})
+_SWITCHED = frozenset({"binary_sensor", "switch", "light", "fan"})
+_WORDS = frozenset({b"on", b"off", b"unavailable", b"unknown"})
+"""ESPHome writes ``ON`` and ``OFF``, a light's state as JSON, and says nothing where there is no state."""
 _CONDITIONS = frozenset({"", "unavailable", "unknown", "none"})
 _USUAL = {"humidity": "%", "battery": "%"}
 
@@ -57,13 +60,14 @@ def matches(topic: str) -> bool:
     return found is not None and _BASE.fullmatch(found[1]) is not None
 
 
-def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
-    """Tell whether `topic` has a domain or an attribute that only a state stream has, whatever its base."""
+def sniff(topic: str, payload: bytes) -> bool:
+    """Tell whether a domain, an attribute or a word is one that only a state stream has, whatever the base."""
     found = _TOPIC.fullmatch(topic)
     if found is None:
         return False
-    alone = re.fullmatch(_ALONE, found[2]) is not None and found[4] == "state"
-    return alone or re.fullmatch(_ATTRIBUTES, found[4]) is not None
+    alone = re.fullmatch(_ALONE, found[2]) is not None
+    said = found[2] in _SWITCHED and payload.strip() in _WORDS
+    return (found[4] == "state" and (alone or said)) or re.fullmatch(_ATTRIBUTES, found[4]) is not None
 
 
 def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:

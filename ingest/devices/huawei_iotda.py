@@ -27,7 +27,7 @@ from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "huawei_iotda"
-_TOPIC = re.compile(r"\$oc/devices/([^/]+)/(?:sys|user)/(.+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?\$oc/devices/([^/]+)/(?:sys|user)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"(gateway/sub_devices/)?properties/report(?:\?request_id=.*)?")
 _PUSH = re.compile(rb'"resource"\s*:\s*"device\.property"')
 _EVENTS = "events/up"

@@ -26,7 +26,7 @@ from ingest.measures import zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object
 
-_TOPIC = re.compile(r"(?:.+/)?libmbus2mqtt/(?:device/([^/]+)/(state|availability)|bridge/(\w+)|command/.+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?libmbus2mqtt/(?:device/([^/]+)/(state|availability)|bridge/(\w+)|command/.+)", re.DOTALL)
 _TOTALS = ("volume_forward", "volume_total", "total_volume", "volume", "water_volume")
 _FLOWS = ("volume_flow", "flow")
 _HEAT = re.compile(r"energy|heat|power|return_temperature|cooling", re.IGNORECASE)

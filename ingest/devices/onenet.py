@@ -24,7 +24,7 @@ from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "onenet"
-_TOPIC = re.compile(r"\$sys/([^/]+)/([^/]+)/(thing/.+|dp/.+|cmd/.+|image/.+|ota/.+|ntp/.+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?\$sys/([^/]+)/([^/]+)/(thing/.+|dp/.+|cmd/.+|image/.+|ota/.+|ntp/.+)", re.DOTALL)
 _REPORT = re.compile(r"thing/(property|event|pack|history)/post")
 _PRODUCT = "shuiansim1"
 """The product under which simulated devices report."""

@@ -27,7 +27,7 @@ from ingest.measures import plain, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, show
 
-_TOPIC = re.compile(r"((?:.+/)?rtlamr[^/]*)(?:/([^/]+))?/([^/]+)", re.DOTALL)
+_TOPIC = re.compile(r"((?:.*/)?rtlamr[^/]*)(?:/([^/]+))?/([^/]+)", re.DOTALL)
 _LINE = re.compile(rb'\s*\{(?:"Time"\s*:.*"Type"\s*:.*"Message"\s*:|Time:\S+\s.*\w\+?:\{)', re.DOTALL)
 _PLAIN = re.compile(r"\{Time:(\S+)\s(?:Offset:\s*\d+\s+Length:\s*\d+\s+)?([A-Za-z0-9]+\+?):\{(.*)\}\s*\}", re.DOTALL)
 _MOST_LINE = 4_000

@@ -33,8 +33,8 @@ _STATUS = re.compile(
 )
 _ONLINE = re.compile(r"((?:.+/)?[A-Za-z0-9]+-[0-9A-Fa-f]{6,12})/online", re.DOTALL)
 _OWN = re.compile(r"(?:.+/)?([A-Za-z0-9]+-[0-9A-Fa-f]{6,12})", re.DOTALL)
-_GEN1 = re.compile(r"shellies/([^/]+)/(.+)", re.DOTALL)
-_ALL = re.compile(r"shellies/(announce|command)")
+_GEN1 = re.compile(r"(?:.*/)?shellies/([^/]+)/(.+)", re.DOTALL)
+_ALL = re.compile(r"(?:.*/)?shellies/(announce|command)")
 _PUSH = re.compile(r"(single|double|triple|long)_push", re.ASCII)
 _MOST_NAME = 64
 _MOST_PARTS = 100

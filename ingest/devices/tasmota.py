@@ -51,9 +51,11 @@ _OFFSET_WITHOUT_COLON = re.compile(r"([+-]\d\d)(\d\d)$", re.ASCII)
 _COUNTER = re.compile(r"C[1-9]\d?", re.ASCII)
 _OLD_COUNTER = re.compile(r"Counter([1-9]\d?)", re.ASCII)
 _SWITCH = re.compile(r"Switch[1-9]\d?", re.ASCII)
+_REPORT = re.compile(rb'\s*\{\s*"Time"\s*:\s*"\d{4}-')
 _RELAY = re.compile(r"POWER([1-9]\d?)?", re.ASCII)
 _SIZE = 2**32
 """Counters are unsigned 32-bit numbers: after the last one comes 0."""
+_PREFIXES = frozenset({"tele", "stat", "cmnd"})
 _MOST_SENSORS = 50
 
 
@@ -65,17 +67,23 @@ def matches(topic: str) -> bool:
 def _place(topic: str) -> tuple[str, str, str] | None:
     """Return prefix, device and kind: ``tele/water/SENSOR``, ``water/tele/SENSOR`` or ``house/tele/water/SENSOR``."""
     *levels, kind = topic.split("/")
+    small = [level.lower() for level in levels]  # how a prefix is written is a setting
     for prefix in ("tele", "stat"):
-        if kind in _KINDS and prefix in levels:
-            at = levels.index(prefix)
+        if kind in _KINDS and prefix in small:
+            at = small.index(prefix)
             device = "/".join(levels[at + 1 :] or levels[:at])
             return (prefix, device, kind) if device else None
     return None
 
 
-def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
-    """Return False: without its topic nobody knows whose message it is."""
-    return False
+def sniff(topic: str, payload: bytes) -> bool:
+    """Tell whether this is a report or a last will of a board whose full topic was written without its prefix."""
+    *levels, kind = topic.split("/")
+    if not any(levels) or not _PREFIXES.isdisjoint(level.lower() for level in levels):
+        return False
+    if kind == "LWT":
+        return payload in (b"Online", b"Offline")
+    return kind in ("SENSOR", "STATE") and _REPORT.match(payload) is not None
 
 
 def decode(
@@ -92,7 +100,8 @@ def decode(
     Unreadable
         With the device: not JSON, or a word that is neither Online nor Offline.
     """
-    prefix, device, kind = _place(topic) or ("", "", "")
+    bare, _, last = topic.rpartition("/")
+    prefix, device, kind = _place(topic) or ("tele", bare, last)
     if not 1 <= len(device) <= _MOST_NAME or not device.isprintable():
         raise Unreadable(f"topic: want a device of 1 to {_MOST_NAME} printable characters, got {show(device)}")
     kept = ("retained",) if retain else ()

@@ -30,7 +30,7 @@ from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading, Value
 from ingest.strict_json import parse_object, show
 
-_TOPIC = re.compile(r"(?:.+/)?v3/[^/]+/devices/([^/]+)/([a-z_/]+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?v3/[^/]+/devices/([^/]+)/([a-z_/]+)", re.DOTALL)
 _EUI = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 _DEVICE_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
 _CORRELATION = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)

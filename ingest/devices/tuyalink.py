@@ -27,7 +27,7 @@ from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
 _NAME = "tuyalink"
-_TOPIC = re.compile(r"/?tylink/([^/]+)/(.+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?tylink/([^/]+)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"thing/(property/report|data/batch_report|data/history_report|event/trigger)")
 _REGISTER = "totalvolume_m3"
 _PAST = {f"{span}_{edge}_water_total": f"{span}_{edge}_time" for span in "dm" for edge in ("begin", "end")}

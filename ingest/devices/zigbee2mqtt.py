@@ -25,8 +25,8 @@ from ingest.measures import EPOCH, plain, plausible, rfc3339, zulu
 from ingest.readings import Reading
 from ingest.strict_json import parse, parse_object, show
 
-_TOPIC = re.compile(r"(?:[^/]+/)*?zigbee2mqtt[^/]*/(.+)", re.DOTALL)
-"""The base topic is a setting: ``zigbee2mqtt``, a number behind it for a second gateway, a house in front of it."""
+_TOPIC = re.compile(r"(?:[^/]*/)*?zigbee2mqtt[^/]*/(.+)", re.DOTALL | re.IGNORECASE)
+"""The base topic is a setting: ``zigbee2mqtt``, its capitals, a number behind it for a second gateway, a house in front of it."""
 _MOST_NAME = 128
 _LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?", re.ASCII)
 _EPOCH_MS = re.compile(r"\d{13}", re.ASCII)

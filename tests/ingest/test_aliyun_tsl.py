@@ -89,6 +89,17 @@ def test_what_has_no_unit_is_not_stored_and_the_reason_names_the_registry() -> N
     ]
 
 
+def test_a_flow_without_a_unit_is_no_matter_of_the_registry() -> None:
+    payload = b'{"params":{"WaterCFV":12.5,"FlowRate":3}}'
+    message = Message(TOPIC, payload, NOW)
+    bound = FixedBindings([Binding("meter1", "aliyun_tsl", datetime(2026, 1, 1, tzinfo=UTC), unit="m3")])
+    judged = judge(message, decode(TOPIC, payload, NOW), bound, Memory())
+    assert [(row.quantity, row.value) for row in judged.readings] == [("water_volume_total", 12_500_000)]
+    assert [one.reason for one in judged.rejects] == [
+        "unit unknown: want a unit in [[keys]] or the device's messages for water_flow, got none"
+    ]
+
+
 def test_a_batch_of_one_property_keeps_each_time() -> None:
     values = [{"value": n, "time": NOW_MS - 3_600_000 * n} for n in (1, 0)]
     readings = post({"properties": {"WaterCFV": values}}, "/sys/p/meter1/thing/event/property/batch/post").readings

@@ -59,6 +59,12 @@ def test_the_type_decides_what_a_message_means(fields: dict[str, object], wanted
     assert said(read(UNIT, {"SN": IMEI, **fields})) == wanted
 
 
+@pytest.mark.parametrize(("unit", "litres"), [("L", 3_000), ("m3", 3_000_000)])
+def test_a_unit_of_the_registry_ends_the_guess(unit: str, litres: int) -> None:
+    message = {"DEVTYPE": "M1", "SN": IMEI, "METERSUM": 3000}
+    assert said(read(UNIT, message, unit=lambda device, time: unit)) == [("water_volume_total", litres, ())]
+
+
 @pytest.mark.parametrize(
     "topic", [UNIT, f"yomtey/test/s/{IMEI}", f"pushinfo/{IMEI}", f"kh01/s/{IMEI}", f"hengtong/meter/s/{IMEI}", "a/b"]
 )

@@ -38,6 +38,8 @@ def said(message: object, topic: str = "tele/water/SENSOR") -> list[tuple[str, A
         ("water/tele/SENSOR", "water"),
         ("house 3/tele/water/SENSOR", "water"),
         ("tele/house/water/SENSOR", "house/water"),
+        ("TELE/water/SENSOR", "water"),
+        ("house/water/SENSOR", "house/water"),
     ],
 )
 def test_the_order_of_the_topic_is_a_setting(topic: str, device: str) -> None:
@@ -45,7 +47,15 @@ def test_the_order_of_the_topic_is_a_setting(topic: str, device: str) -> None:
     assert (decoded.format, decoded.device) == ("tasmota", device)
 
 
-@pytest.mark.parametrize("topic", ["tele/SENSOR", "tele/water/OTHER", "water/SENSOR", "cmnd/water/Counter1"])
+def test_a_board_whose_full_topic_has_no_prefix_is_known_by_its_words() -> None:
+    assert [one.value for one in read("Offline", "house/water/LWT").readings] == [False]
+    assert read("offline", "house/water/LWT").format is None
+    assert read({"COUNTER": {"C1": 3}}, "house/water/SENSOR").format is None
+
+
+@pytest.mark.parametrize(
+    "topic", ["tele/SENSOR", "TELE/SENSOR", "SENSOR", "tele/water/OTHER", "water/STATUS8", "cmnd/water/Counter1"]
+)
 def test_other_topics_are_none_of_tasmota_s(topic: str) -> None:
     assert read({"Time": TIME, "COUNTER": {"C1": 3}}, topic).format is None
 

@@ -70,6 +70,20 @@ def test_what_stops_a_device_stands_first(bound, message, code):
     assert found[0].stops
 
 
+def test_a_counter_beside_the_first_is_no_register_of_the_home():
+    second = sensor(b'{"Time":"2026-11-21T06:00:00+00:00","COUNTER":{"C2":82184}}')
+    assert codes(binding(litres_per_pulse=1.0), second) == ["no_register"]
+    both = sensor(b'{"Time":"2026-11-21T06:00:00+00:00","COUNTER":{"C1":82184,"C2":7}}')
+    assert codes(binding(litres_per_pulse=1.0), both) == []
+
+
+def test_a_flow_without_a_unit_does_not_stop_a_register_that_has_one():
+    bound = binding(fmt="aliyun_tsl")
+    params = b'{"WaterCFV":{"value":82.184,"time":1795240800000},"flowRate":{"value":3,"time":1795240800000}}'
+    posted = b'{"method":"thing.event.property.post","params":' + params + b"}"
+    assert codes(bound, ("/sys/p/water/thing/event/property/post", posted, 0, False)) == []
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.devices import FORMATS
 from ingest.key_map import KeyMap, KeyRule
 from ingest.rules import ReaderRules
 from shuian.decode import run
@@ -112,3 +113,32 @@ def test_fields_of_a_codec_mean_what_the_configuration_says() -> None:
     run([line], out, lambda: NOW, ReaderRules(keys=keys))
     (reading,) = json.loads(out.getvalue())["readings"]
     assert (reading["quantity"], reading["value"], reading["unit"]) == ("water_volume_total", 12000, "L")
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_loses_no_message() -> None:
+    first, second = answers(
+        *["\ufeff" * first + json.dumps({"topic": "tele/water/LWT", "payload": "Online"}) for first in (1, 0)]
+    )
+    assert first == second
+    assert first["format"] == "tasmota"
+
+
+def test_all_formats_in_one_stream_are_answered_in_order_whatever_lies_between() -> None:
+    garbage = [
+        "no JSON",
+        "[]",
+        '{"topic": 1, "payload": "x"}',
+        '{"topic": "a"}',
+        "[" * 3000,
+        '{"topic": "a/b", "payload": null}',
+    ]
+    samples = [(form.name, one) for form in FORMATS.values() for one in form.samples if not one.rules.plain]
+    lines, wanted = [], []
+    for turn, (name, one) in enumerate(sorted(samples, key=lambda pair: pair[1].source)):  # mixed, and always the same
+        payload = one.payload.decode() if one.payload.isascii() or b"{" in one.payload else one.payload.hex()
+        lines += [json.dumps({"topic": one.topic, "payload": payload, "retain": one.retain, "note": "extra"})]
+        lines += [garbage[turn % len(garbage)]]
+        wanted += [name, None]
+    answered = answers(*lines)
+    assert [one["format"] for one in answered] == wanted
+    assert all(one["rejected"] for one in answered[1::2])
