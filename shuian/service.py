@@ -40,7 +40,7 @@ from shuian.anchors import Anchors
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.clock_check import ClockCheck
 from shuian.commissioning import Commissioning
-from shuian.config import Config, broker_defaults
+from shuian.config import TOPICS, Config, broker_defaults
 from shuian.errors import BadInput, Trouble
 from shuian.history import History
 from shuian.judge import Judge, said
@@ -243,7 +243,9 @@ class Service:
         except BrokerError as trouble:
             raise Trouble(str(trouble), "or name a broker of your own in [[mqtt]]") from None
         self.broker_url = f"mqtt://127.0.0.1:{broker.port}"
-        entry = {"name": "embedded", "host": "127.0.0.1", "port": broker.port}
+        # It hangs up on whoever subscribes to a topic that begins with $ (the platforms of OneNET and Huawei).
+        heard = tuple(topic for topic in TOPICS if not topic.startswith("$"))
+        entry = {"name": "embedded", "host": "127.0.0.1", "port": broker.port, "topics": heard}
         return [BrokerSettings(**broker_defaults(self.config.service.site, entry))]
 
     def _listening(self) -> bool:
