@@ -135,8 +135,8 @@ def _whole(litres: Floats, step_l: Floats) -> Bools:
 
 
 def _alike(flow_l_h: Floats, other_l_h: Floats) -> Bools:
-    """Return which flows are the same as others."""
-    alike: Bools = np.abs(flow_l_h - other_l_h) <= ALIKE * other_l_h
+    """Return which flows are the same as others; nine litres after ten are, however the last digit is rounded."""
+    alike: Bools = np.abs(flow_l_h - other_l_h) <= ALIKE * (1 + 1e-9) * other_l_h
     return alike
 
 

@@ -95,7 +95,7 @@ class NaiveHome:
         unknown, drew = math.isnan(litres), litres >= 0.05
         if drew:
             flow = litres / max(end - start, 1.0)
-            if self.still or not abs(flow - self.drawn) <= 0.1 * self.drawn:
+            if self.still or not abs(flow - self.drawn) <= 0.1 * (1 + 1e-9) * self.drawn:
                 self.tens = [*self.tens, (flow, self.still)] if litres % 10 == 0 else []
             self.drawn = flow
             if not self.tens and ("meter_steps", "blue") in self.open:
@@ -273,7 +273,7 @@ class NaiveHome:
             return
         score = self.score(origin + offset, end + offset)
         extra = self.new_extra if self.days < self.new_days else 0.0
-        mixed = any(abs(flow - self.tens[0][0]) > 0.1 * self.tens[0][0] for flow, _ in self.tens)
+        mixed = any(abs(flow - self.tens[0][0]) > 0.1 * (1 + 1e-9) * self.tens[0][0] for flow, _ in self.tens)
         rested = any(still for _, still in self.tens[1:])
         extra += self.new_extra if len(self.tens) >= 3 and not (len(self.tens) >= 6 and mixed and rested) else 0.0
         for severity, level in (("amber", self.amber), ("red", self.red)):
