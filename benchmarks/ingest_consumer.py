@@ -28,6 +28,7 @@ PLAIN_BATCH = 500
 
 
 def say(word: str) -> None:
+    """Tell the benchmark that something happened now."""
     print(word, f"{time.monotonic():.6f}", flush=True)
 
 

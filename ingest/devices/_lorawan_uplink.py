@@ -8,11 +8,14 @@ normalizers write "leak" for a dry sensor.  What lies in the past has its own ti
 What nobody understands says that the device lives, and nothing of the person.
 """
 
+import base64
+import binascii
 from collections.abc import Iterable, Sequence
 
 from ingest import key_map
 from ingest.devices import _axioma_w1, _dragino, _lorawan_fields, _milesight, _netvox, _quandify
 from ingest.devices._lorawan import Found, Uplink, alive
+from ingest.strict_json import show
 
 MAKERS = (_axioma_w1.read, _milesight.read, _netvox.read, _quandify.read, _dragino.read)
 
@@ -69,3 +72,19 @@ def _once(said: list[Found]) -> list[Found]:
         elif one.value:
             kept[twin] = one
     return kept
+
+
+def frame(port: object, text: object, names: tuple[str, str], complaints: list[str]) -> tuple[int, bytes]:
+    """Return the port and the bytes of an uplink; a network server's `names` for both stand in the complaints."""
+    data = b""
+    try:
+        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+        wrong = not isinstance(text, str)
+    except (binascii.Error, ValueError):
+        wrong = True
+    if wrong:
+        complaints.append(f"{names[1]}: want base64, got {show(text)}")
+    if isinstance(port, int) and not isinstance(port, bool):
+        return port, data
+    complaints.append(f"{names[0]}: want a whole number, got {show(port)}")
+    return 0, data

@@ -14,7 +14,6 @@ log of a wrong signature may be about a stranger's message.
 """
 
 import base64
-import binascii
 import json
 import re
 import uuid
@@ -116,17 +115,7 @@ def _uplink(
     complaints: list[str],
 ) -> Uplink:
     port, text, decoded = fields.get("fPort", 0), fields.get("data") or "", fields.get("object")
-    data = b""
-    try:
-        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-        wrong = not isinstance(text, str)
-    except (binascii.Error, ValueError):
-        wrong = True
-    if wrong:
-        complaints.append(f"data: want base64, got {show(text)}")
-    if not isinstance(port, int) or isinstance(port, bool):
-        complaints.append(f"fPort: want a whole number, got {show(port)}")
-        port = 0
+    port, data = _lorawan_uplink.frame(port, text, ("fPort", "data"), complaints)
     info = fields.get("deviceInfo")
     told = [info.get(key) for key in ("deviceProfileName", "deviceName")] if isinstance(info, dict) else []
     names = [name for name in told if isinstance(name, str)]

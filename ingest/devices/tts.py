@@ -16,7 +16,6 @@ An event copied from the console stands in a wrapper (``as.up.data.forward``) an
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -146,17 +145,7 @@ def _uplink(
 ) -> Uplink:
     complaints: list[str] = []
     port, text = message.get("f_port", 0), message.get("frm_payload") or ""
-    data = b""
-    try:
-        data = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-        wrong = not isinstance(text, str)
-    except (binascii.Error, ValueError):
-        wrong = True
-    if wrong:
-        complaints.append(f"frm_payload: want base64, got {show(text)}")
-    if not isinstance(port, int) or isinstance(port, bool):
-        complaints.append(f"f_port: want a whole number, got {show(port)}")
-        port = 0
+    port, data = _lorawan_uplink.frame(port, text, ("f_port", "frm_payload"), complaints)
     versions = message.get("version_ids")
     model = [versions.get(name) for name in ("brand_id", "model_id")] if isinstance(versions, dict) else []
     names = [name for name in (*model, identity) if isinstance(name, str)]
