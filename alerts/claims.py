@@ -50,15 +50,20 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
         # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
         finding = replace(finding, id=f"{finding.id}{AGAIN}{round(before.cleared_at.timestamp() * 1000)}")
     if not registry.consented(conn, finding.household, "monitor", now):
-        metrics.SUPPRESSED.labels("no_consent").inc()
+        _count(finding, "no_consent")
         return None
     finding = replace(finding, evidence={name: plain(value) for name, value in finding.evidence.items()})
     why = _suppressed(conn, finding, now, policy)
     case = None if why else into_case(conn, finding, now, policy)
     conn.execute(insert(findings), row(finding) | {"suppressed": why, "case_id": case})
     if why:
-        metrics.SUPPRESSED.labels(why).inc()
+        _count(finding, why)
     return case
+
+
+def _count(finding: NewFinding, why: str) -> None:
+    if finding.realm == "live":
+        metrics.SUPPRESSED.labels(why).inc()
 
 
 def _said_anew(conn: Connection, finding: NewFinding, case: str | None, now: datetime, policy: Policy) -> None:

@@ -285,6 +285,8 @@ class Dispatcher:
             self._passing("record: written")
         self._passing("record: committed")
         for claimed, result in batch:
+            if claimed.realm != "live":
+                continue
             metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
         if touched:
             self._on_commit(touched)

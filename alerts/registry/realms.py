@@ -1,0 +1,56 @@
+"""Which homes and workers exist only for drills: those of an area of the kind ``drill``, or below one.
+
+The realm of a home stands in the registry and never changes with what runs: a home of a drill area that is heard of
+while no drill runs raises nothing at all, instead of something real.
+"""
+
+from collections.abc import Collection
+from functools import cache
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, select
+
+from alerts.schema import areas, contacts, households, residents, workers
+
+KIND = "drill"
+"""The kind of an area for drills; a list of such areas stands in the sheet like any other."""
+
+
+@cache
+def drill_areas() -> Select[tuple[str]]:
+    """Return the query for the areas of drills: each of the kind, and all below it."""
+    below = select(areas.c.id).where(areas.c.kind == KIND).cte("drill_areas", recursive=True)
+    below = below.union(select(areas.c.id).where(areas.c.parent == below.c.id))
+    return select(below.c.id)
+
+
+def lived_in(area: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that an area's id is that of a real one: for whatever counts, reports or promises."""
+    return area.not_in(drill_areas())
+
+
+@cache
+def _rehearsed() -> Select[tuple[str]]:
+    named = households.c.id.in_(bindparam("homes", expanding=True))
+    return select(households.c.id).where(named, households.c.area.in_(drill_areas()))
+
+
+def rehearsed(conn: Connection, homes: Collection[str]) -> set[str]:
+    """Return those of `homes` that exist only for drills."""
+    return set(conn.scalars(_rehearsed(), {"homes": list(homes)})) if homes else set()
+
+
+def played(conn: Connection, people: Collection[str]) -> set[str]:
+    """Return those of `people` (``worker:ID``, ``operator:ID``, ``contact:ID``) who exist only for drills."""
+    staff = {one for one in people if one.partition(":")[0] in ("worker", "operator")}
+    virtual = _known(conn, select(workers.c.id).where(workers.c.area.in_(drill_areas())), staff)
+    family = select(contacts.c.id).join(residents, residents.c.id == contacts.c.resident)
+    family = family.join(households, households.c.id == residents.c.household)
+    theirs = _known(conn, family.where(households.c.area.in_(drill_areas())), set(people) - staff)
+    return virtual | theirs
+
+
+def _known(conn: Connection, query: Select[tuple[str]], people: set[str]) -> set[str]:
+    ids = {one.partition(":")[2]: one for one in people}
+    known = {one: [actor for actor in people if actor.partition(":")[2] == one] for one in ids}
+    found = conn.scalars(query.where(query.selected_columns[0].in_(list(ids)))) if ids else ()
+    return {actor for one in found for actor in known[one]}
