@@ -191,7 +191,7 @@ def _end_areas(conn: Connection, homes: Collection[str], now: datetime) -> None:
 
 def real_reds(conn: Connection, homes: Collection[str], people: Collection[str]) -> tuple[set[str], set[str]]:
     """Return those of `homes` with a live red case that is open, and those of `people` who have to do with one."""
-    open_ones = [case for case in case_rows.load_open(conn, cases.c.realm == "live", cases.c.severity == "red")]
+    open_ones = case_rows.load_open(conn, cases.c.realm == "live", cases.c.severity == "red")
     ids = [case.id for case in open_ones]
     involved = {f"worker:{o.worker}" for case in open_ones for o in case.offers if o.state == "offered"}
     involved |= {f"worker:{case.owner}" for case in open_ones if case.owner is not None}

@@ -142,7 +142,7 @@ class Store:
             shares = drill_scope.shares(conn, area.realm, area.households)
         for realm, homes in shares:
             mine = replace(area, realm=realm, households=homes)
-            self._changed(self.within(lambda conn, mine=mine: areas.begin(conn, mine, now, self.policy)))
+            self._changed(self.within(partial(areas.begin, new=mine, now=now, policy=self.policy)))
 
     def end_area(self, name: str, ended_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that an area event is over and let its cases go.  Unknown ids and second calls change nothing."""

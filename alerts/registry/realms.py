@@ -41,16 +41,12 @@ def rehearsed(conn: Connection, homes: Collection[str]) -> set[str]:
 
 def played(conn: Connection, people: Collection[str]) -> set[str]:
     """Return those of `people` (``worker:ID``, ``operator:ID``, ``contact:ID``) who exist only for drills."""
-    staff = {one for one in people if one.partition(":")[0] in ("worker", "operator")}
-    virtual = _known(conn, select(workers.c.id).where(workers.c.area.in_(drill_areas())), staff)
-    family = select(contacts.c.id).join(residents, residents.c.id == contacts.c.resident)
-    family = family.join(households, households.c.id == residents.c.household)
-    theirs = _known(conn, family.where(households.c.area.in_(drill_areas())), set(people) - staff)
-    return virtual | theirs
-
-
-def _known(conn: Connection, query: Select[tuple[str]], people: set[str]) -> set[str]:
-    ids = {one.partition(":")[2]: one for one in people}
-    known = {one: [actor for actor in people if actor.partition(":")[2] == one] for one in ids}
-    found = conn.scalars(query.where(query.selected_columns[0].in_(list(ids)))) if ids else ()
-    return {actor for one in found for actor in known[one]}
+    staff = conn.scalars(select(workers.c.id).where(workers.c.area.in_(drill_areas())))
+    family = (
+        select(contacts.c.id)
+        .join(residents, residents.c.id == contacts.c.resident)
+        .join(households, households.c.id == residents.c.household)
+        .where(households.c.area.in_(drill_areas()))
+    )
+    virtual = {f"{kind}:{who}" for who in staff for kind in ("worker", "operator")}
+    return (virtual | {f"contact:{who}" for who in conn.scalars(family)}) & set(people)
