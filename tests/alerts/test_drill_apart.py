@@ -220,7 +220,7 @@ def test_a_drill_and_life_at_once_leave_life_as_it_would_be(filled, tmp_path):
 
 @pytest.mark.slow
 @given(doings=st.lists(DOINGS, min_size=20, max_size=120))
-@settings(max_examples=150, **HOW)
+@settings(max_examples=60, **HOW)
 def test_a_long_life_with_drills_is_the_same_without_them(filled, tmp_path, doings):
     (with_drills, without), _ = apart(filled, tmp_path, doings)
     assert with_drills == without
