@@ -160,7 +160,7 @@ class Pipeline:
             self._note(self.partition.tick(np.where(metered, now, np.nan), np.maximum(since, self._listening_since)))
             areas = self._outages.look(self.partition, metered, now, self._listening_since)
             self._note(self.partition.miss(areas.missed, now))
-            metrics.look(self.partition, metered)
+            metrics.look(self.partition, metered, self.rows.lived_in())
         self._pass_on(now)
         if not self._adopted and self.caught_up():
             self._adopt(now)
@@ -232,7 +232,8 @@ class Pipeline:
     # --- passing on ----------------------------------------------------------------------------------------------------
 
     def _note(self, changes: Changes) -> None:
-        metrics.count(changes)
+        if changes.raised:
+            metrics.count(changes, self.rows.lived_in())
         for finding in changes.raised:
             self._owed.raised(self._id(finding), finding)
         for finding in changes.cleared:

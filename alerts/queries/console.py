@@ -20,6 +20,7 @@ from alerts.queries.load import Load, loads
 from alerts.queries.models import SEVERITIES, CaseCard, Home, Told
 from alerts.queries.schematic import MOST_CELLS, Building, buildings
 from alerts.queries.states import HomeState, home_states
+from alerts.registry import realms
 from alerts.schema import areas, cases, findings, households
 
 DAY = timedelta(days=1)
@@ -169,7 +170,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
     shared = tuple(_shared(event, standing, on) for event in events)
     explained = {card.id for one in shared for card in one.folded}
     queue = tuple(sorted(filter(_stands, standing), key=by_breach))
-    homes = home_states(conn, now, events)
+    homes = home_states(conn, now, events, realms.lived_in(households.c.area))
     watched = [one for one in homes if one.blind is None]
     waits = undelivered(conn, now)
     return Overview(

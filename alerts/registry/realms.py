@@ -23,6 +23,11 @@ def drill_areas() -> Select[tuple[str]]:
     return select(below.c.id)
 
 
+def areas_of_drills(conn: Connection) -> set[str]:
+    """Return the ids of the areas of drills."""
+    return {row.id for row in conn.execute(drill_areas())}
+
+
 def lived_in(area: ColumnElement[str]) -> ColumnElement[bool]:
     """Return the condition that an area's id is that of a real one: for whatever counts, reports or promises."""
     return area.not_in(drill_areas())

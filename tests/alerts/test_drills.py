@@ -2,19 +2,25 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from alerts import access, drill_runs, drill_scope, metrics, reply_codes, schema
+from alerts import access, drill_runs, drill_scope, metrics, queries, reply_codes, schema
 from alerts.casefile import State
 from alerts.channels import RESERVE, Reply
 from alerts.drill_runs import Plan
 from alerts.errors import DrillError, UnknownCase
 from alerts.events import Accepted, OutcomeRecorded
 from alerts.policy import Policy
+from alerts.queries.duty import duty
+from alerts.queries.load import loads
+from alerts.queries.monthly import month_rows
+from alerts.report_rows import Month
 from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, rehearse
 
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 MIN, HOUR = timedelta(minutes=1), timedelta(hours=1)
 DRILL_SHEETS = {
     "areas": [*SHEETS["areas"], "dr,,drill,演练区", "dg,dr,grid,演练网格"],
@@ -291,3 +297,18 @@ def test_what_is_counted_is_counted_without_drills(engine, store):
     store.act("drill", case, OutcomeRecorded("worker:wang", "SAFE_AWAY"), T0, "t")
     with engine.connect() as conn:
         assert conn.execute(select(schema.absences)).all() == []
+
+
+def test_lists_promises_and_reports_are_of_homes_in_which_somebody_lives(quarter, store):
+    rehearse(quarter, ["v1"], [], kind="tabletop")
+    store.raise_findings([finding("f-1", household="v1"), finding("f-2", "amber")], T0)
+    delivered(quarter, T0)
+    with quarter.begin() as conn:
+        on = duty(conn, T0)
+        conn.execute(update(schema.notices).where(schema.notices.c.realm == "drill").values(state="failed"))
+        assert {home.id for home in month_rows(conn, Month(2026, 11), T0 + HOUR, SHANGHAI).homes} == {"h1", "h2"}
+        assert not {"dr", "dg"} & set(month_rows(conn, Month(2026, 11), T0 + HOUR, SHANGHAI).areas)
+        assert "vw" not in {load.id for load in loads(conn, on, T0)}
+        assert {row.home.id for row in queries.household_list(conn, T0).rows} == {"h1", "h2"}
+        assert queries.lost(conn, T0 + MIN) == ()
+        assert "failed" not in queries.delivery_counts(conn, T0 + MIN)
