@@ -167,9 +167,11 @@ def overview(conn: Connection, now: datetime) -> Overview:
     """Return what the console shows."""
     on, events = duty(conn, now), open_areas(conn)
     standing = sorted(cards(conn, cases.c.closed_at.is_(None)), key=by_urgency)
-    shared = tuple(_shared(event, standing, on) for event in events)
+    real = [card for card in standing if card.realm == "live"]
+    shared = tuple(_shared(event, real, on) for event in events)
     explained = {card.id for one in shared for card in one.folded}
-    queue = tuple(sorted(filter(_stands, standing), key=by_breach))
+    waiting = sorted(filter(_stands, standing), key=by_breach)
+    queue = tuple(sorted(waiting, key=lambda card: card.realm != "live"))  # what is played stands behind life
     homes = home_states(conn, now, events, realms.lived_in(households.c.area))
     watched = [one for one in homes if one.blind is None]
     waits = undelivered(conn, now)
@@ -179,8 +181,8 @@ def overview(conn: Connection, now: datetime) -> Overview:
         reached=reached(conn, queue, on, now),
         areas=shared,
         buildings=buildings(homes, with_cells=len(homes) <= MOST_CELLS),
-        grace=tuple(card for card in standing if _folded(card) and card.id not in explained),
-        technical=tuple(card for card in standing if card.stream == "technical" and card.state != State.FOLDED),
+        grace=tuple(card for card in real if _folded(card) and card.id not in explained),
+        technical=tuple(card for card in real if card.stream == "technical" and card.state != State.FOLDED),
         calls=_calls(conn),
         often=_often(conn, now - OFTEN_WITHIN),
         undelivered=waits,

@@ -310,5 +310,5 @@ def test_lists_promises_and_reports_are_of_homes_in_which_somebody_lives(quarter
         assert not {"dr", "dg"} & set(month_rows(conn, Month(2026, 11), T0 + HOUR, SHANGHAI).areas)
         assert "vw" not in {load.id for load in loads(conn, on, T0)}
         assert {row.home.id for row in queries.household_list(conn, T0).rows} == {"h1", "h2"}
-        assert queries.lost(conn, T0 + MIN) == ()
+        assert queries.lost(conn, T0 + MIN, 10) == ()
         assert "failed" not in queries.delivery_counts(conn, T0 + MIN)
