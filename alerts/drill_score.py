@@ -165,18 +165,17 @@ def _of_case(conn: Connection, case: RowMapping, note: Note) -> None:
     e, n, o = case_events.c, notices.c, offers.c
     roles = _roles(conn, case["opened_at"])
     accepted = select(o.worker, o.ended_at).where(o.realm == "drill", o.case_id == case["id"], o.state == "accepted")
-    for row in conn.execute(accepted):
-        note("accepted", row.ended_at, *roles.get(f"worker:{row.worker}", ()))
+    for offer in conn.execute(accepted):
+        note("accepted", offer.ended_at, *roles.get(f"worker:{offer.worker}", ()))
     log = select(e.at, e.kind, e.actor, e.data).where(e.realm == "drill", e.case_id == case["id"]).order_by(e.n)
     for row in conn.execute(log):
         if step := STATES.get(row.data.get("state", "")):
             note(step, row.at, *roles.get(row.actor, ()))
         if row.kind == "outcome_recorded":
             note("outcome", row.at, *roles.get(row.actor, ()))
-    for row in conn.execute(
-        select(notices).where(n.realm == "drill", n.case_id == case["id"], n.attempts > 0)
-    ).mappings():
-        _of_notice(row, roles, note)
+    sent = select(notices).where(n.realm == "drill", n.case_id == case["id"], n.attempts > 0)
+    for notice in conn.execute(sent).mappings():
+        _of_notice(notice, roles, note)
 
 
 def _of_notice(row: RowMapping, roles: Mapping[str, Sequence[str]], note: Note) -> None:
@@ -205,10 +204,10 @@ def _roles(conn: Connection, at: datetime) -> dict[str, tuple[str, ...]]:
     s, w = shifts.c, workers.c
     found: dict[str, set[str]] = {}
     for row in conn.execute(select(s.owner, s.backup, s.lead).where(s.start <= at, s.end > at)):
-        for role, who in row._mapping.items():
-            if who is not None:
-                found.setdefault(f"worker:{who}", set()).add(role)
-    for row in conn.execute(select(w.id, w.role).where(w.role.in_(("lead", "operator")))):
-        kind = "operator" if row.role == "operator" else "worker"
-        found.setdefault(f"{kind}:{row.id}", set()).add(row.role)
+        for role, worker in row._mapping.items():
+            if worker is not None:
+                found.setdefault(f"worker:{worker}", set()).add(str(role))
+    for who in conn.execute(select(w.id, w.role).where(w.role.in_(("lead", "operator")))):
+        kind = "operator" if who.role == "operator" else "worker"
+        found.setdefault(f"{kind}:{who.id}", set()).add(who.role)
     return {who: tuple(sorted(parts)) for who, parts in found.items()}
