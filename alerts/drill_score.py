@@ -29,6 +29,8 @@ from alerts.schema import (
 
 Verdict = Literal["met", "late", "missed", "waits", "broken", "kept"]
 """In time; too late; not at all; not yet, and there is time; it had to stay away and did not; it stayed away."""
+ARRIVED = ("accepted", "delivered", "seen")
+"""States in which a notice counts as told to somebody of a drill."""
 GOOD: frozenset[Verdict] = frozenset({"met", "kept"})
 
 
@@ -42,6 +44,8 @@ class Line:
     who: str
     within_s: float
     after: str
+    never: bool
+    """It had to stay away."""
     took_s: float | None
     """From what it counts from until it happened; None: it has not."""
     verdict: Verdict
@@ -115,7 +119,7 @@ def _line(wanted: Mapping[str, Any], home: str, seen: _Seen, run: RowMapping, un
     since = run["started_at"] if wanted["after"] == "start" else seen.at(wanted["after"])
     at = seen.at(wanted["step"], wanted["who"])
     took_s = None if at is None or since is None else (at - since).total_seconds()
-    said = {name: wanted[name] for name in ("step", "who", "within_s", "after")}
+    said = {name: wanted[name] for name in ("step", "who", "within_s", "after", "never")}
     return Line(**said, home=home, took_s=took_s, verdict=_verdict(wanted, since, at, run, until))
 
 
@@ -131,6 +135,40 @@ def _verdict(
     if at is not None:
         return "met" if at <= by else "late"
     return "missed" if over or until > by else "waits"
+
+
+# --- what its people hear ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A notice of a drill that reached somebody; `home` as the script calls it, `roles` the parts that the reader plays."""
+
+    id: str
+    who: str
+    roles: tuple[str, ...]
+    home: str
+    notice: str
+    at: datetime
+
+
+def heard(conn: Connection, drill: str) -> list[Heard]:
+    """Return what reached the people of a drill about cases at its homes, in order of time."""
+    h, c, n, d = drill_homes.c, cases.c, notices.c, drills.c
+    query = (
+        select(n.id, n.recipient_kind, n.recipient, n.template, n.done_at, n.delivered_at, h.part, c.opened_at)
+        .join(cases, (c.realm == n.realm) & (c.id == n.case_id))
+        .join(drill_homes, h.household == c.household)
+        .join(drills, d.id == h.drill)
+        .where(n.realm == "drill", d.id == drill, n.created_at >= d.started_at, n.state.in_(ARRIVED))
+    )
+    found = []
+    for row in conn.execute(query.order_by(n.created_at, n.id)):
+        who, at = f"{row.recipient_kind}:{row.recipient}", row.delivered_at or row.done_at
+        roles = ("family",) if row.recipient_kind == "contact" else _roles(conn, row.opened_at).get(who, ())
+        if at is not None:
+            found.append(Heard(row.id, who, roles, row.part, row.template, at))
+    return found
 
 
 # --- what happened -----------------------------------------------------------------------------------------------------
@@ -184,7 +222,7 @@ def _of_notice(row: RowMapping, roles: Mapping[str, Sequence[str]], note: Note) 
     mine = ("family",) if row["recipient_kind"] == "contact" else roles.get(who, ())
     if row["template"].removeprefix("family_").startswith("drill_"):
         return  # the word that it is over tells nobody of what was played
-    if row["state"] in ("accepted", "delivered", "seen"):
+    if row["state"] in ARRIVED:
         note("told", row["delivered_at"] or row["seen_at"] or row["done_at"], *mine)
     note("seen", row["seen_at"], *mine)
 

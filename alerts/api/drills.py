@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 from starlette.responses import JSONResponse
 
-from alerts import case_rows, drill_runs, drill_score
+from alerts import case_rows, drill_runs, drill_score, receipts
 from alerts.api.problems import Problem
 from alerts.claims import NewFinding
 from alerts.drill_runs import Plan
@@ -84,7 +84,7 @@ class Deed(_Body):
     id: Annotated[str, Field(min_length=1, max_length=40)]
     who: Short
     home: Short
-    do: Literal["accept", "decline", "set off", "arrive", "no answer", "outcome"]
+    do: Literal["see", "accept", "decline", "set off", "arrive", "no answer", "outcome"]
     code: str = Field("", max_length=32)
 
 
@@ -99,6 +99,7 @@ def routes(asking: Callable[[str], Callable[[Request], Token]]) -> APIRouter:
     router, player = APIRouter(), asking(SCOPE)
     Player = Annotated[Token, Depends(player)]  # noqa: N806  (a type)
     _reading(router, Player)
+    _hearing(router, Player)
     _playing(router, Player)
     return router
 
@@ -119,6 +120,17 @@ def _reading(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with site.looking() as conn:
             _mine(conn, token, name)
             return JSONResponse(_plain(asdict(drill_score.score(conn, name, site.clock()))))
+
+
+def _hearing(router: APIRouter, Player: Any) -> None:  # noqa: N803
+    @router.get("/drills/{name}/told", operation_id="list_told")
+    def told(request: Request, name: Name, token: Player) -> JSONResponse:
+        """What reached the people who do not exist: a program that plays them reads no messages."""
+        with _site(request).looking() as conn:
+            _mine(conn, token, name)
+            found = drill_score.heard(conn, name)
+            virtual = realms.played(conn, {one.who for one in found})
+        return JSONResponse({"items": [_plain(asdict(one)) for one in found if one.who in virtual]})
 
 
 def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
@@ -158,6 +170,10 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
             open_ones = case_rows.load_open(conn, cases.c.realm == "drill", cases.c.household == home)
         if not open_ones:
             raise Problem(409, "no-case", "no case of this drill is open at that home")
+        if said.do == "see":
+            with site.engine.begin() as conn:
+                receipts.looked(conn, "drill", open_ones[0].id, said.who, now)
+            return JSONResponse({"result": "done", "state": open_ones[0].state})
         event = _event(said)
         acted = site.store.act("drill", open_ones[0].id, event, now, f"{name}-{said.id}")
         return JSONResponse({"result": acted.result, "state": acted.case.state})
