@@ -17,6 +17,7 @@ from alerts.policy import Policy
 from alerts.queries.duty import duty
 from alerts.queries.load import loads
 from alerts.queries.monthly import month_rows
+from alerts.registry import realms
 from alerts.report_rows import Month
 from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, rehearse
 
@@ -312,3 +313,12 @@ def test_lists_promises_and_reports_are_of_homes_in_which_somebody_lives(quarter
         assert {row.home.id for row in queries.household_list(conn, T0).rows} == {"h1", "h2"}
         assert queries.lost(conn, T0 + MIN, 10) == ()
         assert "failed" not in queries.delivery_counts(conn, T0 + MIN)
+
+
+def test_an_import_keeps_the_home_of_a_past_drill(quarter, tmp_path):
+    stop(quarter, rehearse(quarter, ["v1"], [], kind="tabletop"))
+    fill(quarter, tmp_path / "without")
+    with quarter.connect() as conn:
+        homes = set(conn.scalars(select(schema.households.c.id)))
+        assert homes == {"h1", "h2", "v1"}
+        assert realms.rehearsed(conn, homes) == {"v1"}, "and it is one of drills for ever"

@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
-from alerts import access
+from alerts import access, drill_runs, schema
 from alerts.web.site import SESSION_COOKIES
 from tests.alerts.neighbourhood import rehearse
 from tests.web.neighbourhood import NOW, quiet
@@ -67,3 +68,14 @@ def test_nobody_is_declared_away_from_a_drill(community, both):
     visitor = through(community, "drill")
     for do in ("away:86400", "away", "back"):
         assert tap(visitor, drill, do).status_code == 400
+
+
+def test_the_pages_of_a_case_that_ended_with_its_drill_can_be_read(community, both):
+    _, drill = both
+    with community.engine.begin() as conn:
+        name = conn.scalar(select(schema.drills.c.id))
+        drill_runs.end(conn, name, NOW, "operator:ops", "asked", community.store.policy)
+    page = community.visitor("operator", "w9").get(f"/c/case/{drill}")
+    assert page.status_code == 200
+    assert "演练结束" in page.text
+    assert through(community, "live").get(f"/w/a/{drill}").status_code == 200
