@@ -120,6 +120,8 @@ def _case_for(conn: Connection, finding: NewFinding, now: datetime, policy: Poli
     found = case_rows.load_open(conn, *same)
     if found:
         return found[0]
+    if new.realm != "live":
+        return new  # a drill that is played once more is played like the first time
     since = now - timedelta(seconds=policy.recurs_s)
     last = select(cases.c.id).where(*same, cases.c.closed_at > since).order_by(cases.c.closed_at.desc())
     return replace(new, recurs=conn.execute(last.limit(1)).scalar() if new.stream == "care" else None)

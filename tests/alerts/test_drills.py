@@ -1,5 +1,6 @@
 """A drill begins, ends by itself, by somebody or by life, and touches nobody who takes no part in it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -7,12 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert, select, update
 
-from alerts import access, drill_runs, drill_scope, metrics, queries, reply_codes, schema
+from alerts import access, drill_runs, drill_scope, metrics, queries, reply_codes, schema, texts
 from alerts.casefile import State
-from alerts.channels import RESERVE, Reply
+from alerts.channels import RESERVE, Reply, Result
 from alerts.drill_runs import Plan
 from alerts.errors import DrillError, UnknownCase
 from alerts.events import Accepted, OutcomeRecorded
+from alerts.outbox import Dispatcher
 from alerts.policy import Policy
 from alerts.queries.duty import duty
 from alerts.queries.load import loads
@@ -322,3 +324,58 @@ def test_an_import_keeps_the_home_of_a_past_drill(quarter, tmp_path):
         homes = set(conn.scalars(select(schema.households.c.id)))
         assert homes == {"h1", "h2", "v1"}
         assert realms.rehearsed(conn, homes) == {"v1"}, "and it is one of drills for ever"
+
+
+# --- sending -------------------------------------------------------------------------------------------------------
+
+
+class Line:
+    """A provider that hangs whenever it is to carry a message of a drill."""
+
+    at_once = 4
+
+    def __init__(self):
+        self.sent, self.hung, self.free = [], 0, asyncio.Event()
+
+    async def send(self, outgoing):
+        if outgoing.realm == "drill":
+            self.hung += 1
+            await self.free.wait()
+        self.sent.append(outgoing.realm)
+        return Result("accepted")
+
+    async def close(self):
+        """Close nothing."""
+
+
+def test_a_drill_that_hangs_keeps_no_place_from_life(engine, store):
+    rehearse(engine)
+    store.raise_findings([finding("d-1", realm="drill"), finding("d-2", realm="drill", household="h2")], T0)
+
+    async def scenario():
+        line, at = Line(), T0
+        sending = Dispatcher(
+            engine, {"email": line}, texts.load(), "https://shuian.example", lambda: at, make_links=access.new_links,
+            policy=Policy(),
+        )  # fmt: skip
+        played = asyncio.create_task(sending.step())
+        while line.hung < 2:
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(store.raise_finding, finding("f-1", "amber"), T0)
+        await sending.step()
+        before = line.hung, list(line.sent)
+        line.free.set()
+        return before, await played
+
+    (hung, sent), taken = asyncio.run(scenario())
+    assert taken == hung == 2, "half of four places, of five messages that wait"
+    assert sent == ["live", "live"]
+
+
+def test_a_drill_that_is_played_once_more_is_played_like_the_first_time(engine, store):
+    name = rehearse(engine)
+    store.raise_finding(finding("d-1", realm="drill"), T0)
+    stop(engine, name)
+    rehearse(engine, now=T0 + MIN)
+    again = store.raise_finding(finding("d-2", realm="drill", at=T0 + MIN), T0 + MIN)
+    assert store.case("drill", again).recurs is None
