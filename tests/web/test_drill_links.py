@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from alerts import access, drill_runs, schema
+from alerts import access, drill_runs, queries, schema
 from alerts.web.site import SESSION_COOKIES
 from tests.alerts.neighbourhood import rehearse
 from tests.web.neighbourhood import NOW, quiet
@@ -79,3 +79,14 @@ def test_the_pages_of_a_case_that_ended_with_its_drill_can_be_read(community, bo
     assert page.status_code == 200
     assert "演练结束" in page.text
     assert through(community, "live").get(f"/w/a/{drill}").status_code == 200
+
+
+def test_the_operator_sees_that_a_drill_runs_and_counts_only_what_is_real(community, both):
+    real, drill = both
+    n = schema.cases
+    with community.engine.begin() as conn:
+        conn.execute(n.update().where(n.c.realm == "drill").values(state="UNATTENDED"))
+        view = queries.overview(conn, NOW)
+    assert [card.id for card in view.queue] == [real, drill], "the real one first, though less urgent"
+    assert (view.unattended, view.unowned) == ((), 1)
+    assert "演练进行中：fall_at_night" in community.visitor("operator", "w9").get("/c").text
