@@ -21,6 +21,7 @@ from alerts.queries.load import loads
 from alerts.queries.monthly import month_rows
 from alerts.registry import realms
 from alerts.report_rows import Month
+from alerts.store import Store
 from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, rehearse
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -171,7 +172,6 @@ def test_operators_of_drill_areas_stand_in_for_nobody(quarter, store):
 
 
 def test_shifts_of_drill_areas_are_not_checked_in(quarter):
-    from alerts.store import Store
 
     with quarter.begin() as conn:
         conn.execute(
@@ -379,3 +379,25 @@ def test_a_drill_that_is_played_once_more_is_played_like_the_first_time(engine, 
     rehearse(engine, now=T0 + MIN)
     again = store.raise_finding(finding("d-2", realm="drill", at=T0 + MIN), T0 + MIN)
     assert store.case("drill", again).recurs is None
+
+
+def test_whom_an_outage_of_a_drill_reached_hears_nothing_of_a_real_one_of_the_same_name(engine, store):
+    rehearse(engine)
+    store.begin_area(cut("cut", realm="drill"), T0)
+    delivered(engine, T0)
+    store.begin_area(cut("cut"), T0)
+    store.end_area("cut", T0 + MIN, T0 + MIN)
+    assert [one for one in told(engine, "live") if one[2] != "cancelled"] == [], "it was over before anybody was told"
+
+
+def test_a_tap_in_a_drill_is_no_sign_of_life_at_the_beginning_of_a_shift(engine):
+    store = Store(engine, Policy(check_in=True))
+    rehearse(engine, people=["worker:wang"])
+    case = store.raise_finding(finding("d", realm="drill"), T0)
+    store.act("drill", case, Accepted("worker:wang"), T0, "t")
+    at = T0 + 5 * MIN
+    with engine.begin() as conn:
+        conn.execute(insert(schema.shifts).values(area="g1", start=at, end=at + HOUR, owner="wang"))
+    store.fire_due(at)
+    with engine.connect() as conn:
+        assert conn.scalar(select(schema.turns.c.asked_at).where(schema.turns.c.start == at)) == at
