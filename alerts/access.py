@@ -64,6 +64,8 @@ class Session:
     role: Role
     person: str
     expires_at: datetime
+    realm: str = "live"
+    """Of the notice whose link opened it; one of a drill acts only on what belongs to drills."""
 
     @property
     def actor(self) -> str:
@@ -79,6 +81,8 @@ class Link:
     role: Role
     person: str
     goto: str
+    realm: str = "live"
+    """Of the notice that brought it: what a drill brings opens only what belongs to drills."""
 
 
 class NewLink(NamedTuple):
@@ -159,7 +163,7 @@ def link(conn: Connection, token: str, now: datetime) -> Link | None:
         state = "used"
     elif row.expires_at <= now:
         state = "expired"
-    return Link(state, cast(Role, row.role), row.person, row.goto)
+    return Link(state, cast(Role, row.role), row.person, row.goto, row.realm or "live")
 
 
 def redeem(conn: Connection, token: str, now: datetime) -> Session | None:
@@ -175,18 +179,17 @@ def redeem(conn: Connection, token: str, now: datetime) -> Session | None:
     )
     if conn.execute(mine.values(used_at=now)).rowcount != 1:
         return None
-    row = conn.execute(select(links.c.role, links.c.person).where(links.c.token_hash == _hash(token))).one()
-    return new_session(conn, cast(Role, row.role), row.person, now)
+    row = conn.execute(select(links).where(links.c.token_hash == _hash(token))).one()
+    return new_session(conn, cast(Role, row.role), row.person, now, row.realm or "live")
 
 
-def new_session(conn: Connection, role: Role, person: str, now: datetime) -> Session:
-    """Open a session for `person` and forget those that have run out."""
+def new_session(conn: Connection, role: Role, person: str, now: datetime, realm: str = "live") -> Session:
+    """Open a session for `person` and forget those that have run out; one of a drill does nothing that is real."""
     conn.execute(delete(sessions).where(sessions.c.expires_at <= now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    session = Session(token, role, person, now + SESSION_LIFE[role])
-    conn.execute(
-        insert(sessions).values(token_hash=_hash(token), role=role, person=person, expires_at=session.expires_at)
-    )
+    session = Session(token, role, person, now + SESSION_LIFE[role], realm)
+    row = {"token_hash": _hash(token), "role": role, "person": person, "expires_at": session.expires_at}
+    conn.execute(insert(sessions).values(**row, realm=realm))
     audit.append(conn, now, "login", session.actor)
     return session
 
@@ -199,7 +202,7 @@ def session(conn: Connection, token: str, now: datetime) -> Session | None:
     row = conn.execute(found).one_or_none()
     if row is None or not _still_known(conn, row.role, row.person):
         return None
-    return Session(token, cast(Role, row.role), row.person, row.expires_at)
+    return Session(token, cast(Role, row.role), row.person, row.expires_at, row.realm)
 
 
 def live_sessions(conn: Connection, tokens: Collection[str], now: datetime) -> dict[str, Session]:
@@ -211,7 +214,9 @@ def live_sessions(conn: Connection, tokens: Collection[str], now: datetime) -> d
     rows = conn.execute(found).all()
     known = {who: _still_known(conn, *who) for who in {(row.role, row.person) for row in rows}}
     return {
-        hashes[row.token_hash]: Session(hashes[row.token_hash], cast(Role, row.role), row.person, row.expires_at)
+        hashes[row.token_hash]: Session(
+            hashes[row.token_hash], cast(Role, row.role), row.person, row.expires_at, row.realm
+        )
         for row in rows
         if known[row.role, row.person]
     }

@@ -44,7 +44,9 @@ def over(conn: Connection, event: RowMapping, now: datetime, policy: Policy) -> 
     unsent = n.realm == event["realm"], n.area_event == event["id"], n.state == "pending", n.attempts == 0
     begun_too = n.template.in_((BEGUN, FAMILY_BEGUN, CALL_ROUND))
     conn.execute(update(notices).where(*unsent, begun_too).values(state="cancelled", done_at=now))
-    for actor in [] if event["ended_by"] != "system" else _tried(conn, _with_taken_over(conn, event), BEGUN):
+    for actor in (
+        [] if event["ended_by"] != "system" else _tried(conn, event["realm"], _with_taken_over(conn, event), BEGUN)
+    ):
         _owe(conn, event, actor, OVER, now, policy)
     if event["kind"] == WATER:
         waiting = _told(conn, event, FAMILY_BEGUN, FAMILY_OVER)
@@ -123,9 +125,9 @@ def _with_taken_over(conn: Connection, event: RowMapping) -> list[str]:
     return found
 
 
-def _tried(conn: Connection, events: list[str], template: str) -> list[str]:
+def _tried(conn: Connection, realm: str, events: list[str], template: str) -> list[str]:
     n = notices.c
-    tried = n.area_event.in_(events), n.template == template, n.attempts > 0
+    tried = n.realm == realm, n.area_event.in_(events), n.template == template, n.attempts > 0
     found = conn.execute(select(n.recipient_kind, n.recipient).where(*tried).distinct())
     return sorted(f"{row.recipient_kind}:{row.recipient}" for row in found)
 

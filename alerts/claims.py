@@ -50,15 +50,20 @@ def raised(conn: Connection, finding: NewFinding, now: datetime, policy: Policy)
         # The same quiet once more, because the absence that explained it was withdrawn: a new claim.
         finding = replace(finding, id=f"{finding.id}{AGAIN}{round(before.cleared_at.timestamp() * 1000)}")
     if not registry.consented(conn, finding.household, "monitor", now):
-        metrics.SUPPRESSED.labels("no_consent").inc()
+        _count(finding, "no_consent")
         return None
     finding = replace(finding, evidence={name: plain(value) for name, value in finding.evidence.items()})
     why = _suppressed(conn, finding, now, policy)
     case = None if why else into_case(conn, finding, now, policy)
     conn.execute(insert(findings), row(finding) | {"suppressed": why, "case_id": case})
     if why:
-        metrics.SUPPRESSED.labels(why).inc()
+        _count(finding, why)
     return case
+
+
+def _count(finding: NewFinding, why: str) -> None:
+    if finding.realm == "live":
+        metrics.SUPPRESSED.labels(why).inc()
 
 
 def _said_anew(conn: Connection, finding: NewFinding, case: str | None, now: datetime, policy: Policy) -> None:
@@ -115,6 +120,8 @@ def _case_for(conn: Connection, finding: NewFinding, now: datetime, policy: Poli
     found = case_rows.load_open(conn, *same)
     if found:
         return found[0]
+    if new.realm != "live":
+        return new  # a drill that is played once more is played like the first time
     since = now - timedelta(seconds=policy.recurs_s)
     last = select(cases.c.id).where(*same, cases.c.closed_at > since).order_by(cases.c.closed_at.desc())
     return replace(new, recurs=conn.execute(last.limit(1)).scalar() if new.stream == "care" else None)

@@ -19,6 +19,7 @@ from alerts.effects import Notify
 from alerts.events import ShiftEnds, Timer
 from alerts.gaps import STEP_MIN, Gap, floored, gaps
 from alerts.policy import Policy
+from alerts.registry import realms
 from alerts.registry.agreed import holds
 from alerts.schema import areas, case_events, cases, consents, households, notices, offers, residents, shifts, timers
 from alerts.schema import turns as table
@@ -55,7 +56,8 @@ def _check_ins(conn: Connection, policy: Policy, now: datetime) -> Iterator[Work
         return
     s, t = shifts.c, table.c
     known = exists().where(t.area == s.area, t.start == s.start, t.owner == s.owner, _decided())
-    begun = select(shifts).where(s.start <= now, s.start > now - ASKED_LATE, s.end > now, ~known)
+    mine = ~known, realms.lived_in(s.area)
+    begun = select(shifts).where(s.start <= now, s.start > now - ASKED_LATE, s.end > now, *mine)
     for shift in conn.execute(begun).all():
         yield partial(_began, shift=shift, policy=policy, now=now)
     due = now - timedelta(seconds=policy.check_in_s)
@@ -84,10 +86,14 @@ def _late(conn: Connection, turn: str, policy: Policy, now: datetime) -> Collect
 
 
 def _sign_of_life(conn: Connection, worker: str, since: datetime) -> bool:
-    """Whether a worker tapped something of a case, or opened a message, since then: such a one is not asked for a tap."""
+    """Whether a worker tapped something of a case, or opened a message, since then: such a one is not asked for a tap.
+
+    What was tapped in a drill does not count: the same questions are asked with drills as without.
+    """
     e, n = case_events.c, notices.c
-    tapped = select(e.n).where(e.actor == f"worker:{worker}", e.at >= since)
-    opened = select(n.id).where(n.recipient == worker, n.recipient_kind == "worker", n.seen_at >= since)
+    tapped = select(e.n).where(e.realm == "live", e.actor == f"worker:{worker}", e.at >= since)
+    mine = n.realm == "live", n.recipient == worker, n.recipient_kind == "worker"
+    opened = select(n.id).where(*mine, n.seen_at >= since)
     return any(conn.execute(query.limit(1)).first() is not None for query in (tapped, opened))
 
 
@@ -260,6 +266,7 @@ def _gaps(conn: Connection, policy: Policy, since: datetime, until: datetime) ->
         .distinct()
         .join(residents, residents.c.household == households.c.id)
         .join(consents, and_(consents.c.resident == residents.c.id, holds(since, "community")))
+        .where(realms.lived_in(households.c.area))
         .order_by(households.c.area)
     )
     parents = {row.id: row.parent for row in conn.execute(select(areas.c.id, areas.c.parent))}

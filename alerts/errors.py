@@ -10,6 +10,7 @@
     ├── BadAbsence        an absence that cannot be: ends before it begins, of nobody's home, on nobody's word
     ├── BadConsent        a consent that cannot be: of nobody, to nobody, for a purpose there is not
     ├── BadApplication    a step that an application cannot take
+    ├── DrillError        a drill that may not be begun
     └── Conflict          other writers were faster, several times in a row
 """
 
@@ -50,6 +51,10 @@ class BadConsent(AlertsError, ValueError):
 
 class BadApplication(AlertsError, ValueError):
     """An application cannot take this step, or lacks what the step needs."""
+
+
+class DrillError(AlertsError, ValueError):
+    """A drill may not be begun: of what is not there, of what is real, or in the middle of something real."""
 
 
 class Conflict(AlertsError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, insert, select, update
 
+from alerts import drill_scope
 from alerts.registry import Person, Way
 from alerts.schema import notices
 
@@ -90,6 +91,8 @@ def write(conn: Connection, owed: Owed, now: datetime) -> None:
     """
     if conn.execute(_KNOWN, {"realm": owed.realm, "id": owed.id}).first() is not None:
         return
+    if owed.realm == "drill" and not drill_scope.takes_part(conn, owed.to.actor):
+        return  # nobody hears of a drill who takes no part in it
     of = {"b_realm": owed.realm, "b_template": owed.template, "b_kind": owed.to.kind, "b_who": owed.to.id, "b_now": now}
     column, name = owed.about
     conn.execute(_OLDER[column], of | {"b_about": name})
@@ -97,7 +100,7 @@ def write(conn: Connection, owed: Owed, now: datetime) -> None:
 
 
 def insert_all(conn: Connection, owed: Iterable[Owed], now: datetime) -> None:
-    """Write notices of which none is there already, and none replaces an older one."""
+    """Write notices of life, of which none is there already, and none replaces an older one."""
     if rows := [_row(one, now) for one in owed]:
         conn.execute(_INSERT, rows)
 

@@ -85,6 +85,8 @@ TEMPLATES: Mapping[str, Template] = {
         *(Template(name, DUTY) for name in duty_notices.TO_LEADS),
         Template("emergency", CASE, urgent=True),
         Template("stand_down", CASE),
+        Template("drill_over", CASE),
+        Template("drill_real", CASE, urgent=True),
         Template("folded", CASE, ENDED | {State.FOLDED}),
         Template("finished", CONSOLE),
         # to operators
@@ -103,6 +105,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("family_emergency", FAMILY_PAGE, urgent=True),
         Template("family_likely_well", FAMILY_PAGE, OPEN),
         Template("family_stand_down", FAMILY_PAGE),
+        Template("family_drill_over", FAMILY_PAGE),
         Template("family_ended", FAMILY_PAGE),
         Template("family_declared_away", FAMILY_PAGE),
         *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
@@ -117,7 +120,7 @@ TEMPLATES: Mapping[str, Template] = {
 
 STAND_DOWNS = frozenset({
     "stand_down", "folded", "family_stand_down", "family_declared_away", "family_ended", area_notices.OVER,
-    area_notices.FAMILY_OVER,
+    area_notices.FAMILY_OVER, "drill_over", "family_drill_over",
 })  # fmt: skip
 """Messages that end what somebody was asked for: they are sent whatever was withdrawn."""
 

@@ -56,7 +56,7 @@ class Opened(NamedTuple):
 
 
 def raised(conn: Connection, found: Sequence[NewFinding], now: datetime, policy: Policy) -> list[str | None]:
-    """Store findings and return what `alerts.claims.raised` of each in turn would: the ids of their cases."""
+    """Store findings of one realm and return what `alerts.claims.raised` of each in turn would: the ids of their cases."""
     plain = _plain(conn, found, now, policy)
     names: list[str | None] = []
     for together, some in groupby(zip(plain, found, strict=True), key=lambda pair: pair[0]):
@@ -72,8 +72,8 @@ def raised(conn: Connection, found: Sequence[NewFinding], now: datetime, policy:
 
 def _plain(conn: Connection, found: Sequence[NewFinding], now: datetime, policy: Policy) -> list[bool]:
     """Return of which findings nothing is known that bears on what follows from them."""
-    if any(finding.realm != found[0].realm for finding in found):
-        return [False] * len(found)
+    if any(finding.realm != "live" for finding in found):
+        return [False] * len(found)  # whom a drill may tell is asked for each notice
     homes = {finding.household for finding in found}
     ruled_out = _with_history(conn, found, homes, now, policy)
     agreed = registry.consenting(conn, homes, "monitor", now)

@@ -133,6 +133,7 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy: Counter[str] = Counter()
+        self._played: Counter[str] = Counter()
         self._ended: list[tuple[Claimed, Result]] = []
         self._writing = asyncio.Lock()
         self.trouble: str | None = None
@@ -187,18 +188,23 @@ class Dispatcher:
     async def _look(self) -> tuple[list[Claimed], Sequence[Question]]:
         free = {name: self._places(name) - self._busy[name] for name in self.channels}
         try:
-            found, asking = await asyncio.to_thread(self._found, free)
+            found, asking = await asyncio.to_thread(self._found, free, self._free_for_drills())
         except Exception as error:
             log.exception("owed notices could not be read; it is tried again")
             self.trouble = f"owed notices cannot be read: {type(error).__name__}"
             return [], ()
         self.trouble = None
         self._busy.update(claimed.channel for claimed in found)
+        self._played.update(claimed.channel for claimed in found if claimed.realm != "live")
         return found, asking
 
     def _places(self, channel: str) -> int:
         """Return how many attempts a channel may have in flight; one that lets messages wait needs more."""
         return int(getattr(self.channels[channel], "at_once", self._settings.at_once))
+
+    def _free_for_drills(self) -> dict[str, int]:
+        """Return how many more attempts drills may have in flight: half the places, so that life never waits for them."""
+        return {name: max(1, self._places(name) // 2) - self._played[name] for name in self.channels}
 
     # --- claim -----------------------------------------------------------------------------------------------------
 
@@ -210,7 +216,9 @@ class Dispatcher:
             self._passing("take over: written")
         self._passing("take over: committed")
 
-    def _found(self, free: Mapping[str, int]) -> tuple[list[Claimed], Sequence[Question]]:
+    def _found(
+        self, free: Mapping[str, int], for_drills: Mapping[str, int]
+    ) -> tuple[list[Claimed], Sequence[Question]]:
         """Sweep, claim and poll, each in a transaction of its own, and only where there is something to do."""
         now = self._clock()
         with reading(self._engine).connect() as conn:
@@ -225,7 +233,7 @@ class Dispatcher:
         if late or due:
             with self._engine.begin() as conn:
                 self._leases.release(conn, now)
-                claimed = self._leases.take(conn, free, now)
+                claimed = self._leases.take(conn, free, now, for_drills)
                 self._passing("claim: written")
             self._passing("claim: committed")
         if asking:
@@ -252,6 +260,7 @@ class Dispatcher:
             await self._settle(claimed, result)
         finally:
             self._busy[claimed.channel] -= 1
+            self._played[claimed.channel] -= claimed.realm != "live"
             self._woken.set()
 
     # --- record ----------------------------------------------------------------------------------------------------
@@ -285,6 +294,8 @@ class Dispatcher:
             self._passing("record: written")
         self._passing("record: committed")
         for claimed, result in batch:
+            if claimed.realm != "live":
+                continue
             metrics.ATTEMPTS.labels(claimed.channel, result.state).inc()
         if touched:
             self._on_commit(touched)

@@ -1,7 +1,7 @@
 """Which notices are due, leased for one attempt each: the words, the link and the attempt's row, in one transaction."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -108,17 +108,21 @@ class Leases:
             log.warning("an attempt was never heard of again", extra={"notice": notice["id"]})
             self._results.doubt(conn, notice, "never heard of again", now, again=True)
 
-    def take(self, conn: Connection, free: Mapping[str, int], now: datetime) -> list[Claimed]:
+    def take(
+        self, conn: Connection, free: Mapping[str, int], now: datetime, for_drills: Mapping[str, int] | None = None
+    ) -> list[Claimed]:
         """Lease what is due, live before drill, red first, then longest waiting; each with its attempt row.
 
-        `free`: how many more attempts each channel may have in flight.
+        `free`: how many more attempts each channel may have in flight; `for_drills`: how many of drills (None: as many).
         """
         full = [name for name, n in free.items() if n <= 0]
+        played = dict(free if for_drills is None else for_drills)
         ready: list[RowMapping] = []
         for query in _READY:
             if len(ready) < MOST_AT_ONCE:
-                asked = {"full": full, "now": now, "most": MOST_AT_ONCE - len(ready)}
-                ready += conn.execute(query, asked).mappings().all()
+                none = full if query is not _READY[-1] else [*full, *(name for name, n in played.items() if n <= 0)]
+                asked = {"full": none, "now": now, "most": MOST_AT_ONCE - len(ready)}
+                ready += _within(conn.execute(query, asked).mappings().all(), played)
         if not ready:
             return []
         try:
@@ -228,6 +232,16 @@ class Leases:
             language=notice["lang"], realm=notice["realm"], created_at=notice["created_at"], sent_at=now,
             template=notice["template"], role=role(notice["recipient_kind"]), params=params,
         )  # fmt: skip
+
+
+def _within(ready: Sequence[RowMapping], played: dict[str, int]) -> Iterator[RowMapping]:
+    """Yield what may be taken: all of life, and of drills as many by each channel as `played` still has, taken from it."""
+    for notice in ready:
+        if notice["realm"] != "live":
+            if played.get(notice["channel"], 1) <= 0:
+                continue
+            played[notice["channel"]] = played.get(notice["channel"], 1) - 1
+        yield notice
 
 
 def _handed_over(notice: RowMapping, attempt: int) -> tuple[str, dict[str, Any]]:

@@ -127,6 +127,8 @@ def _about(table: Table, who: Somebody, *, whole: bool) -> ColumnElement[bool] |
         case "links" | "sessions":
             family = (c.role == "family") & c.person.in_(who.contacts)
             return or_(family, (c.role == "resident") & (c.person == who.resident))
+        case "drill_people":
+            return c.person.in_(names)
         case "contact_points" | "replies" | "reply_codes":
             return c.address.in_(who.addresses)
         case "notices":

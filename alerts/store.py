@@ -6,16 +6,16 @@ writers are safe because a case is saved only at the version it was read at; who
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from alerts import areas, audit, case_rows, claims, openings
+from alerts import areas, audit, case_rows, claims, drill_scope, drill_watch, openings
 from alerts.areas import NewArea
 from alerts.casefile import ENDED, Case
 from alerts.claims import AGAIN, NewFinding
@@ -26,7 +26,8 @@ from alerts.events import Tap, Timer, TimerDue, Undeliverable, Undone
 from alerts.notice_rows import HOPEFUL
 from alerts.notices import TEMPLATES
 from alerts.policy import Policy
-from alerts.schema import cases, notices, taps, timers
+from alerts.registry import realms
+from alerts.schema import area_members, cases, findings, notices, taps, timers
 from alerts.steps import advance
 
 __all__ = ["AGAIN", "Acted", "NewArea", "NewFinding", "Store"]
@@ -106,13 +107,30 @@ class Store:
         """
         if not found:
             return []
-        names = self.within(lambda conn: openings.raised(conn, found, now, self.policy))
+        with reading(self.engine).connect() as conn:
+            of = drill_scope.realm_of(conn, found)
+        names = dict(self._raised([f for f, realm in zip(found, of, strict=True) if realm == "live"], now))
+        # After life and apart from it: whatever becomes of a drill, what is real has been stored.
+        drills = [replace(f, realm="drill") for f, realm in zip(found, of, strict=True) if realm == "drill"]
+        names |= self._raised(drills, now)
+        if None in of:
+            log.info("findings of a drill that does not run come to nothing", extra={"findings": of.count(None)})
         self._changed({finding.household for finding in found})
-        return names
+        self._changed(self._watch_drills(now))
+        return [names.get((realm, f.id)) for f, realm in zip(found, of, strict=True)]
+
+    def _raised(self, found: Sequence[NewFinding], now: datetime) -> dict[tuple[str | None, str], str | None]:
+        """Store findings of one realm in one transaction; return the cases by realm and finding."""
+        if not found:
+            return {}
+        names = self.within(lambda conn: openings.raised(conn, found, now, self.policy))
+        return {(finding.realm, finding.id): name for finding, name in zip(found, names, strict=True)}
 
     def clear_finding(self, finding: str, cleared_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that a finding no longer holds.  Unknown ids and second calls change nothing."""
         household = self.within(lambda conn: claims.cleared(conn, realm, finding, cleared_at, now, self.policy))
+        if household is None and realm == "live" and self._of_drill(findings, finding):
+            household = self.within(lambda conn: claims.cleared(conn, "drill", finding, cleared_at, now, self.policy))
         self._changed(() if household is None else {household})
 
     def begin_area(self, area: NewArea, now: datetime) -> None:
@@ -120,11 +138,25 @@ class Store:
 
         A second call with the same id changes nothing, unless the event had ended and was raised anew since.
         """
-        self._changed(self.within(lambda conn: areas.begin(conn, area, now, self.policy)))
+        with reading(self.engine).connect() as conn:
+            shares = drill_scope.shares(conn, area.realm, area.households)
+        for realm, homes in shares:
+            mine = replace(area, realm=realm, households=homes)
+            self._changed(self.within(partial(areas.begin, new=mine, now=now, policy=self.policy)))
 
     def end_area(self, name: str, ended_at: datetime, now: datetime, realm: str = "live") -> None:
         """Note that an area event is over and let its cases go.  Unknown ids and second calls change nothing."""
-        self._changed(self.within(lambda conn: areas.end(conn, realm, name, ended_at, now, self.policy)))
+        homes = self.within(lambda conn: areas.end(conn, realm, name, ended_at, now, self.policy))
+        if not homes and realm == "live" and self._of_drill(area_members, name):
+            homes = self.within(lambda conn: areas.end(conn, "drill", name, ended_at, now, self.policy))
+        self._changed(homes)
+
+    def _of_drill(self, table: Table, name: str) -> bool:
+        """Whether a finding, or an area event by its members, of that id is about homes that exist only for drills."""
+        c = table.c
+        mine = c.realm == "drill", (c.id if table is findings else c.event) == name
+        with reading(self.engine).connect() as conn:
+            return bool(realms.rehearsed(conn, set(conn.scalars(select(c.household).where(*mine)))))
 
     # --- what people do --------------------------------------------------------------------------------------------
 
@@ -190,7 +222,9 @@ class Store:
         t = timers.c
         trouble = None
         with reading(self.engine).connect() as conn:
-            due = conn.execute(select(t.realm, t.case_id, t.kind).where(t.due_at <= now).order_by(t.due_at)).all()
+            due = conn.execute(
+                select(t.realm, t.case_id, t.kind).where(t.due_at <= now).order_by(t.realm != "live", t.due_at)
+            ).all()
         moved: list[str] = []
         for realm, case, kind in due:
             try:
@@ -199,6 +233,7 @@ class Store:
                 log.exception("a clock could not ring", extra={"case": case, "timer": kind})
                 trouble = f"clocks of cases cannot ring: {type(error).__name__}"
         moved += self._make_round(now)
+        moved += self._watch_drills(now)
         self.trouble = trouble
         self._changed(moved)
         return len(moved)
@@ -213,6 +248,18 @@ class Store:
                 moved += self.within(piece)
             except Exception:
                 log.exception("a piece of the round of the shifts failed; it comes again")
+        return moved
+
+    def _watch_drills(self, now: datetime) -> list[str]:
+        """End what is over of drills; return the households whose cases moved.  What fails here keeps nothing real up."""
+        moved: list[str] = []
+        try:
+            with reading(self.engine).connect() as conn:
+                work = drill_watch.due(conn, self.policy, now)
+            for piece in work:
+                moved += self.within(piece)
+        except Exception:
+            log.exception("drills could not be looked after; it is tried again")
         return moved
 
     def _fire(self, conn: Connection, realm: str, name: str, kind: Timer, now: datetime) -> list[str]:

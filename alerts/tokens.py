@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from alerts import audit
 from alerts.schema import api_tokens, areas
 
-SCOPES = ("registry:read", "registry:write", "cases:read")
+SCOPES = ("registry:read", "registry:write", "cases:read", "drills:run")
 """What a token may do; to write the registry includes to read it."""
 PREFIX = "shuian_"
 MOST_LIFE = timedelta(days=3650)

@@ -58,7 +58,8 @@ def zones(rows: Rows) -> tuple[list[Group], dict[str, Zone]]:
             if place.riser:
                 keys.append(("riser", (place.area, place.building, place.riser)))
         if place.gateway:
-            keys.append(("gateway", (place.gateway,)))
+            # A gateway that hears homes of drills too is two: what is played to one part says nothing of the other.
+            keys.append(("gateway", ("drill", place.gateway) if place.drill else (place.gateway,)))
         for key in keys:
             members.setdefault(key, []).append(row)
             places.setdefault(key, []).append(place)

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from shuian import cli_broker, cli_report, people_commands
+from shuian import cli_broker, cli_drill, cli_report, people_commands
 from shuian.errors import BadInput, ShuianError, Trouble
 
 app = typer.Typer(
@@ -28,9 +28,9 @@ app = typer.Typer(
 )
 user = typer.Typer(help="Operators' accounts.", no_args_is_help=True)
 app.add_typer(user, name="user")
-app.add_typer(people_commands.audit_app, name="audit")
-app.add_typer(people_commands.consent_app, name="consent")
-app.add_typer(people_commands.token_app, name="token")
+app.add_typer(cli_drill.app, name="drill")
+for name in ("audit", "consent", "token"):
+    app.add_typer(getattr(people_commands, f"{name}_app"), name=name)
 app.command("forget")(people_commands.forget)
 app.command("report")(cli_report.report)
 app.command("broker-config")(cli_broker.broker_config)

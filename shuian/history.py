@@ -159,6 +159,7 @@ class History:
             one
             for one in self._pipeline.bound()
             if one.binding.consented
+            and not one.place.drill
             and one.binding.valid_from <= now
             and (one.binding.valid_to is None or now < one.binding.valid_to)
         ]

@@ -12,14 +12,16 @@ DOUBTED = Gauge("shuian_meters_doubted", "Meters of which a trouble of their own
 DEVICE_KINDS = ("meter_silent", "meter_steps", "meter_quarantined", "meter_clock", "meter_zone")
 
 
-def count(changes: Changes) -> None:
-    """Count what was raised."""
+def count(changes: Changes, lived_in: Bools) -> None:
+    """Count what was raised in homes where somebody lives, (H,): drills count nowhere."""
     for finding in changes.raised:
+        if not lived_in[finding.row]:
+            continue
         FINDINGS.labels(finding.kind, finding.reason).inc()
 
 
-def look(partition: Partition, metered: Bools) -> None:
+def look(partition: Partition, metered: Bools, lived_in: Bools) -> None:
     """Look, now and then, how many meters stand still, and how many are doubted: a stuck wheel and an empty home look alike here."""
-    STILL.set(int((metered & (partition.still_s() >= DAY_S)).sum()))
+    STILL.set(int((metered & lived_in & (partition.still_s() >= DAY_S)).sum()))
     for kind in DEVICE_KINDS:
-        DOUBTED.labels(kind).set(len(partition.rows_with(kind)))
+        DOUBTED.labels(kind).set(sum(bool(lived_in[row]) for row in partition.rows_with(kind)))

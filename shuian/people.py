@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Select, exists, or_, select
 
 from alerts import database, registry, schema
+from alerts.registry import realms
 from alerts.store import AGAIN, NewArea, NewFinding, Store
 from detectors.findings import Finding
 from detectors.outage import AreaFinding
@@ -30,6 +31,7 @@ class PeopleRegistry:
     def bound(self, now: datetime) -> list[Bound]:
         """Return every device binding with its household; consent as of `now`."""
         with self._reading.connect() as conn:
+            played = realms.areas_of_drills(conn)
             return [
                 Bound(
                     one.household,
@@ -47,7 +49,7 @@ class PeopleRegistry:
                         period_s=one.period_s,
                         consented=one.consented,
                     ),
-                    Place(one.area, one.building, one.riser or "", one.gateway or ""),
+                    Place(one.area, one.building, one.riser or "", one.gateway or "", one.area in played),
                 )
                 for one in registry.bindings(conn, now)
             ]
@@ -105,16 +107,19 @@ class CaseDesk:
 
     def areas_open(self) -> set[str]:
         """Return the ids of the area events that the alert store holds open."""
-        a = schema.area_events.c
+        a, m = schema.area_events.c, schema.area_members.c
+        here = exists().where(m.realm == a.realm, m.event == a.id, m.household.in_(_played()))
+        mine = or_(a.realm == "live", here), a.ended_at.is_(None)
         with database.reading(self._store.engine).connect() as conn:
-            return set(conn.scalars(select(a.id).where(a.realm == "live", a.ended_at.is_(None))))
+            return set(conn.scalars(select(a.id).where(*mine)))
 
     def open(self) -> list[Open]:
         """Return the findings that were raised and not cleared."""
         f = schema.findings.c
         asked = select(f.id, f.household, f.kind, f.severity, f.onset, f.raised_at, f.reason)
         with database.reading(self._store.engine).connect() as conn:
-            rows = conn.execute(asked.where(f.realm == "live", f.cleared_at.is_(None))).all()
+            mine = or_(f.realm == "live", f.household.in_(_played())), f.cleared_at.is_(None)
+            rows = conn.execute(asked.where(*mine)).all()
         return [
             Open(
                 row.id.partition(AGAIN)[0],
@@ -141,7 +146,14 @@ class CaseDesk:
         ]
 
 
+def _played() -> Select[tuple[str]]:
+    """Return the homes that exist only for drills: detectors watch them like any other, their cases are in another realm."""
+    h = schema.households.c
+    return select(h.id).where(h.area.in_(realms.drill_areas()))
+
+
 def _new(one: Raised) -> NewFinding:
+    """Return a finding for the store, which decides of which realm it is."""
     finding = one.finding
     return NewFinding(
         id=one.id,

@@ -266,7 +266,9 @@ TokenName = Annotated[str, typer.Argument(help="What it is called: letters, digi
 @token_app.command("add")
 def token_add(
     name: TokenName,
-    scope: Annotated[str, typer.Option(help="registry:read, registry:write, cases:read; several with commas.")],
+    scope: Annotated[
+        str, typer.Option(help="registry:read, registry:write, cases:read, drills:run; several with commas.")
+    ],
     area: Annotated[str | None, typer.Option(help="Only this area and all below it.")] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it lasts.")] = 365,
     config: ConfigFile = DEFAULT_CONFIG,

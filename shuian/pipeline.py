@@ -120,7 +120,7 @@ class Pipeline:
             self._away = [one for one in away if one[2] > since]
             self.rows.refresh(bound, now)
             self._fit(now.timestamp())
-            metrics.look(self.partition, self._metered())
+            metrics.look(self.partition, self._metered(), self.rows.lived_in())
         self._version, self._looked_at = version, now.timestamp()
 
     def _fit(self, now: float) -> None:
@@ -232,7 +232,8 @@ class Pipeline:
     # --- passing on ----------------------------------------------------------------------------------------------------
 
     def _note(self, changes: Changes) -> None:
-        metrics.count(changes)
+        if changes.raised:
+            metrics.count(changes, self.rows.lived_in())
         for finding in changes.raised:
             self._owed.raised(self._id(finding), finding)
         for finding in changes.cleared:

@@ -5,10 +5,13 @@ or withdrew keeps its row; it is only no longer *active*: nothing is fed to it a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.bindings import Binding, FixedBindings
 
@@ -21,6 +24,8 @@ class Place:
     building: str = ""
     riser: str = ""
     gateway: str = ""
+    drill: bool = False
+    """It exists only for drills: it shares nothing with anybody who lives, and is counted nowhere."""
 
 
 NOWHERE = Place()
@@ -86,6 +91,7 @@ class Rows:
             if not (b.consented and b.valid_from <= now and (b.valid_to is None or now < b.valid_to)):
                 continue
             active[row] = True
+            self.places[row] = replace(self.places[row], drill=one.place.drill)
             if b.resolution_l is not None:  # a device without a resolution has no water register: a sensor
                 metered[row], self.places[row] = True, one.place
                 self.period_s[row], self.resolution_l[row] = b.period_s, b.resolution_l
@@ -115,6 +121,10 @@ class Rows:
         meter = one.binding.resolution_l is not None
         self.period_s.append(one.binding.period_s if meter else 3600)
         self.resolution_l.append(one.binding.resolution_l or 1.0)
+
+    def lived_in(self) -> NDArray[np.bool_]:
+        """Return (H,) whether a row is of a home in which somebody lives, and not one of drills."""
+        return np.array([not place.drill for place in self.places], np.bool_)
 
     def of(self, household: str) -> int | None:
         """Return the household's row, None if it has none."""

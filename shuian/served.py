@@ -6,7 +6,7 @@ import numpy as np
 
 from alerts.web.ports import Budget, Served
 from detectors.alarms import LOOK_DAYS
-from detectors.bins import DAY_S
+from detectors.bins import DAY_S, Bools
 from detectors.partition import Partition
 from shuian.rows import Rows
 
@@ -47,14 +47,13 @@ def served(partition: Partition, rows: Rows, household: str, now: float) -> Serv
 
 def irregular(partition: Partition, rows: Rows) -> tuple[str, ...]:
     """Return the homes that are watched and can only be asked."""
-    marked = np.flatnonzero(partition.irregular()).tolist()
-    return tuple(sorted(rows.households[row] for row in marked if rows.active[row] and rows.metered[row]))
+    marked, watched = np.flatnonzero(partition.irregular()).tolist(), _watched(rows)
+    return tuple(sorted(rows.households[row] for row in marked if watched[row]))
 
 
 def budget(partition: Partition, rows: Rows, now: float) -> Budget:
     """Return the false alarms of the last 30.4 days beside those intended."""
-    watched = np.flatnonzero(np.array(rows.active, bool) & np.array(rows.metered, bool))
-    kept, settings = partition.kept(watched, now), partition.settings.quiet
+    kept, settings = partition.kept(np.flatnonzero(_watched(rows)), now), partition.settings.quiet
     return Budget(
         asked=kept.asked,
         asked_intended=kept.months * settings.budget,
@@ -62,6 +61,12 @@ def budget(partition: Partition, rows: Rows, now: float) -> Budget:
         gone_intended=kept.months * settings.red_budget,
         a_month=settings.budget,
     )
+
+
+def _watched(rows: Rows) -> Bools:
+    """Return (H,) whether somebody who lives there is watched by a meter; homes of drills are in no budget."""
+    watched: Bools = np.array(rows.active, bool) & np.array(rows.metered, bool) & rows.lived_in()
+    return watched
 
 
 def _known(value: float) -> float | None:

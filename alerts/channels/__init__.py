@@ -14,6 +14,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
+RESERVE = "the reserve of this number"
+"""What a channel says of a message of a drill that it held back for the sake of real ones; the drill then stops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import httpx
 
-from alerts.channels import Outgoing, Receipt, Reply, Result, Sample, Unreadable, is_loopback
+from alerts.channels import RESERVE, Outgoing, Receipt, Reply, Result, Sample, Unreadable, is_loopback
 from alerts.signatures import acs3_headers, form, verify
 
 VERSION = "2017-05-25"
@@ -110,7 +110,9 @@ class Channel:
         if template is None:
             return Result("failed", permanent=True, detail=f"no template for {outgoing.template}")
         if not self._quota.take(outgoing.address, outgoing.realm, time.monotonic()):
-            return Result("failed", permanent=outgoing.realm != "live", detail="quota of this number")
+            if outgoing.realm != "live":
+                return Result("failed", permanent=True, detail=RESERVE)
+            return Result("failed", detail="quota of this number")
         try:
             answer = await self._call("SendSms", fields(outgoing, self._settings.sign_name, template), outgoing.sent_at)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -39,7 +39,9 @@ def areas_to_apply(conn: Connection) -> list[tuple[str, str]]:
     """Return (id, name) of the areas that people know: communities, or what there is besides."""
     a = areas.c
     rows = conn.execute(select(a.id, a.kind, a.name).order_by(a.name, a.id)).all()
-    known = [row for row in rows if row.kind == "community"] or [row for row in rows if row.kind != "district"]
+    known = [row for row in rows if row.kind == "community"] or [
+        row for row in rows if row.kind not in ("district", "drill")
+    ]
     return [(row.id, row.name) for row in known]
 
 

@@ -20,7 +20,8 @@ from alerts.queries.load import Load, loads
 from alerts.queries.models import SEVERITIES, CaseCard, Home, Told
 from alerts.queries.schematic import MOST_CELLS, Building, buildings
 from alerts.queries.states import HomeState, home_states
-from alerts.schema import areas, cases, findings, households
+from alerts.registry import realms
+from alerts.schema import areas, cases, drills, findings, households
 
 DAY = timedelta(days=1)
 LOST_SHOWN = 5
@@ -110,21 +111,28 @@ class Overview:
     """Areas with homes to watch for which nobody is on shift now."""
     suppressed: tuple[Suppressed, ...]
     load: tuple[Load, ...]
+    drills: tuple[tuple[str, datetime], ...] = ()
+    """Drills that run: the name of the script, and when it ends at the latest."""
+
+    @property
+    def real(self) -> tuple[CaseCard, ...]:
+        """The queue without what is played: only this is counted, and calls anybody."""
+        return tuple(card for card in self.queue if card.realm == "live")
 
     @property
     def unowned(self) -> int:
         """Open care cases that nobody has accepted."""
-        return sum(card.owner is None for card in self.queue)
+        return sum(card.owner is None for card in self.real)
 
     @property
     def oldest(self) -> datetime | None:
         """Since when the case waits that nobody has for longest."""
-        return min((card.opened_at for card in self.queue if card.owner is None), default=None)
+        return min((card.opened_at for card in self.real if card.owner is None), default=None)
 
     @property
     def unattended(self) -> tuple[CaseCard, ...]:
         """Cases for which everybody was asked in vain."""
-        return tuple(card for card in self.queue if card.state == State.UNATTENDED)
+        return tuple(card for card in self.real if card.state == State.UNATTENDED)
 
     @property
     def unheard(self) -> frozenset[str]:
@@ -166,10 +174,12 @@ def overview(conn: Connection, now: datetime) -> Overview:
     """Return what the console shows."""
     on, events = duty(conn, now), open_areas(conn)
     standing = sorted(cards(conn, cases.c.closed_at.is_(None)), key=by_urgency)
-    shared = tuple(_shared(event, standing, on) for event in events)
+    real = [card for card in standing if card.realm == "live"]
+    shared = tuple(_shared(event, real, on) for event in events)
     explained = {card.id for one in shared for card in one.folded}
-    queue = tuple(sorted(filter(_stands, standing), key=by_breach))
-    homes = home_states(conn, now, events)
+    waiting = sorted(filter(_stands, standing), key=by_breach)
+    queue = tuple(sorted(waiting, key=lambda card: card.realm != "live"))  # what is played stands behind life
+    homes = home_states(conn, now, events, realms.lived_in(households.c.area))
     watched = [one for one in homes if one.blind is None]
     waits = undelivered(conn, now)
     return Overview(
@@ -178,8 +188,8 @@ def overview(conn: Connection, now: datetime) -> Overview:
         reached=reached(conn, queue, on, now),
         areas=shared,
         buildings=buildings(homes, with_cells=len(homes) <= MOST_CELLS),
-        grace=tuple(card for card in standing if _folded(card) and card.id not in explained),
-        technical=tuple(card for card in standing if card.stream == "technical" and card.state != State.FOLDED),
+        grace=tuple(card for card in real if _folded(card) and card.id not in explained),
+        technical=tuple(card for card in real if card.stream == "technical" and card.state != State.FOLDED),
         calls=_calls(conn),
         often=_often(conn, now - OFTEN_WITHIN),
         undelivered=waits,
@@ -192,6 +202,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
         ),
         suppressed=_suppressed(conn, now - DAY),
         load=loads(conn, on, now),
+        drills=_running(conn),
     )
 
 
@@ -219,6 +230,12 @@ def _shared(event: AreaEvent, standing: Sequence[CaseCard], on: Duty) -> Shared:
         apart=tuple(card for card in standing if card.home.id in event.households and _stands(card)),
         answers=on.names.get(lead) if lead else None,
     )
+
+
+def _running(conn: Connection) -> tuple[tuple[str, datetime], ...]:
+    d = drills.c
+    rows = conn.execute(select(d.drill, d.ends_at).where(d.state == "running").order_by(d.ends_at, d.id))
+    return tuple((row.drill, row.ends_at) for row in rows)
 
 
 def _calls(conn: Connection) -> tuple[Call, ...]:

@@ -41,7 +41,8 @@ def delivery_log(conn: Connection, state: str, now: datetime, most: int = 200) -
 def delivery_counts(conn: Connection, now: datetime) -> Mapping[str, int]:
     """Return how many notices of the last day are in which state."""
     count = func.count().label("count_")
-    query = select(notices.c.state, count).where(notices.c.created_at > now - DAY).group_by(notices.c.state)
+    lately = notices.c.realm == "live", notices.c.created_at > now - DAY
+    query = select(notices.c.state, count).where(*lately).group_by(notices.c.state)
     return {row.state: row.count_ for row in conn.execute(query)}
 
 
@@ -53,4 +54,5 @@ def _lost(now: datetime) -> ColumnElement[bool]:
     )
     same = (other.c.realm == notices.c.realm) & (other.c.root == notices.c.root) & (other.c.id != notices.c.id)
     lost_here = notices.c.state.in_(("failed", "expired")) | late
-    return (notices.c.created_at > now - DAY) & lost_here & ~exists().where(same, hopeful)
+    lately = (notices.c.realm == "live") & (notices.c.created_at > now - DAY)
+    return lately & lost_here & ~exists().where(same, hopeful)

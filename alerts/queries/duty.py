@@ -16,6 +16,7 @@ from alerts.ladders import Ladder, uncovered
 from alerts.moves import next_up
 from alerts.policy import Roster
 from alerts.queries.models import CaseCard
+from alerts.registry import realms
 from alerts.registry.agreed import holds
 from alerts.schema import areas, consents, households, offers, residents, shifts, turns, workers
 from alerts.tonight import Tonight
@@ -109,7 +110,8 @@ def unpromised(
     if all(ladder.cover for ladder in ladders):
         return ()
     on, found = duty(conn, now), []
-    for area in sorted(conn.scalars(select(households.c.area).distinct())):
+    lived = select(households.c.area).where(realms.lived_in(households.c.area)).distinct()
+    for area in sorted(conn.scalars(lived)):
         parts = uncovered(ladders, on.up(area)) if within is None or area in within else []
         if parts:
             found.append((on.area_names[area], ", ".join(map(str, parts))))

@@ -16,6 +16,7 @@ from alerts.queries.points import BadPoint, bad_contacts
 from alerts.queries.schematic import in_order
 from alerts.queries.slow import Drift, drifts_of
 from alerts.queries.states import STATES, HomeState, home_states
+from alerts.registry import realms
 from alerts.registry.agreed import holds
 from alerts.registry.ways import BETWEEN
 from alerts.schema import areas, cases, consents, contacts, devices, findings, households, residents, view_log
@@ -57,11 +58,12 @@ def household_list(
     most: int = 200,
 ) -> Listed:  # fmt: skip
     """Return the households of a building, in a state, with `text` in their address or a resident's name."""
-    names = list(conn.scalars(select(households.c.building).distinct()))
+    lived = realms.lived_in(households.c.area)
+    names = list(conn.scalars(select(households.c.building).where(lived).distinct()))
     if building:
-        found = home_states(conn, now, open_areas(conn), households.c.building == building)
+        found = home_states(conn, now, open_areas(conn), lived, households.c.building == building)
     else:
-        found = home_states(conn, now, open_areas(conn))
+        found = home_states(conn, now, open_areas(conn), lived)
     who = _names(conn)
     rows = [
         HouseholdRow(one.home, one.state, one.case, tuple(who.get(one.home.id, ())))

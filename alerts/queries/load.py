@@ -1,7 +1,7 @@
 """How much each worker has on their hands now: what they hold, what waits for their answer, what came this hour."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, select
 from alerts.queries.duty import Duty
 from alerts.queries.models import SEVERITIES
 from alerts.queries.points import BadPoint, bad_workers
+from alerts.registry import realms
 from alerts.schema import cases, offers
 
 HOUR = timedelta(hours=1)
@@ -60,7 +61,7 @@ def loads(conn: Connection, on: Duty, now: datetime) -> tuple[Load, ...]:
     lately = select(offers.c.worker, func.count()).where(offers.c.realm == "live", offers.c.offered_at > now - HOUR)
     for worker, count in conn.execute(lately.group_by(offers.c.worker)):
         recent[worker] = count
-    parts, bad = _parts(on), bad_workers(conn)
+    parts, bad = _parts(on, realms.areas_of_drills(conn)), bad_workers(conn)
     shown = parts.keys() | {worker for worker, _ in held} | {worker for worker, _ in offered}
     rows = [
         Load(
@@ -81,9 +82,11 @@ def _pair(counts: Counter[tuple[str, str]], worker: str) -> tuple[int, int]:
     return red, amber
 
 
-def _parts(on: Duty) -> dict[str, list[tuple[str, str]]]:
+def _parts(on: Duty, played: Container[str]) -> dict[str, list[tuple[str, str]]]:
     parts: dict[str, list[tuple[str, str]]] = {}
     for area, ladder in on.shifts.items():
+        if area in played:
+            continue
         for part, worker in ladder._asdict().items():
             if worker is not None:
                 parts.setdefault(worker, []).append((part, on.area_names.get(area, area)))

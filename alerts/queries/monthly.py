@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, or_, select
 from alerts import frozen
 from alerts.policy import Roster
 from alerts.queries.duty import Duty, duty
+from alerts.registry import realms
 from alerts.registry.lookups import OUTCOME
 from alerts.report_rows import (
     ApplicationRow,
@@ -69,7 +70,8 @@ def month_rows(conn: Connection, month: Month, now: datetime, zone: ZoneInfo, ar
     `zone`: of the installation, for what belongs to no home.  When the service ran, and how batteries are, stands elsewhere.
     """
     on = duty(conn, now)
-    wanted = [one for one in on.parents if area is None or area in on.up(one)]
+    played = realms.areas_of_drills(conn)
+    wanted = [one for one in on.parents if one not in played and (area is None or area in on.up(one))]
     h = households.c
     homes = [
         HomeRow(row.id, row.area, ZoneInfo(row.tz))
@@ -263,7 +265,12 @@ def _silent(conn: Connection, wide: Span) -> Iterator[SpellRow]:
 
 def zones(conn: Connection) -> Sequence[ZoneInfo]:
     """Return the zones in which homes lie."""
-    return [ZoneInfo(name) for name in conn.scalars(select(households.c.tz).distinct().order_by(households.c.tz))]
+    return [
+        ZoneInfo(name)
+        for name in conn.scalars(
+            select(households.c.tz).where(realms.lived_in(households.c.area)).distinct().order_by(households.c.tz)
+        )
+    ]
 
 
 def area_name(conn: Connection, area: str) -> str | None:

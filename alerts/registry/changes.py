@@ -20,6 +20,7 @@ from alerts.schema import (
     area_events,
     area_members,
     cases,
+    drill_homes,
     findings,
     metadata,
     notices,
@@ -166,8 +167,9 @@ def _former(conn: Connection, new: Mapping[Key, Row]) -> set[Key]:
 
 
 def _in_use(conn: Connection) -> dict[str, set[str]]:
-    """Return ids that cases, findings, area events, offers or notices refer to, and the areas those rows lie in."""
-    named = select(cases.c.household).union(select(findings.c.household), select(area_members.c.household))
+    """Return ids that cases, findings, area events, drills, offers or notices refer to, and the areas those rows lie in."""
+    others = select(findings.c.household), select(area_members.c.household), select(drill_homes.c.household)
+    named = select(cases.c.household).union(*others)
     homes = set(conn.scalars(named))
     people = set(conn.scalars(select(offers.c.worker).union(select(cases.c.owner).where(cases.c.owner.is_not(None)))))
     for part in (turns.c.owner, turns.c.backup, turns.c.lead, cases.c.next_owner):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, and_, bindparam, func, or_, select
 
 from alerts.policy import Load, Roster
+from alerts.registry import realms
 from alerts.registry.agreed import holds
 from alerts.registry.ways import BETWEEN, Way, ways
 from alerts.schema import (
@@ -68,7 +69,9 @@ _RUNNING = (
 _OF_ROLE = select(workers.c.id, workers.c.area, workers.c.role).where(
     workers.c.area.in_(_UP), workers.c.role.in_(("operator", "lead", "duty"))
 )
-_OPERATORS = select(workers.c.id).where(workers.c.role == "operator").order_by(workers.c.id)
+_OPERATORS = (
+    select(workers.c.id).where(workers.c.role == "operator", realms.lived_in(workers.c.area)).order_by(workers.c.id)
+)
 _OWNED = (
     select(cases.c.owner, cases.c.severity == "red", func.count())
     .where(cases.c.owner.in_(_PEOPLE), cases.c.closed_at.is_(None), cases.c.realm == "live")

@@ -196,7 +196,7 @@ SHEETS: dict[str, tuple[Field, ...]] = {
     "areas": (
         Field("id", _ID),
         Field("parent", _ID, required=False),
-        Field("kind", one_of("district", "street", "community", "grid")),
+        Field("kind", one_of("district", "street", "community", "grid", "drill")),
         Field("name", text),
     ),
     "households": (

@@ -18,6 +18,7 @@ from alerts.schema.cases import (
     timers,
 )
 from alerts.schema.columns import Utc, metadata
+from alerts.schema.drills import drill_homes, drill_people, drills
 from alerts.schema.outbox import attempts, contact_points, notices, replies, reply_codes
 from alerts.schema.registry import (
     absences,
@@ -53,6 +54,9 @@ __all__ = [
     "contact_points",
     "contacts",
     "devices",
+    "drill_homes",
+    "drill_people",
+    "drills",
     "findings",
     "households",
     "links",

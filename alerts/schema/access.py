@@ -23,6 +23,7 @@ sessions = Table(
     Column("person", String(64), nullable=False),
     Column("expires_at", Utc, nullable=False),
     Column("ended_at", Utc),  # sharing with this person ended: the page says so, and nothing else
+    Column("realm", String(8), nullable=False, server_default="live"),  # of the notice whose link opened it
 )  # fmt: skip
 api_tokens = Table(
     "api_tokens", metadata, identity(),

@@ -7,7 +7,7 @@ from alerts.schema.columns import Utc, identity, metadata
 areas = Table(
     "areas", metadata, identity(),
     Column("parent", String(64)),
-    Column("kind", String(16), nullable=False),  # district, street, community, grid
+    Column("kind", String(16), nullable=False),  # district, street, community, grid, drill
     Column("name", Text, nullable=False),
 )  # fmt: skip
 households = Table(

@@ -115,9 +115,11 @@ def act(
 ) -> Response:
     """An operator records what it was, takes that back, or declares the home away."""
     session = visit.must_be("operator")
-    visit.proves_origin(form)
     card = _view(visit, case_id).card
+    visit.proves_origin(form, card.realm)
     if absences.is_about_absence(do):
+        if card.realm != "live":
+            raise Refused(400, "cannot")  # an absence is of the home, and no part of a drill
         done = absences.carry_out(visit, session, card.home.id, do, tap, start, until)
     elif do.startswith("outcome:") or do in ("undo", "close_consent"):
         done = tapped(visit, session, card, do, tap)

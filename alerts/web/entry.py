@@ -66,7 +66,11 @@ def _changed(visit: Visit, households: frozenset[str]) -> None:
 
 
 def _already_in(visit: Visit, link: access.Link) -> bool:
-    return any((session.role, session.person) == (link.role, link.person) for session in visit.sessions)
+    """Whether the browser is this person's already; a session of a drill is not enough for what is real."""
+    return any(
+        (session.role, session.person) == (link.role, link.person) and session.realm in ("live", link.realm)
+        for session in visit.sessions
+    )
 
 
 def _enter(visit: Visit, session: access.Session, goto: str) -> RedirectResponse:

@@ -204,8 +204,10 @@ class Visit:
             raise Refused(403, "not_yours")
         return self.session
 
-    def proves_origin(self, form_token: str) -> None:
+    def proves_origin(self, form_token: str, realm: str = "live") -> None:
         """Refuse a post of which neither the browser nor the form's token says that it came from our own page.
+
+        `realm`: of what it acts on.  Who was let in by a message of a drill acts on nothing real.
 
         Raises
         ------
@@ -216,6 +218,8 @@ class Visit:
         own_form = self.session is not None and form_token == access.form_token(self.session)
         if not own_page and not own_form:
             raise Refused(403, "not_yours")
+        if self.session is not None and self.session.realm not in ("live", realm):
+            raise Refused(403, "drill_link")
 
     def renewed(self, render: Callable[[], Page]) -> Page:
         """Answer the script's asking with what the same person was shown a moment ago, if nothing changed since."""

@@ -90,9 +90,11 @@ def act(
 ) -> Response:
     """A tap.  One that comes too late changes nothing and shows how things are (409)."""
     session = visit.must_be("worker")
-    visit.proves_origin(form)
     card = _view(visit, session, case_id).card
+    visit.proves_origin(form, card.realm)
     if is_about_absence(do):
+        if card.realm != "live":
+            raise Refused(400, "cannot")  # an absence is of the home, and no part of a drill
         done = carry_out(visit, session, card.home.id, do, tap, start, until)
     else:
         done = tapped(visit, session, card, do, tap)

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, insert, select
 
-from alerts import registry, schema
+from alerts import drill_runs, registry, schema
+from alerts.drill_runs import Plan
 from alerts.store import NewArea, NewFinding
 
 T0 = datetime(2026, 11, 21, 1, 0, tzinfo=UTC)
@@ -128,6 +129,25 @@ def notices(engine: Engine) -> list[Any]:
         return list(
             conn.execute(select(schema.notices).order_by(n.created_at, n.recipient_kind, n.recipient, n.template))
         )
+
+
+EVERYBODY = (
+    "worker:wang", "worker:li", "worker:zhao", "operator:ops", "contact:f1", "contact:f2", "contact:f3",
+)  # fmt: skip
+
+
+def rehearse(
+    engine: Engine,
+    homes: Sequence[str] = ("h1", "h2"),
+    people: Sequence[str] = EVERYBODY,
+    now: datetime = T0,
+    **other: Any,
+) -> str:
+    """Begin a live rehearsal with real homes and people, an hour long; return its id."""
+    values: dict[str, Any] = {"drill": "fall_at_night", "kind": "live", "lasts": timedelta(hours=1)} | other
+    plan = Plan(homes={f"home {home}": home for home in homes}, people=people, **values)
+    with engine.begin() as conn:
+        return drill_runs.start(conn, plan, now, "operator:ops")
 
 
 def delivered(engine: Engine, now: datetime) -> None:

@@ -9,7 +9,7 @@ from alerts import explained, registry, schema
 from alerts.cases import Accepted, OutcomeRecorded, State, Undone
 from alerts.policy import Policy
 from alerts.store import Store
-from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, write
+from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, rehearse, write
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOON = T0 + 3 * HOUR
@@ -386,7 +386,8 @@ def test_an_outcome_taken_back_after_the_end_gives_the_home_its_time(store):
     assert store.next_due() == now + 2 * HOUR
 
 
-def test_a_drill_of_an_outage_leaves_life_alone(store):
+def test_a_drill_of_an_outage_leaves_life_alone(store, engine):
+    rehearse(engine)
     store.begin_area(cut("drill", realm="drill"), T0)
     store.raise_finding(quiet(severity="red"), T0)
     assert states(store) == {"h1": "AWAITING"}

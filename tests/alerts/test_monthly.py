@@ -13,7 +13,7 @@ from alerts.queries.monthly import month_rows
 from alerts.report import Intended
 from alerts.report_rows import Limits, Month
 from alerts.reports import Reports, trail
-from tests.alerts.neighbourhood import cut, finding
+from tests.alerts.neighbourhood import cut, finding, rehearse
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOVEMBER = Month(2026, 11)
@@ -63,6 +63,7 @@ def test_a_lived_case_is_read_with_its_proof_steps_and_limits(engine, store, rep
 
 def test_a_drill_is_never_counted(store, reports):
     before = reports.made(NOVEMBER, LATER).total
+    rehearse(store.engine, now=T, lasts=timedelta(hours=4))
     case = lived(store, realm="drill")
     away = store.raise_finding(finding("f-2", at=T + DAY, realm="drill"), T + DAY)
     store.act("drill", away, OutcomeRecorded("operator:ops", "SAFE_AWAY"), T + DAY + MIN, "t-1")

@@ -11,7 +11,7 @@ import pytest
 
 from alerts import access, database, queries, texts
 from alerts.casefile import State
-from alerts.channels import Forged, Outgoing, Unreadable, email, sms, wecom
+from alerts.channels import RESERVE, Forged, Outgoing, Unreadable, email, sms, wecom
 from alerts.outbox import Dispatcher, Settings
 from alerts.policy import Policy
 from alerts.store import Store
@@ -305,6 +305,7 @@ def test_the_own_count_of_a_number_stops_before_the_provider_does(tmp_path):
     results, drill, arrived = asyncio.run(scenario())
     assert results == [("accepted", "OK")] * 3 + [("failed", "quota of this number")]
     assert drill.permanent
+    assert drill.detail == RESERVE
     assert arrived == 3
 
 

@@ -16,7 +16,7 @@ from tests.alerts.neighbourhood import T0, delivered, finding
 NAMES = ("李秀英", "0755-0000-0001", "儿子", "daughter@example.org", "son@example.org", "50400")
 NOBODY = {
     "users", "areas", "policies", "area_events", "api_tokens", "workers", "registry_version",
-    "consent_texts", "shifts", "turns",
+    "consent_texts", "shifts", "turns", "drills",
 }  # fmt: skip
 
 

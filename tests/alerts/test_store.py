@@ -13,7 +13,7 @@ from alerts.cases import Accepted, Arrived, Declined, OutcomeRecorded, SetOff, S
 from alerts.errors import UnknownCase, UnknownOutcome
 from alerts.policy import Policy
 from alerts.store import Store
-from tests.alerts.neighbourhood import SHEETS, T0, delivered, fill, finding, notices
+from tests.alerts.neighbourhood import SHEETS, T0, delivered, fill, finding, notices, rehearse
 
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
@@ -322,8 +322,9 @@ def test_a_case_that_does_not_exist_and_an_outcome_that_does_not_are_errors(stor
     )
 
 
-def test_a_drill_and_life_stand_side_by_side(store):
-    real = opened(store)
+def test_a_drill_and_life_stand_side_by_side(store, engine):
+    rehearse(engine)
+    real = store.raise_finding(finding("f-1", "amber"), T0)
     drill = store.raise_finding(finding("f-1", realm="drill"), T0)
     assert drill is not None
     assert drill != real
@@ -331,6 +332,7 @@ def test_a_drill_and_life_stand_side_by_side(store):
 
 
 def test_the_outcome_of_a_drill_declares_nobody_away(store, engine):
+    rehearse(engine)
     with engine.connect() as conn:
         before = registry.version(conn)
     drill = store.raise_finding(finding("f-1", realm="drill"), T0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
 from alerts import access, schema, texts
 from alerts.events import Accepted, Tap
@@ -170,3 +170,29 @@ def quarter(
         community.readings.fitted = list(buildings.meters(community.now))
         vars(community.fitting).update(vars(buildings.fitting(community.now)))
         yield community, cases
+
+
+@pytest.fixture
+def played(community):
+    """The community with an area for drills: a home, its relative, and one who is on shift there."""
+    now, s = community.now, schema
+    with community.engine.begin() as conn:
+        conn.execute(insert(s.areas).values(id="dr", kind="drill", name="演练区"))
+        home = {"id": "v1", "area": "dr", "building": "演练楼", "door": "101", "tz": "Asia/Shanghai"}
+        conn.execute(insert(s.households).values(**home))
+        conn.execute(insert(s.residents).values(id="rv", household="v1", name="演练一"))
+        for purpose in ("monitor", "community", "relative"):
+            given = {"purpose": purpose, "version": "1", "given_at": now - timedelta(days=1), "given_by": "resident"}
+            conn.execute(insert(s.consents).values(resident="rv", recipient="", **given))
+        who = {
+            "id": "vw",
+            "name": "演练员",
+            "role": "worker",
+            "area": "dr",
+            "channel": "email",
+            "address": "vw@example.org",
+        }
+        conn.execute(insert(s.workers).values(**who))
+        shift = {"area": "dr", "start": now - timedelta(hours=1), "end": now + timedelta(hours=8), "owner": "vw"}
+        conn.execute(insert(s.shifts).values(**shift))
+    return community

@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 
 from alerts import schema
 from alerts.events import Accepted, OutcomeRecorded
+from tests.alerts.neighbourhood import rehearse
 from tests.web.neighbourhood import NOW, quiet
 
 
@@ -181,6 +182,7 @@ def test_a_drill_looks_like_a_drill(community):
     case = community.red("h1")
     community.tap(case, Accepted("worker:w1"))
     community.tap(case, OutcomeRecorded("worker:w1", "SAFE_AT_HOME"))
+    rehearse(community.store.engine, ["h1"], ["worker:w1"], NOW)
     drill = community.store.raise_finding(replace(quiet("h1", name="drill-1"), realm="drill"), NOW)
     page = community.visitor("worker", "w1").get(f"/w/a/{drill}").text
     assert '<body class="drill">' in page

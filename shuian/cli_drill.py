@@ -1,0 +1,63 @@
+"""`shuian drill`: the scripts, one played on a running service, and what became of it."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shuian.errors import BadInput
+
+if TYPE_CHECKING:
+    from shuian.drill import Api
+
+app = typer.Typer(help="Drills: rehearse the whole chain, apart from life (docs/drills.md).", no_args_is_help=True)
+Url = Annotated[str, typer.Option(help="Where the pages of the service are.")]
+Secret = Annotated[
+    str, typer.Option(envvar="SHUIAN_TOKEN", help="A token with registry:read,drills:run; better by SHUIAN_TOKEN.")
+]
+HERE = "http://127.0.0.1:8480"
+
+
+@app.command("list")
+def listed() -> None:
+    """Every script: how many homes it needs, how long it lasts, what happens. Example: shuian drill list"""
+    from simulators.drills import DRILLS
+
+    for name, drill in DRILLS.items():
+        print(f"{name}  {drill.number_of_homes} homes  {drill.ends_s / 60:.0f} min  {drill.happens}")
+
+
+@app.command("run")
+def run(name: str, url: Url = HERE, token: Secret = "") -> None:
+    """Play a script at a tabletop, to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
+    from shuian import drill
+
+    script = drill.script(name)
+    score = drill.Player(name, script, _api(url, token)).run()
+    print("\n".join(drill.told(score)))
+
+
+@app.command("report")
+def report(run_id: Annotated[str, typer.Argument(metavar="ID")], url: Url = HERE, token: Secret = "") -> None:
+    """What had to happen in a drill and what did, as it stands now. Example: shuian drill report 5f0c21d9a1b2c3d4"""
+    from shuian import drill
+
+    print("\n".join(drill.told(_api(url, token)("GET", f"/drills/{run_id}"))))
+
+
+def _api(url: str, token: str) -> "Api":
+    """Return the service of an address.
+
+    Raises
+    ------
+    BadInput
+        There is no token.
+    """
+    import httpx
+
+    from shuian.drill import Api
+
+    if not token:
+        raise BadInput(
+            "want a token in SHUIAN_TOKEN", "make one: shuian token add drills --scope registry:read,drills:run"
+        )
+    return Api(httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20.0, trust_env=False))

@@ -1,0 +1,17 @@
+"""Somebody goes out for the day without a word and comes back: at most a question, and nobody is sent for nothing.
+
+The drill that must stay quiet: what is rehearsed is what a false alarm costs.
+"""
+
+from simulators.drills import Drill, Expect, Homes, Strikes
+
+DRILL = Drill(
+    homes={"out": Homes()},
+    people=("owner", "backup", "lead", "operator", "family"),
+    strikes=(Strikes("P11", "out", "08:00"),),
+    must=(
+        Expect("unattended", 0.0, "out", never=True),
+        Expect("accepted", 0.0, "out", never=True),
+    ),
+    ends_s=1800.0,
+)

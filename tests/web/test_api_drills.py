@@ -1,0 +1,79 @@
+"""Drills over the interface: a program plays one to its end, and does nothing real with it."""
+
+import pytest
+from sqlalchemy import select
+
+from alerts import schema
+from tests.web.test_api import Program
+
+
+@pytest.fixture
+def program(played):
+    return Program(played, "drills:run")
+
+
+PLAN = {
+    "drill": "fall_at_night", "kind": "tabletop", "homes": {"fallen": "v1"}, "lasts_s": 3600,
+    "wanted": [
+        {"step": "case", "within_s": 300, "part": "fallen"},
+        {"step": "accepted", "within_s": 600, "part": "fallen", "who": "owner", "after": "case"},
+        {"step": "unattended", "within_s": 0, "part": "fallen", "never": True},
+    ],
+}  # fmt: skip
+FALL = {"id": "1", "home": "fallen", "onset": "2026-11-20T18:00:00Z"}
+ACCEPT = {"id": "a", "who": "worker:vw", "home": "fallen", "do": "accept"}
+
+
+def test_a_program_plays_a_drill_to_its_end_and_reads_its_score(played, program):
+    begun = program("POST", "/drills", PLAN)
+    assert begun.status_code == 201, begun.text
+    at = f"/drills/{begun.json()['id']}"
+    assert program("POST", f"{at}/deeds", ACCEPT).status_code == 409, "there is no case yet"
+    assert program("POST", f"{at}/findings", FALL).json()["case"]
+    assert program("POST", f"{at}/deeds", ACCEPT).json() == {"result": "done", "state": "ACCEPTED"}
+    assert program("POST", f"{at}/deeds", ACCEPT).json()["result"] == "repeated"
+    outcome = ACCEPT | {"id": "b", "do": "outcome", "code": "HELPED"}
+    assert program("POST", f"{at}/deeds", outcome).json()["state"] == "CLOSED"
+    assert program("POST", f"{at}/end", {}).json() == {"ended": True}
+    assert program("POST", f"{at}/end", {}).json() == {"ended": False}
+    score = program("GET", at).json()
+    assert (score["state"], score["why"]) == ("ended", "finished")
+    assert [line["verdict"] for line in score["lines"]] == ["met", "met", "kept"]
+    assert [one["id"] for one in program("GET", "/drills").json()["items"]] == [begun.json()["id"]]
+    with played.engine.connect() as conn:
+        realms = set(conn.scalars(select(schema.cases.c.realm)))
+        assert realms == {"drill"}
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "status", "said"),
+    [
+        ("", {"homes": {"fallen": "h1"}}, 409, "are real"),
+        ("", {"kind": "joke"}, 409, "want a kind of"),
+        ("", {"lasts_s": 1e9}, 409, "want a hard end within"),
+        ("", {"surprise": 1}, 422, "Extra inputs"),
+        ("/findings", {"home": "cellar"}, 422, "name of one of its homes"),
+        ("/findings", {"onset": "yesterday"}, 422, "onset"),
+        ("/deeds", {"who": "worker:w1"}, 403, "real people act for themselves"),
+        ("/deeds", {"do": "outcome", "code": "FINE"}, 422, "want one of SAFE_AT_HOME"),
+    ],
+)
+def test_what_cannot_be_played_is_refused_with_what_was_wanted(program, path, change, status, said):
+    at = ""
+    if path:
+        at = f"/{program('POST', '/drills', PLAN).json()['id']}"
+        program("POST", f"/drills{at}/findings", FALL)
+    body = {"": PLAN, "/findings": FALL, "/deeds": ACCEPT}[path]
+    answer = program("POST", f"/drills{at}{path}", body | change)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_a_token_without_the_scope_or_of_another_area_sees_and_plays_no_drill(played, program):
+    name = program("POST", "/drills", PLAN).json()["id"]
+    assert Program(played, "cases:read", name="q")("GET", "/drills").status_code == 403
+    other = Program(played, "drills:run", area="grid-1", name="r")
+    assert other("GET", "/drills").json() == {"items": []}
+    assert other("GET", f"/drills/{name}").status_code == 404
+    assert other("POST", f"/drills/{name}/end", {}).status_code == 404
+    assert other("POST", "/drills", PLAN).status_code == 403

@@ -1,0 +1,103 @@
+"""A script is played on a running service through its interface, and the score is read."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from alerts import schema, tokens
+from shuian import cli, cli_drill
+from shuian.drill import Api, Player, script, told
+from shuian.errors import BadInput, Trouble
+from tests.alerts.neighbourhood import delivered
+from tests.web.conftest import BASE
+
+S = timedelta(seconds=1)
+
+
+class Through(httpx.BaseTransport):
+    """The way to a service in this process, for a client that waits."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def handle_request(self, request):
+        async def ask():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app)) as client:
+                return await client.request(
+                    request.method, request.url, headers=request.headers, content=request.read()
+                )
+
+        answer = asyncio.run(ask())
+        kept = {
+            name: value for name, value in answer.headers.items() if name not in ("content-encoding", "content-length")
+        }
+        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
+
+
+@pytest.fixture
+def api(played):
+    """The service, as a program with a token sees it."""
+    with played.engine.begin() as conn:
+        token = tokens.add(conn, "d", ["registry:read", "drills:run"], None, timedelta(days=1), "cli", played.now)
+    headers = {"Authorization": f"Bearer {token}"}
+    return Api(httpx.Client(transport=Through(played.app), base_url=BASE, headers=headers))
+
+
+def play(community, player, most=200):
+    """Play, turning the clock by hand; everything that is owed arrives."""
+
+    def sleep(_):
+        nonlocal most
+        most -= 1
+        assert most, "it does not end"
+        community.now += 10 * S
+        community.store.fire_due(community.now)
+        delivered(community.engine, community.now)
+        n = schema.notices
+        with community.engine.begin() as conn:
+            conn.execute(n.update().where(n.c.state == "accepted", n.c.done_at.is_(None)).values(done_at=community.now))
+
+    return player.run(say=lambda _: None, sleep=sleep)
+
+
+def test_a_fall_at_night_is_played_to_its_end(played, api):
+    score = play(played, Player("fall_at_night", script("fall_at_night"), api, lambda: played.now))
+    assert score["state"] == "ended"
+    assert {(line["step"], line["who"]): line["verdict"] for line in score["lines"]} == {
+        ("case", ""): "met",
+        ("told", "owner"): "met",
+        ("told", "family"): "missed",
+        ("accepted", "owner"): "met",
+        ("on_site", "owner"): "met",
+        ("outcome", ""): "met",
+        ("unattended", ""): "kept",
+    }  # fmt: skip  (that home has no relative)
+    words = told(score)
+    assert words[-1] == "6 of 7 as they had to be"
+    assert any("missed  fallen: told family, within 30 s after case: –" in line for line in words)
+
+
+def test_a_day_trip_calls_nobody(played, api):
+    score = play(played, Player("day_trip", script("day_trip"), api, lambda: played.now))
+    assert {line["verdict"] for line in score["lines"]} == {"kept"}
+    assert score["why"] == "time"
+
+
+def test_too_few_homes_and_a_script_that_there_is_not_are_told(api):
+    with pytest.raises(BadInput, match="want 40 homes of drill areas for this drill, the registry has 1"):
+        Player("forty_at_once", script("forty_at_once"), api).begin()
+    with pytest.raises(BadInput, match="there is no drill 'flood'"):
+        script("flood")
+    with pytest.raises(Trouble, match=r"refuses \(404\): there is no such drill"):
+        api("GET", "/drills/nothing")
+
+
+def test_the_command_lists_the_scripts_and_wants_a_token():
+    listed = CliRunner().invoke(cli_drill.app, ["list"])
+    assert "fall_at_night  1 homes  60 min  Somebody falls at two in the morning" in listed.stdout
+    assert "drill" in [group.name for group in cli.app.registered_groups]
+    asked = CliRunner().invoke(cli_drill.app, ["report", "x"], env={"SHUIAN_TOKEN": ""})
+    assert isinstance(asked.exception, BadInput)
