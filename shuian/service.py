@@ -47,6 +47,7 @@ from shuian.judge import Judge, said
 from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.rehearsals import Rehearsals
 from shuian.retention import Keeper
 
 log = logging.getLogger(__name__)
@@ -161,6 +162,7 @@ class Service:
                     for source in self.sources.values():
                         await asyncio.to_thread(source.stop)
                     await asyncio.to_thread(self.judge.end)
+                    await asyncio.to_thread(self.rehearsals.close)
                     self.hub.close()  # the server waits for its answers, and a stream has no end of its own
                     server.should_exit = True
                     stop.set()
@@ -205,6 +207,7 @@ class Service:
         )
         self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
+        self.rehearsals = Rehearsals(self.engine, self.clock)
         self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
@@ -287,10 +290,13 @@ class Service:
             demo=self.demo,
             formats={name: one.sensors for name, one in FORMATS.items()},
         )
-        return web.create(
+        app = web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
             self.dispatcher, self.reports, Commissioning(self.lately, self.readings, self.pipeline),
+            self.rehearsals,
         )  # fmt: skip
+        self.rehearsals.serve(app)
+        return app
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from importlib.resources import files
@@ -20,11 +20,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from alerts import access, database, registry
+from alerts.queries.drills import Marks
 from alerts.reports import Reports
 from alerts.texts import Texts
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
-from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Readings, Served, Water
+from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Player, Readings, Served, Water
 from alerts.web.settings import Settings
 from alerts.web.taps import Done
 from alerts.web.words import HTML_LANG, Words, language_of
@@ -43,6 +44,8 @@ SESSION_COOKIES: Mapping[access.Role, str] = {
 HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c", "resident": "/r"}
 ROLES: Mapping[str, access.Role] = {path.removeprefix("/"): role for role, path in HOME.items()}
 """The first part of a page's address, and whose page it is."""
+STATIC = ("shuian.css", "shuian.js", "drills.css")
+"""What browsers keep; the style of drills is a file of its own, since no other page needs it."""
 KEPT_S = 5
 """For how long a rendered block answers the same person's open pages: what is not counted as a change (a notice was
 delivered, a meter was heard) is at most so much older than it says. [s]"""
@@ -69,6 +72,8 @@ class Site:
     taps: Done
     reports: Reports
     fitting: Fitting | None = None
+    player: Player | None = None
+    marks: Marks = field(default_factory=Marks)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -93,7 +98,7 @@ class Site:
     @cached_property
     def static(self) -> Mapping[str, bytes]:
         """Style and script by file name."""
-        return {name: (files("alerts.web") / "static" / name).read_bytes() for name in ("shuian.css", "shuian.js")}
+        return {name: (files("alerts.web") / "static" / name).read_bytes() for name in STATIC}
 
     @cached_property
     def static_urls(self) -> Mapping[str, str]:
