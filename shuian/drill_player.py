@@ -1,0 +1,171 @@
+"""A script played on a running service, through its interface for programs.
+
+At a tabletop findings are played in where a script's faults would be found; in a technical drill meters speak
+(`shuian.drill`), and the service has to find out.  Then, once a second, what reached the people who do not exist is read,
+and they do what the script says they do.  Everything is decided from what the service says, so that a player that is
+killed leaves a drill that ends itself.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shuian.drill_api import Api
+from shuian.drill_stage import drill_areas, is_cast
+from shuian.errors import BadInput
+from simulators.drills import DRILLS, Drill, Role
+from simulators.drills._story import Deeds, Told, deeds
+from simulators.faults import faults
+
+PLAYED = {"quiet": "quiet", "surge": "surge", "leak": "leak"}
+"""Findings that can be played in, and the reason that is given; areas and meters need readings."""
+BEGAN_S = 12 * 3600.0
+"""A finding that falls due at the beginning began so long before. [s]"""
+LOOK_S = 1.0
+"""How often the service is asked: never more than two events a second. [s]"""
+UNPLAYED = frozenset({"declare away", "confirm away", "back"})
+"""Deeds that are about the registry, and so no part of a tabletop."""
+
+
+def wall_clock() -> datetime:
+    """Return the time of this machine, aware UTC."""
+    return datetime.now(UTC)
+
+
+def script(name: str) -> Drill:
+    """Return a script.
+
+    Raises
+    ------
+    BadInput
+        There is none of that name.
+    """
+    if name not in DRILLS:
+        raise BadInput(f"there is no drill {name!r}; there are {', '.join(DRILLS)}", "see: shuian drill list")
+    return DRILLS[name]
+
+
+def homes_for(drill: Drill, api: Api) -> dict[str, str]:
+    """Return a home of the service's drill areas for each that a script names.
+
+    Raises
+    ------
+    BadInput
+        There are fewer.
+    """
+    own = [area for area in drill_areas(api) if not is_cast(area)]
+    free = sorted(row["id"] for area in own for row in api.rows(f"/households?area={area}"))
+    if len(free) < drill.number_of_homes:
+        raise BadInput(
+            f"want {drill.number_of_homes} homes of drill areas for this drill, the registry has {len(free)}",
+            "import more below an area of the kind drill (docs/drills.md)",
+        )
+    return {name: home for (name, _), home in zip(drill.named(), free, strict=False)}
+
+
+@dataclass
+class Player:
+    """A script while it is played.
+
+    Parameters
+    ----------
+    name : str
+        Of the script.
+    drill : Drill
+        The script.
+    api : Api
+        The service.
+    clock : callable
+        The time, aware UTC.
+    kind : {"tabletop", "technical"}
+        At a tabletop it plays in findings; in a technical drill meters speak, and the service has to find out.
+    homes : mapping, optional
+        The home of each that the script names; None: homes of the service's drill areas (`homes_for`).
+    besides : callable
+        What else has to be done now, asked at each look; told how many seconds have passed since the beginning.
+    """
+
+    name: str
+    drill: Drill
+    api: Api
+    clock: Callable[[], datetime] = wall_clock
+    kind: str = "tabletop"
+    homes: Mapping[str, str] | None = None
+    besides: Callable[[float], None] = lambda _: None
+    id: str = ""
+    done: list[Deeds] = field(default_factory=list)
+
+    def begin(self) -> str:
+        """Begin the drill, play in what the detectors would find, and return its id."""
+        self.start = self.clock()
+        self._part = dict(self.drill.named())
+        homes = homes_for(self.drill, self.api) if self.homes is None else self.homes
+        plan = {"drill": self.name, "kind": self.kind, "homes": dict(homes), "lasts_s": self.drill.ends_s}
+        self.id = self.api("POST", "/drills", plan | {"wanted": [one.data() for one in self.drill.must]})["id"]
+        if self.kind == "tabletop":
+            self._play_in()
+        return self.id
+
+    def _play_in(self) -> None:
+        for strikes in self.drill.strikes:
+            kinds = [kind for kind in faults()[strikes.fault].finds if kind in PLAYED]
+            for home, part in self._part.items():
+                if part == strikes.part and kinds:
+                    self._play(home, kinds[0], strikes.begins)
+
+    def _play(self, home: str, kind: str, begins: float | str) -> None:
+        before_s = -begins if isinstance(begins, float) else BEGAN_S
+        onset = (self.start - timedelta(seconds=before_s)).isoformat()
+        said = {"id": f"{home}-{kind}".replace(" ", "_"), "home": home, "kind": kind, "reason": PLAYED[kind]}
+        self.api("POST", f"/drills/{self.id}/findings", said | {"severity": "red", "onset": onset})
+
+    def step(self) -> bool:
+        """Let people do what is due now; False: the drill is over."""
+        score = self.api("GET", f"/drills/{self.id}")
+        if score["state"] != "running":
+            return False
+        due = [line["verdict"] for line in score["lines"] if not line["never"]]
+        if due and "waits" not in due:
+            self.end()
+            return False
+        told, who = self._told()
+        since_s = (self.clock() - self.start).total_seconds()
+        self.besides(since_s)
+        for deed in deeds(self.drill, told, self.done, since_s):
+            self.done.append(deed)
+            if deed.because is not None and deed.what not in UNPLAYED:
+                self._do(deed, who[deed.because])
+        return True
+
+    def _told(self) -> tuple[list[Told], dict[str, tuple[str, str]]]:
+        """Return what people were told, by each role that they play, and of each notice its reader and home."""
+        told, who = [], {}
+        for row in self.api("GET", f"/drills/{self.id}/told")["items"]:
+            at_s = (datetime.fromisoformat(row["at"]) - self.start).total_seconds()
+            who[row["id"]] = row["who"], row["home"]
+            roles: list[Role] = row["roles"]
+            told += [Told(row["id"], role, self._part[row["home"]], row["notice"], at_s) for role in roles]
+        return told, who
+
+    def _do(self, deed: Deeds, of: tuple[str, str]) -> None:
+        """Let somebody do something; a case that is over by then stays as it is."""
+        who, home = of
+        said = {"id": f"{deed.because}-{deed.what}".replace(" ", "_"), "who": who, "home": home, "do": deed.what}
+        self.api("POST", f"/drills/{self.id}/deeds", said | {"code": deed.code}, may=409)
+
+    def end(self, why: str = "finished") -> None:
+        """End the drill."""
+        self.api("POST", f"/drills/{self.id}/end", {"why": why})
+
+    def run(self, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
+        """Play it to its end and return its score; Ctrl-C stops it and the drill."""
+        say(f"drill {self.begin()}: {self.drill.happens}")
+        try:
+            while self.step():
+                sleep(LOOK_S)
+        except KeyboardInterrupt:
+            self.end("asked")
+        score: dict[str, Any] = self.api("GET", f"/drills/{self.id}")
+        return score
