@@ -1,28 +1,25 @@
-"""A script played at a tabletop on a running service, through its interface for programs.
+"""A script played on a running service, through its interface for programs: at a tabletop, or with real people.
 
 Findings are played in where a script's faults would be found; then, once a second, what reached the people who do not exist
-is read, and they do what the script says they do.  Everything is decided from what the service says, so that a player that is
+is read, and they do what the script says they do.  In a live rehearsal only findings are played: people act for themselves.
+Everything is decided from what the service says, so that a player that is
 killed leaves a drill that ends itself.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from shuian.drill_findings import Findings
 from shuian.errors import BadInput, Trouble
-from simulators.drills import DRILLS, Drill, Role
+from simulators.drills import DRILLS, Drill, Kind, Role
 from simulators.drills._story import Deeds, Told, deeds
-from simulators.faults import faults
 
 KIND = "drill"
-PLAYED = {"quiet": "quiet", "surge": "surge", "leak": "leak"}
-"""Findings that can be played in, and the reason that is given; areas and meters need readings."""
-BEGAN_S = 12 * 3600.0
-"""A finding that falls due at the beginning began so long before. [s]"""
 LOOK_S = 1.0
 """How often the service is asked: never more than two events a second. [s]"""
 UNPLAYED = frozenset({"declare away", "confirm away", "back"})
@@ -89,8 +86,10 @@ class Api:
             after = f"&after={page['next']}"
 
 
-def homes_for(drill: Drill, api: Api) -> dict[str, str]:
+def homes_for(drill: Drill, api: Api, now: datetime) -> dict[str, str]:
     """Return a home of the service's drill areas for each that a script names.
+
+    A script with an owner of a shift needs homes for which somebody is on shift; one without needs homes for which nobody is.
 
     Raises
     ------
@@ -101,13 +100,23 @@ def homes_for(drill: Drill, api: Api) -> dict[str, str]:
     played = {name for name, row in areas.items() if row["kind"] == KIND}
     while more := {name for name, row in areas.items() if row.get("parent") in played} - played:
         played |= more
-    free = sorted(row["id"] for area in sorted(played) for row in api.rows(f"/households?area={area}"))
+    on = {row["area"] for row in api.rows("/shifts") if _holds(row, now)}
+    while more := {name for name, row in areas.items() if row.get("parent") in on} - on:
+        on |= more
+    mine = played & on if "owner" in drill.people else played - on
+    free = sorted(row["id"] for area in sorted(mine) for row in api.rows(f"/households?area={area}"))
     if len(free) < drill.number_of_homes:
+        who = "somebody" if "owner" in drill.people else "nobody"
         raise BadInput(
-            f"want {drill.number_of_homes} homes of drill areas for this drill, the registry has {len(free)}",
+            f"want {drill.number_of_homes} homes of drill areas for this drill, for which {who} is on shift now; "
+            f"the registry has {len(free)}",
             "import more below an area of the kind drill (docs/drills.md)",
         )
     return {name: home for (name, _), home in zip(drill.named(), free, strict=False)}
+
+
+def _holds(shift: Mapping[str, Any], now: datetime) -> bool:
+    return datetime.fromisoformat(shift["start"]) <= now < datetime.fromisoformat(shift["end"])
 
 
 @dataclass
@@ -130,28 +139,37 @@ class Player:
     drill: Drill
     api: Api
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    kind: Kind = "tabletop"
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Which home is which of the script; empty: homes of the drill areas."""
+    people: Sequence[str] = ()
+    """Real people who take part: of a live rehearsal only."""
     id: str = ""
     done: list[Deeds] = field(default_factory=list)
 
     def begin(self) -> str:
-        """Begin the drill, play in what the detectors would find, and return its id."""
+        """Begin the drill, play in what the detectors would find now, and return its id.
+
+        Raises
+        ------
+        BadInput
+            The script cannot be played like this, or there are no homes for it.
+        Trouble
+            The service refuses.
+        """
         self.start = self.clock()
         self._part = dict(self.drill.named())
-        wanted = [one.data() for one in self.drill.must]
-        plan = {"drill": self.name, "kind": "tabletop", "homes": homes_for(self.drill, self.api)}
-        self.id = self.api("POST", "/drills", plan | {"lasts_s": self.drill.ends_s, "wanted": wanted})["id"]
-        for strikes in self.drill.strikes:
-            kinds = [kind for kind in faults()[strikes.fault].finds if kind in PLAYED]
-            for home, part in self._part.items():
-                if part == strikes.part and kinds:
-                    self._play(home, kinds[0], strikes.begins)
+        if self.kind not in self.drill.kinds:
+            raise BadInput(
+                f"{self.name} cannot be played as {self.kind}", f"play it as {' or '.join(self.drill.kinds)}"
+            )
+        plan = {"drill": self.name, "kind": self.kind, "people": list(self.people), "lasts_s": self.drill.ends_s}
+        plan |= {"homes": dict(self.homes) or homes_for(self.drill, self.api, self.start)}
+        plan |= {"wanted": [one.data() for one in self.drill.must], "down": [asdict(one) for one in self.drill.down]}
+        self.id = self.api("POST", "/drills", plan)["id"]
+        self._findings = Findings(self.api, self.drill, self.id, self._part, self.start)
+        self._findings.play(0.0)
         return self.id
-
-    def _play(self, home: str, kind: str, begins: float | str) -> None:
-        before_s = -begins if isinstance(begins, float) else BEGAN_S
-        onset = (self.start - timedelta(seconds=before_s)).isoformat()
-        said = {"id": f"{home}-{kind}".replace(" ", "_"), "home": home, "kind": kind, "reason": PLAYED[kind]}
-        self.api("POST", f"/drills/{self.id}/findings", said | {"severity": "red", "onset": onset})
 
     def step(self) -> bool:
         """Let people do what is due now; False: the drill is over."""
@@ -162,6 +180,9 @@ class Player:
         if due and "waits" not in due:
             self.end()
             return False
+        self._findings.play((self.clock() - self.start).total_seconds())
+        if self.kind == "live":
+            return True
         told, who = self._told()
         for deed in deeds(self.drill, told, self.done, (self.clock() - self.start).total_seconds()):
             self.done.append(deed)
@@ -214,4 +235,7 @@ def told(score: Mapping[str, Any]) -> list[str]:
     good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
     lines.append(f"{good} of {len(score['lines'])} as they had to be")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
+    lines += [
+        f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]
+    ]
     return lines

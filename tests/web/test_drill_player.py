@@ -86,9 +86,13 @@ def test_a_day_trip_calls_nobody(played, api):
     assert score["why"] == "time"
 
 
-def test_too_few_homes_and_a_script_that_there_is_not_are_told(api):
-    with pytest.raises(BadInput, match="want 40 homes of drill areas for this drill, the registry has 1"):
-        Player("forty_at_once", script("forty_at_once"), api).begin()
+def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
+    with pytest.raises(BadInput, match="want 40 homes .* for which somebody is on shift now; the registry has 1"):
+        Player("forty_at_once", script("forty_at_once"), api, lambda: played.now).begin()
+    with pytest.raises(BadInput, match="for which nobody is on shift now; the registry has 0"):
+        Player("empty_shift", script("empty_shift"), api, lambda: played.now).begin()
+    with pytest.raises(BadInput, match="meter_swap cannot be played as tabletop"):
+        Player("meter_swap", script("meter_swap"), api, lambda: played.now).begin()
     with pytest.raises(BadInput, match="there is no drill 'flood'"):
         script("flood")
     with pytest.raises(Trouble, match=r"refuses \(404\): there is no such drill"):
