@@ -130,6 +130,10 @@ def _may_take_part(conn: Connection, plan: Plan, homes: Sequence[str], people: S
     real = sorted({*homes} - realms.rehearsed(conn, homes)) + sorted({*people} - realms.played(conn, people))
     if real and plan.kind != "live":
         raise DrillError(f"a {plan.kind} drill is for homes and people of a drill area; {', '.join(real)} are real")
+    if plan.kind == "live" and not {*plan.people} - realms.played(conn, plan.people):
+        raise DrillError(
+            "a live rehearsal is for real people who are named beforehand, each as worker:ID, operator:ID or contact:ID; nobody is"
+        )
     homes_at, people_at = real_reds(conn, homes, people)
     if busy := sorted(homes_at | people_at):
         raise DrillError(f"no drill now: something real and red is open for {', '.join(busy)}")

@@ -226,7 +226,9 @@ def _of_notice(row: RowMapping, roles: Mapping[str, Sequence[str]], note: Note) 
     if row["template"].removeprefix("family_").startswith("drill_"):
         return  # the word that it is over tells nobody of what was played
     if row["state"] in ARRIVED:
-        note("told", row["delivered_at"] or row["seen_at"] or row["done_at"], *mine)
+        # The first of these: who opens a message an hour later was told an hour before.
+        proofs = (row["done_at"], row["delivered_at"], row["seen_at"])
+        note("told", min((at for at in proofs if at is not None), default=None), *mine)
     note("seen", row["seen_at"], *mine)
 
 

@@ -20,6 +20,8 @@ from simulators.drills import DRILLS, Drill, Kind, Role
 from simulators.drills._story import Deeds, Told, deeds
 
 KIND = "drill"
+PLAYABLE: tuple[Kind, ...] = ("tabletop", "live")
+"""Kinds of drills that are played here."""
 LOOK_S = 1.0
 """How often the service is asked: never more than two events a second. [s]"""
 UNPLAYED = frozenset({"declare away", "confirm away", "back"})
@@ -117,6 +119,30 @@ def homes_for(drill: Drill, api: Api, now: datetime) -> dict[str, str]:
 
 def _holds(shift: Mapping[str, Any], now: datetime) -> bool:
     return datetime.fromisoformat(shift["start"]) <= now < datetime.fromisoformat(shift["end"])
+
+
+def named(drill: Drill, kind: str, homes: Sequence[str], people: Sequence[str]) -> dict[str, Any]:
+    """Return how a script is played, as `Player` takes it, from what somebody typed.
+
+    Raises
+    ------
+    BadInput
+        A kind that there is not, homes that do not fit the script, or a live rehearsal without anybody named.
+    """
+    if kind not in PLAYABLE:
+        raise BadInput(f"want a kind of {', '.join(PLAYABLE)}; got {kind!r}", "see: shuian drill list")
+    parts = [name for name, _ in drill.named()]
+    given = dict(one.partition("=")[::2] for one in homes)
+    if (homes or kind == "live") and sorted(given) != sorted(parts):
+        raise BadInput(
+            f"want a home for each of {', '.join(parts)}; got {', '.join(homes) or 'none'}",
+            f"name each: --home '{parts[0]}=HOUSEHOLD'",
+        )
+    if kind == "live" and not people:
+        raise BadInput("a live rehearsal is for people who were named beforehand", "name them: --person worker:ID")
+    if kind != "live" and people:
+        raise BadInput(f"real people take part in no {kind} drill; got {', '.join(people)}", "play it with --kind live")
+    return {"kind": kind, "homes": given, "people": people}
 
 
 @dataclass

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import JSONResponse
 
-from alerts import case_rows, drill_runs, drill_scope, drill_score, receipts
+from alerts import drill_runs, drill_scope, drill_score, receipts
 from alerts.api import drill_areas
 from alerts.api.drill_areas import Event
 from alerts.api.problems import Problem
@@ -190,15 +190,15 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with site.looking() as conn:
             home = _home(conn, token, name, said.home)
             _may_play(conn, name, said.who)
-            open_ones = case_rows.load_open(conn, cases.c.realm == "drill", cases.c.household == home)
-        if not open_ones:
+            case = _case(conn, name, home, ended=said.do == "see")
+        if case is None:
             raise Problem(409, "no-case", "no case of this drill is open at that home")
         if said.do == "see":
             with site.engine.begin() as conn:
-                receipts.looked(conn, "drill", open_ones[0].id, said.who, now)
-            return JSONResponse({"result": "done", "state": open_ones[0].state})
+                receipts.looked(conn, "drill", case["id"], said.who, now)
+            return JSONResponse({"result": "done", "state": case["state"]})
         event = _event(said)
-        acted = site.store.act("drill", open_ones[0].id, event, now, f"{name}-{said.id}")
+        acted = site.store.act("drill", case["id"], event, now, f"{name}-{said.id}")
         return JSONResponse({"result": acted.result, "state": acted.case.state})
 
     @router.post("/drills/{name}/end", operation_id="end_drill")
@@ -290,6 +290,14 @@ def _may_play(conn: Connection, name: str, who: str) -> None:
     if inside is None or not realms.played(conn, [who]):
         wanted = "somebody of this drill who does not exist: real people act for themselves"
         raise Problem(403, "real", f"want {wanted}", [("who", wanted)])
+
+
+def _case(conn: Connection, name: str, home: str, *, ended: bool) -> RowMapping | None:
+    """Return the newest case of a drill at a home: one that is open, or also one that has ended, which can be read."""
+    c, since = cases.c, select(drills.c.started_at).where(drills.c.id == name).scalar_subquery()
+    mine = c.realm == "drill", c.household == home, c.opened_at >= since
+    found = select(c.id, c.state).where(*mine).order_by(c.closed_at.is_(None).desc(), c.opened_at.desc())
+    return conn.execute(found if ended else found.where(c.closed_at.is_(None))).mappings().first()
 
 
 def _event(said: Deed) -> Tap:

@@ -87,7 +87,7 @@ def test_a_day_trip_calls_nobody(played, api):
 
 
 def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
-    with pytest.raises(BadInput, match="want 40 homes .* for which somebody is on shift now; the registry has 1"):
+    with pytest.raises(BadInput, match=r"want 40 homes .* for which somebody is on shift now; the registry has 1"):
         Player("forty_at_once", script("forty_at_once"), api, lambda: played.now).begin()
     with pytest.raises(BadInput, match="for which nobody is on shift now; the registry has 0"):
         Player("empty_shift", script("empty_shift"), api, lambda: played.now).begin()
