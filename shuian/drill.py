@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,17 @@ from shuian.drill_api import Api
 from shuian.drill_cast import Reach
 from shuian.drill_player import Player, script, wall_clock
 from shuian.errors import BadInput
+from simulators.drills import Kind
 
-__all__ = ["Api", "Player", "Reach", "play", "script", "told"]
+__all__ = ["Api", "Player", "Reach", "play", "rehearsed", "script", "told"]
 
-KINDS = ("tabletop", "technical")
+KINDS: tuple[Kind, ...] = ("tabletop", "technical")
+"""Kinds for which a cast is brought."""
 Say = Callable[[str], None]
 
 
 def play(
-    name: str, kind: str, api: Api, broker: str = "", say: Say = print, *,
+    name: str, kind: Kind, api: Api, broker: str = "", say: Say = print, *,
     area: str = "", how: Reach | None = None, tz: str = "", stop: threading.Event | None = None,
     clock: Callable[[], datetime] = wall_clock, sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:  # fmt: skip
@@ -84,6 +86,40 @@ def play(
         drill_stage.leave(api, cast.tag)
 
 
+def rehearsed(
+    name: str, api: Api, homes: Sequence[str], people: Sequence[str], kind: Kind = "live", say: Say = print
+) -> dict[str, Any]:
+    """Play a script with homes that somebody names, as a rehearsal of real people or at a tabletop; return its score.
+
+    Parameters
+    ----------
+    homes : sequence of str
+        ``PART=HOUSEHOLD``, one for each home of the script.
+    people : sequence of str
+        Real people who take part (``worker:ID``, ``operator:ID``, ``contact:ID``): of a live rehearsal, and of no other.
+
+    Raises
+    ------
+    BadInput
+        Homes that do not fit the script, or a live rehearsal without anybody named.
+    Trouble
+        The service cannot be reached, or refuses.
+    """
+    drill = script(name)
+    parts = [part for part, _ in drill.named()]
+    given = dict(one.partition("=")[::2] for one in homes)
+    if sorted(given) != sorted(parts):
+        raise BadInput(
+            f"want a home for each of {', '.join(parts)}; got {', '.join(homes) or 'none'}",
+            f"name each: --home '{parts[0]}=HOUSEHOLD'",
+        )
+    if kind == "live" and not people:
+        raise BadInput("a live rehearsal is for people who were named beforehand", "name them: --person worker:ID")
+    if kind != "live" and people:
+        raise BadInput(f"real people take part in no {kind} drill; got {', '.join(people)}", "play it with --kind live")
+    return Player(name, drill, api, kind=kind, homes=given, people=people).run(say)
+
+
 def told(score: Mapping[str, Any]) -> list[str]:
     """Return the score in lines to be read."""
     why = f" ({score['why']})" if score["why"] else ""
@@ -97,4 +133,7 @@ def told(score: Mapping[str, Any]) -> list[str]:
     good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
     lines.append(f"{good} of {len(score['lines'])} as they had to be")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
+    lines += [
+        f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]
+    ]
     return lines

@@ -177,7 +177,9 @@ class Cast:
         return {"name": SAID[role], "role": STAFF[role], "area": self.tag, **self.reach.of(who)}
 
     def _shift(self) -> dict[str, Any]:
-        there = {role: self.person(role) for role in ("owner", "backup", "lead") if role in self.drill.people}
+        there: dict[str, Any] = {
+            role: self.person(role) for role in ("owner", "backup", "lead") if role in self.drill.people
+        }
         start = (self.start - BEFORE).isoformat()
         return {"area": self.tag, "start": start, "end": self._over_by.isoformat(), **there}
 
