@@ -6,19 +6,19 @@ killed leaves a drill that ends itself.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
+from shuian.drill_casting import casts
 from shuian.errors import BadInput, Trouble
 from simulators.drills import DRILLS, Drill, Role
 from simulators.drills._story import Deeds, Told, deeds
 from simulators.faults import faults
 
-KIND = "drill"
 PLAYED = {"quiet": "quiet", "surge": "surge", "leak": "leak"}
 """Findings that can be played in, and the reason that is given; areas and meters need readings."""
 BEGAN_S = 12 * 3600.0
@@ -89,27 +89,6 @@ class Api:
             after = f"&after={page['next']}"
 
 
-def homes_for(drill: Drill, api: Api) -> dict[str, str]:
-    """Return a home of the service's drill areas for each that a script names.
-
-    Raises
-    ------
-    BadInput
-        There are fewer.
-    """
-    areas = {row["id"]: row for row in api.rows("/areas")}
-    played = {name for name, row in areas.items() if row["kind"] == KIND}
-    while more := {name for name, row in areas.items() if row.get("parent") in played} - played:
-        played |= more
-    free = sorted(row["id"] for area in sorted(played) for row in api.rows(f"/households?area={area}"))
-    if len(free) < drill.number_of_homes:
-        raise BadInput(
-            f"want {drill.number_of_homes} homes of drill areas for this drill, the registry has {len(free)}",
-            "import more below an area of the kind drill (docs/drills.md)",
-        )
-    return {name: home for (name, _), home in zip(drill.named(), free, strict=False)}
-
-
 @dataclass
 class Player:
     """A script while it is played.
@@ -138,14 +117,21 @@ class Player:
         self.start = self.clock()
         self._part = dict(self.drill.named())
         wanted = [one.data() for one in self.drill.must]
-        plan = {"drill": self.name, "kind": "tabletop", "homes": homes_for(self.drill, self.api)}
-        self.id = self.api("POST", "/drills", plan | {"lasts_s": self.drill.ends_s, "wanted": wanted})["id"]
+        plan = {"drill": self.name, "kind": "tabletop", "lasts_s": self.drill.ends_s, "wanted": wanted}
+        self.id = self._first([plan | {"homes": homes} for homes in casts(self.drill, self.api, self.start)])
         for strikes in self.drill.strikes:
             kinds = [kind for kind in faults()[strikes.fault].finds if kind in PLAYED]
             for home, part in self._part.items():
                 if part == strikes.part and kinds:
                     self._play(home, kinds[0], strikes.begins)
         return self.id
+
+    def _first(self, plans: Sequence[Mapping[str, Any]]) -> str:
+        """Begin by the first of these plans whose homes are in no other drill, and return the id."""
+        for plan in plans[:-1]:
+            if begun := self.api("POST", "/drills", plan, may=409):
+                return str(begun["id"])
+        return str(self.api("POST", "/drills", plans[-1])["id"])
 
     def _play(self, home: str, kind: str, begins: float | str) -> None:
         before_s = -begins if isinstance(begins, float) else BEGAN_S
@@ -159,15 +145,19 @@ class Player:
         if score["state"] != "running":
             return False
         due = [line["verdict"] for line in score["lines"] if not line["never"]]
-        if due and "waits" not in due:
+        if "waits" not in due and self._since() >= self.drill.watched_s:
             self.end()
             return False
         told, who = self._told()
-        for deed in deeds(self.drill, told, self.done, (self.clock() - self.start).total_seconds()):
+        for deed in deeds(self.drill, told, self.done, self._since()):
             self.done.append(deed)
             if deed.because is not None and deed.what not in UNPLAYED:
                 self._do(deed, who[deed.because])
         return True
+
+    def _since(self) -> float:
+        """Return the seconds since the beginning."""
+        return (self.clock() - self.start).total_seconds()
 
     def _told(self) -> tuple[list[Told], dict[str, tuple[str, str]]]:
         """Return what people were told, by each role that they play, and of each notice its reader and home."""

@@ -4,7 +4,7 @@ What is rehearsed: that the registry's word about the new meter reaches the dete
 nobody out.
 """
 
-from simulators.drills import Drill, Expect, Homes, Strikes
+from simulators.drills import WATCHED_S, Drill, Expect, Homes, Strikes
 
 DRILL = Drill(
     homes={"new meter": Homes()},
@@ -12,4 +12,5 @@ DRILL = Drill(
     strikes=(Strikes("M3", "new meter", 60.0),),
     must=(Expect("case", 0.0, "new meter", never=True), Expect("meter_case", 0.0, "new meter", never=True)),
     ends_s=2700.0,
+    watched_s=WATCHED_S,
 )
