@@ -99,7 +99,9 @@ class Watched(Api):
         return answer
 
 
-def together(names: Sequence[str], play: Play, client: Callable[[], httpx.Client], shown: "Shown") -> list[Played]:
+def together(
+    names: Sequence[str], play: Play, client: Callable[[], httpx.Client], shown: "Shown", pace: Pace | None = None
+) -> list[Played]:
     """Play scripts side by side and return what became of each; Ctrl-C stops all, and each drill is ended.
 
     Parameters
@@ -112,12 +114,17 @@ def together(names: Sequence[str], play: Play, client: Callable[[], httpx.Client
         Returns a way to the service.
     shown : Shown
         Where the progress is seen.
+    pace : Pace, optional
+        Two events a second if none is given.
     """
-    every, pace, stop = [Played(name) for name in names], Pace(), threading.Event()
-    threads = [
-        threading.Thread(target=_one, args=(one, play, Watched(client(), one, pace, stop), every, stop), daemon=True)
-        for one in every
-    ]
+    every, stop = [Played(name) for name in names], threading.Event()
+    pace = pace or Pace()
+
+    def run(one: Played) -> None:
+        with client() as way:
+            _one(one, play, Watched(way, one, pace, stop), every, stop)
+
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in every]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

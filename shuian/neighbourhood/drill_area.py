@@ -60,15 +60,15 @@ class Grid:
 GRIDS = tuple(Grid(f"dr-{n:02d}", n, drill) for n, drill in enumerate(DRILLS.values(), 1))
 
 
-def drill_people(first: str, last: str, hook: str) -> dict[str, Rows]:
-    """Return the rows of areas, workers and shifts; messages to workers go to `hook`."""
+def drill_people(first: str, last: str) -> dict[str, Rows]:
+    """Return the rows of areas, workers and shifts."""
     workers: Rows = [(OPERATOR, "演练值班", "operator", AREA, "email", f"{OPERATOR}@demo.invalid")]
     shifts: Rows = []
     for grid in GRIDS:
         who = {role: f"{grid.id}-{role}" if role in grid.drill.people else "" for role in SHIFT}
         for n, role in enumerate(SHIFT):
             if who[role]:
-                ways = _ways(grid.channels, grid.phone(n), "webhook", f"{hook}/{who[role]}")
+                ways = _ways(grid.channels, grid.phone(n), f"{who[role]}@demo.invalid")
                 name = f"{NAMES[role]}{grid.number}"
                 workers.append((who[role], name, "lead" if role == "lead" else "worker", grid.id, *ways))
         if who["owner"]:
@@ -87,7 +87,7 @@ def drill_homes(since: str) -> dict[str, Rows]:
         "contacts": [
             (
                 f"f-{p.id}", f"r-{p.id}", f"演练家属 {p.id}", 1,
-                *_ways(p.channels, p.phone, "email", f"family-{p.id}@demo.invalid"),
+                *_ways(p.channels, p.phone, f"family-{p.id}@demo.invalid"),
             )
             for p in places
         ],
@@ -100,8 +100,6 @@ def _consents(places: Iterable[Place], since: str) -> Iterator[tuple[object, ...
             yield f"r-{place.id}", purpose, "", "1", since, "resident", "demo", ""
 
 
-def _ways(first: Sequence[str], phone: str, channel: str, address: str) -> tuple[str, str]:
-    """Return the cells channel and address: by telephone first where a script takes text messages down."""
-    before = [(name, phone) for name in first if name == "sms"]
-    names, addresses = zip(*before, (channel, address), strict=True)
-    return ";".join(names), ";".join(addresses)
+def _ways(down: Sequence[str], phone: str, address: str) -> tuple[str, str]:
+    """Return the cells channel and address: e-mail, and where a script takes text messages down, those first."""
+    return ("sms;email", f"{phone};{address}") if "sms" in down else ("email", address)

@@ -21,10 +21,9 @@ SHIFTS = {1: ("wang", "li"), 2: ("li", "wang"), 3: ("chen", "li")}
 
 def write_registry(folder: Path, start: datetime, http_port: int) -> None:
     """Write the demo's registry; messages to people go to the gateways on `http_port`."""
-    since, hook = (start - timedelta(days=90)).isoformat(), f"http://127.0.0.1:{http_port}/hook"
-    first, last = _shift(start)
-    sheets = _people(start, hook) | _homes(since) | _away(start)
-    for name, rows in (drill_people(first, last, hook) | drill_homes(since)).items():
+    since = (start - timedelta(days=90)).isoformat()
+    sheets = _people(start, f"http://127.0.0.1:{http_port}/hook") | _homes(since) | _away(start)
+    for name, rows in (drill_people(*_shift(start)) | drill_homes(since)).items():
         columns, lived_in = sheets[name]
         sheets[name] = columns, [*lived_in, *rows]
     write_sheets(folder, sheets)
