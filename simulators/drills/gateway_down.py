@@ -4,7 +4,7 @@ Silence of meters is not silence of people: what is rehearsed is that nobody is 
 at once who cannot be watched.
 """
 
-from simulators.drills import PLATFORM_S, Drill, Expect, Homes, Plays, Strikes
+from simulators.drills import PLATFORM_S, WATCHED_S, Drill, Expect, Homes, Plays, Strikes
 
 DRILL = Drill(
     homes={"unheard": Homes(12, "3", "drill-gateway")},
@@ -19,4 +19,5 @@ DRILL = Drill(
         Expect("case", 0.0, "unheard", never=True),
     ),
     ends_s=3600.0,
+    watched_s=WATCHED_S,
 )
