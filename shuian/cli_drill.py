@@ -44,10 +44,10 @@ def run(
     ] = None,
 ) -> None:
     """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
-    from shuian import drill
+    from shuian import drill, drill_live
 
     script = drill.script(name)
-    how = drill.named(script, kind, home or [], person or [])
+    how = drill_live.named(script, kind, home or [], person or [])
     score = drill.Player(name, script, _api(url, token), **how).run()
     print("\n".join(drill.told(score)))
 

@@ -101,7 +101,10 @@ def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
 
 def test_the_command_lists_the_scripts_and_wants_a_token():
     listed = CliRunner().invoke(cli_drill.app, ["list"])
-    assert "fall_at_night  1 homes  60 min  Somebody falls at two in the morning" in listed.stdout
+    assert (
+        "fall_at_night  1 homes  60 min  tabletop, technical, live  Somebody falls at two in the morning"
+        in listed.stdout
+    )
     assert "drill" in [group.name for group in cli.app.registered_groups]
     asked = CliRunner().invoke(cli_drill.app, ["report", "x"], env={"SHUIAN_TOKEN": ""})
     assert isinstance(asked.exception, BadInput)
