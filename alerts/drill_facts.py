@@ -55,7 +55,8 @@ class Sent:
         """When it reached its reader as far as is known; None: it did not, or that is not known."""
         if self.state not in ("accepted", "delivered", "seen"):
             return None
-        return self.delivered_at or self.seen_at or self.taken_at
+        proofs = (self.taken_at, self.delivered_at, self.seen_at)
+        return min((at for at in proofs if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)

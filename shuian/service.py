@@ -207,7 +207,7 @@ class Service:
         )
         self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
-        self.rehearsals = Rehearsals(self.engine, self.clock)
+        self.rehearsals = Rehearsals(self.store, self.clock, self._open_broker, self.config.service.zone)
         self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
@@ -250,6 +250,12 @@ class Service:
         heard = tuple(topic for topic in TOPICS if not topic.startswith("$"))
         entry = {"name": "embedded", "host": "127.0.0.1", "port": broker.port, "topics": heard}
         return [BrokerSettings(**broker_defaults(self.config.service.site, entry))]
+
+    def _open_broker(self) -> str:
+        """Return the address of the broker if anybody may speak there; empty: it wants a password or TLS, which we lack."""
+        first = next(iter(self.config.mqtt), None)
+        closed = first is not None and (first.username is not None or first.tls)
+        return "" if closed else self.broker_url
 
     def _listening(self) -> bool:
         return all(source.connected and source.trouble is None for source in self.sources.values())

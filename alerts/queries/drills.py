@@ -19,7 +19,7 @@ from alerts.drill_times import Mark, Row, Told
 from alerts.queries.cases import HOME, home_of, names_of
 from alerts.queries.models import Home
 from alerts.registry.realms import KIND
-from alerts.schema import areas, drill_homes, drills, households
+from alerts.schema import areas, drill_homes, drills, households, workers
 
 LISTED = 40
 """Past drills of a list."""
@@ -41,6 +41,7 @@ class Run:
     ended_at: datetime | None
     by: str
     by_name: str
+    ended_by: str | None
     ended_by_name: str
     homes: int
 
@@ -71,9 +72,8 @@ class Stage:
 
     area: str
     name: str
-    homes: int
-    taken: bool
-    """A drill runs there."""
+    staffed: bool
+    """Somebody works there: it is known by which channel the people of a drill are told."""
 
 
 # --- who may ----------------------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ def may_see(conn: Connection, drill: str, operator: str) -> bool:
 
 
 def stages(conn: Connection, operator: str) -> list[Stage]:
-    """Return the topmost drill areas within an operator's sight, the largest first."""
+    """Return the topmost drill areas within an operator's sight, those in which somebody works first."""
     sight = in_sight(conn, operator)
     above = areas.alias("above")
     tops = (
@@ -106,25 +106,10 @@ def stages(conn: Connection, operator: str) -> list[Stage]:
         .outerjoin(above, above.c.id == areas.c.parent)
         .where(areas.c.kind == KIND, (above.c.kind != KIND) | areas.c.parent.is_(None))
     )
-    busy = _running_in(conn)
-    found = []
-    for top in conn.execute(tops.order_by(areas.c.id)).all():
-        if sight is None or top.id in sight:
-            inside = tokens.below(conn, top.id)
-            homes = conn.scalar(select(func.count()).where(households.c.area.in_(inside))) or 0
-            found.append(Stage(top.id, top.name, homes, not busy.isdisjoint(inside)))
-    return sorted(found, key=lambda one: -one.homes)
-
-
-def _running_in(conn: Connection) -> set[str]:
-    h = drill_homes.c
-    query = (
-        select(households.c.area)
-        .join(drill_homes, h.household == households.c.id)
-        .join(drills, drills.c.id == h.drill)
-        .where(drills.c.state == "running")
-    )
-    return set(conn.scalars(query.distinct()))
+    rows = conn.execute(tops.order_by(areas.c.id)).all()
+    staffed = set(conn.scalars(select(workers.c.area).where(workers.c.area.in_([row.id for row in rows]))))
+    found = [Stage(row.id, row.name, row.id in staffed) for row in rows if sight is None or row.id in sight]
+    return sorted(found, key=lambda one: not one.staffed)
 
 
 # --- lists ------------------------------------------------------------------------------------------------------------
@@ -146,7 +131,7 @@ def runs(conn: Connection, operator: str) -> list[Run]:
 
 def _runs(conn: Connection, rows: Sequence[RowMapping]) -> list[Run]:
     names = names_of(conn, {who for row in rows for who in (row["by"], row["ended_by"] or "")})
-    kept = ("id", "drill", "kind", "state", "why", "started_at", "ends_at", "ended_at", "by", "homes")
+    kept = ("id", "drill", "kind", "state", "why", "started_at", "ends_at", "ended_at", "by", "ended_by", "homes")
     return [
         Run(
             **{name: row[name] for name in kept},

@@ -125,7 +125,7 @@ class DrillWords:
 
     def reason(self, reason: Reason, seen: Seen) -> str:
         """Return why not, in a sentence."""
-        names = [seen.names.get(who, who.partition(":")[2]) for who in reason.who]
+        names = [self.somebody(who, seen) for who in reason.who]
         return self.words.t(
             f"page.c.drills.why.{reason.code}",
             role=self.role(reason.roles[0]) if reason.roles else self.role(""),
@@ -153,15 +153,21 @@ class DrillWords:
 
     # --- people, and the run itself ---------------------------------------------------------------------------------------
 
+    def somebody(self, who: str, seen: Seen) -> str:
+        """Return a person's name; of relatives who stand in the registry no more, that they are one."""
+        kind, _, name = who.partition(":")
+        return seen.names.get(who, self.role("family") if kind == "contact" else name)
+
     def person(self, row: Row, seen: Seen) -> str:
         """Return who a row is about: a name, or how many people of one role."""
         if len(row.people) == 1:
-            return seen.names.get(row.people[0], row.people[0].partition(":")[2])
+            return self.somebody(row.people[0], seen)
         return self.words.t("page.c.drills.people", n=len(row.people))
 
     def ended(self, run: Run) -> str:
         """Return how it ended and by whom; while it runs, when it ends at the latest."""
-        key = f"page.c.drills.ended.{run.why}"
+        why = "service" if run.why == "asked" and run.ended_by == "system" else run.why
+        key = f"page.c.drills.ended.{why}"
         if self.words.texts.has(key):
             return self.words.t(key, who=run.ended_by_name)
         return self.words.t("page.c.drills.ended.other")

@@ -130,11 +130,11 @@ def start(
         raise Refused(400, "cannot")
     with visit.site.looking() as conn:
         stages = found.stages(conn, session.person)
-    if _lacks(wanted, stages) is not None:
+    if _lacks(stages) is not None:
         return _before(visit, session, wanted, 409)
     assert visit.site.player is not None
     try:
-        drill = visit.site.player.start(wanted.name, kind, _stage(wanted, stages).area, session.actor)
+        drill = visit.site.player.start(wanted.name, kind, stages[0].area, session.actor)
     except CannotPlay as refused:
         return _before(visit, session, wanted, 409, str(refused))
     visit.site.hub.changed()
@@ -152,7 +152,7 @@ def _before(visit: Visit, session: access.Session, script: Script, status: int =
     with visit.site.looking() as conn:
         stages = found.stages(conn, session.person)
         user = queries.name_of(conn, session.actor)
-    lacks = _lacks(script, stages)
+    lacks = _lacks(stages)
     says = drill_words.of(visit.words, [script])
     return visit.page(
         "c_drill_new",
@@ -164,25 +164,16 @@ def _before(visit: Visit, session: access.Session, script: Script, status: int =
         script=script,
         says=says,
         lacks=lacks,
-        stage=None if lacks else _stage(script, stages),
-        have=max((one.homes for one in stages), default=0),
+        stage=stages[0] if stages else None,
         refused=refused,
     )
 
 
-def _lacks(script: Script, stages: Sequence[Stage]) -> str | None:
-    """Return what keeps a script from being played, as a code; None: nothing that is known before."""
+def _lacks(stages: Sequence[Stage]) -> str | None:
+    """Return what keeps scripts from being played, as a code; None: nothing that is known before."""
     if not stages:
         return "no_area"
-    enough = [one for one in stages if one.homes >= script.takes]
-    if not enough:
-        return "few_homes"
-    return "taken" if script.takes and all(one.taken for one in enough) else None
-
-
-def _stage(script: Script, stages: Sequence[Stage]) -> Stage:
-    """Return the drill area in which a script is played, which has what it needs."""
-    return next(one for one in stages if one.homes >= script.takes and not (script.takes and one.taken))
+    return None if stages[0].staffed else "no_worker"
 
 
 # --- one ---------------------------------------------------------------------------------------------------------------

@@ -241,8 +241,6 @@ class Script:
     happens: str
     """What happens, in a sentence in English: for a script that has no words in the catalogues."""
     homes: int
-    takes: int
-    """How many of these must stand in the drill area before; 0: it brings its own."""
     lasts_s: float
     """It is over then at the latest. [s]"""
     kinds: tuple[str, ...]
@@ -276,7 +274,7 @@ class Player(Protocol):
         ...
 
     def start(self, script: str, kind: str, area: str, by: str) -> str | None:
-        """Begin to play a script with homes of a drill area, under the name of an operator, and return the drill's id.
+        """Begin to play a script below a drill area, under the name of an operator, and return the drill's id.
 
         None: it is being prepared, and begins by itself (`started` says what became of it).
 

@@ -44,8 +44,8 @@ SESSION_COOKIES: Mapping[access.Role, str] = {
 HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c", "resident": "/r"}
 ROLES: Mapping[str, access.Role] = {path.removeprefix("/"): role for role, path in HOME.items()}
 """The first part of a page's address, and whose page it is."""
-STATIC = ("shuian.css", "shuian.js", "drills.css")
-"""What browsers keep; the style of drills is a file of its own, since no other page needs it."""
+STATIC = ("shuian.css", "shuian.js", "reports.css")
+"""What browsers keep; what only reports and drills need is a file of its own, so that no phone fetches it."""
 KEPT_S = 5
 """For how long a rendered block answers the same person's open pages: what is not counted as a change (a notice was
 delivered, a meter was heard) is at most so much older than it says. [s]"""

@@ -191,7 +191,7 @@ def test_each_person_has_a_row_with_the_time_of_each_step_and_many_of_one_role_s
     owner = rows[0]
     assert (owner.people, owner.role) == (("worker:o",), "owner")
     assert {step: took.median_s for step, took in owner.steps.items()} == {
-        "told": 120.0, "seen": 120.0, "accepted": 300.0, "on_site": 540.0, "outcome": 720.0,
+        "told": 60.0, "seen": 120.0, "accepted": 300.0, "on_site": 540.0, "outcome": 720.0,
     }  # fmt: skip
     assert [row.role for row in rows] == ["owner", "backup", "operator", "family"]
     assert rows[1].steps == {}

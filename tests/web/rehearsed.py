@@ -98,13 +98,13 @@ def well(community, home, accept_min=1.0, arrive_min=6.0):
 
 
 def forty(community, homes):
-    """Play forty at once: most go well, one is never accepted, one is accepted late and has no outcome; return the run."""
+    """Play forty at once: one is never accepted, of three the outcome is recorded, then its time is up; return the run."""
     run = begin(community, "forty_at_once", homes)
     cases = [strike(community, run, home) for home in homes]
     told(community)
     for n, case in enumerate(cases[:-1]):
         acts(community, case, Accepted("worker:dr-vo" if n % 2 else "worker:dr-vb"), 0.5)
-    for n, case in enumerate(cases[:-2]):
+    for n, case in enumerate(cases[:3]):
         acts(community, case, OutcomeRecorded("worker:dr-vo" if n % 2 else "worker:dr-vb", "SAFE_AT_HOME"), 0.5)
     community.now += 120 * MIN
     over(community, run, "time", "system")
