@@ -23,6 +23,9 @@ _UNIX = re.compile(r"\d{9,13}(?:\.\d{1,9})?", re.ASCII)
 _IN_FILE = re.compile(r"@\d+(?:\.\d+)?s?", re.ASCII)
 _MOST_TEXT = 64
 _ZONE_MISSING = "time_zone_missing"
+_COUNTED = frozenset({"water_volume_total", "water_volume_delta", "pulse_count_total"})
+"""A register has its place in the past; a call for help that seems to be hours old may come from a clock of another zone."""
+PUNCTUAL = timedelta(minutes=10)
 _FIRST_MS = 100_000_000_000
 """What is above counts milliseconds: as seconds it would lie in the year 5138."""
 
@@ -81,7 +84,7 @@ def _at_home(reading: Reading, memory: DeviceMemory, received_at: datetime) -> R
         return reading
     zone = memory.zone(reading.device, received_at)
     time = None if zone is None else in_zone(local, zone, received_at)
-    if time is None:
+    if time is None or (reading.quantity not in _COUNTED and received_at - time > PUNCTUAL):
         return reading
     flags = tuple(flag for flag in reading.flags if flag != _ZONE_MISSING)
     return replace(reading, time=time, flags=flags, extra={k: v for k, v in reading.extra.items() if k != "time_local"})
