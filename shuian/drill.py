@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
@@ -16,16 +16,20 @@ from shuian.drill_cast import Reach
 from shuian.drill_player import Player, script, wall_clock
 from shuian.drill_technical import Technical
 from shuian.errors import BadInput, Trouble
+from simulators.drills import Drill, Kind
 from simulators.publisher import Publisher, PublishError
 
-__all__ = ["Api", "Player", "Reach", "play", "script", "told"]
+__all__ = ["Api", "Player", "Reach", "play", "rehearsed", "script", "told"]
 
-KINDS = ("tabletop", "technical")
+KINDS: tuple[Kind, ...] = ("tabletop", "technical")
+"""Kinds for which a cast is brought."""
+SENT_S = 2.0
+"""The last word of a drill goes out within this; then the addresses of its people are deleted. [s]"""
 Say = Callable[[str], None]
 
 
 def play(
-    name: str, kind: str, api: Api, broker: str = "", say: Say = print, *,
+    name: str, kind: Kind, api: Api, broker: str = "", say: Say = print, *,
     area: str = "", how: Reach | None = None, tz: str = "", stop: threading.Event | None = None,
     clock: Callable[[], datetime] = wall_clock, sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:  # fmt: skip
@@ -65,11 +69,7 @@ def play(
     Trouble
         The service or the broker cannot be reached, or refuses.  The cast is taken out all the same.
     """
-    drill = script(name)
-    if kind not in KINDS:
-        raise BadInput(
-            f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
-        )
+    drill = _playable(name, kind)
 
     def rest(seconds: float) -> None:
         if stop is not None and stop.is_set():
@@ -83,8 +83,24 @@ def play(
         held.callback(drill_stage.leave, api, cast.tag)
         drill_stage.enter(api, cast)
         if out is not None:
-            return Technical(cast, api, out, say, clock, rest).play()
-        return Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
+            score = Technical(cast, api, out, say, clock, rest).play()
+        else:
+            score = Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
+        sleep(SENT_S)
+        return score
+
+
+def _playable(name: str, kind: Kind) -> Drill:
+    """Return a script that brings its own cast, and can be played as asked."""
+    drill = script(name)
+    can = [one for one in drill.kinds if one in KINDS]
+    if kind not in KINDS:
+        raise BadInput(
+            f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
+        )
+    if kind not in can:
+        raise BadInput(f"{name} cannot be played as {kind}", f"play it as {' or '.join(can)}")
+    return drill
 
 
 @contextmanager
@@ -96,6 +112,40 @@ def _connected(broker: str) -> Iterator[Publisher]:
             yield out
     except PublishError as trouble:
         raise Trouble(str(trouble), "name the broker that the service hears, with --broker") from None
+
+
+def rehearsed(
+    name: str, api: Api, homes: Sequence[str], people: Sequence[str], kind: Kind = "live", say: Say = print
+) -> dict[str, Any]:
+    """Play a script with homes that somebody names, as a rehearsal of real people or at a tabletop; return its score.
+
+    Parameters
+    ----------
+    homes : sequence of str
+        ``PART=HOUSEHOLD``, one for each home of the script.
+    people : sequence of str
+        Real people who take part (``worker:ID``, ``operator:ID``, ``contact:ID``): of a live rehearsal, and of no other.
+
+    Raises
+    ------
+    BadInput
+        Homes that do not fit the script, or a live rehearsal without anybody named.
+    Trouble
+        The service cannot be reached, or refuses.
+    """
+    drill = script(name)
+    parts = [part for part, _ in drill.named()]
+    given = dict(one.partition("=")[::2] for one in homes)
+    if sorted(given) != sorted(parts):
+        raise BadInput(
+            f"want a home for each of {', '.join(parts)}; got {', '.join(homes) or 'none'}",
+            f"name each: --home '{parts[0]}=HOUSEHOLD'",
+        )
+    if kind == "live" and not people:
+        raise BadInput("a live rehearsal is for people who were named beforehand", "name them: --person worker:ID")
+    if kind != "live" and people:
+        raise BadInput(f"real people take part in no {kind} drill; got {', '.join(people)}", "play it with --kind live")
+    return Player(name, drill, api, kind=kind, homes=given, people=people).run(say)
 
 
 def told(score: Mapping[str, Any]) -> list[str]:
@@ -111,4 +161,7 @@ def told(score: Mapping[str, Any]) -> list[str]:
     good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
     lines.append(f"{good} of {len(score['lines'])} as they had to be")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
+    lines += [
+        f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]
+    ]
     return lines

@@ -2,27 +2,23 @@
 
 At a tabletop findings are played in where a script's faults would be found; in a technical drill meters speak
 (`shuian.drill`), and the service has to find out.  Then, once a second, what reached the people who do not exist is read,
-and they do what the script says they do.  Everything is decided from what the service says, so that a player that is
-killed leaves a drill that ends itself.
+and they do what the script says they do; in a live rehearsal people act for themselves.  Everything is decided from what the service
+says, so that a player that is killed leaves a drill that ends itself.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from shuian.drill_api import Api
+from shuian.drill_findings import Findings
 from shuian.drill_stage import drill_areas, is_cast
 from shuian.errors import BadInput
-from simulators.drills import DRILLS, Drill, Role
+from simulators.drills import DRILLS, Drill, Kind, Role
 from simulators.drills._story import Deeds, Told, deeds
-from simulators.faults import faults
 
-PLAYED = {"quiet": "quiet", "surge": "surge", "leak": "leak"}
-"""Findings that can be played in, and the reason that is given; areas and meters need readings."""
-BEGAN_S = 12 * 3600.0
-"""A finding that falls due at the beginning began so long before. [s]"""
 LOOK_S = 1.0
 """How often the service is asked: never more than two events a second. [s]"""
 UNPLAYED = frozenset({"declare away", "confirm away", "back"})
@@ -47,22 +43,34 @@ def script(name: str) -> Drill:
     return DRILLS[name]
 
 
-def homes_for(drill: Drill, api: Api) -> dict[str, str]:
-    """Return a home of the service's drill areas for each that a script names.
+def homes_for(drill: Drill, api: Api, now: datetime) -> dict[str, str]:
+    """Return a home of the service's drill areas for each that a script names; homes of other runs are left alone.
+
+    A script with an owner of a shift needs homes for which somebody is on shift; one without needs homes for which nobody is.
 
     Raises
     ------
     BadInput
         There are fewer.
     """
-    own = [area for area in drill_areas(api) if not is_cast(area)]
-    free = sorted(row["id"] for area in own for row in api.rows(f"/households?area={area}"))
+    areas = {name: row for name, row in drill_areas(api).items() if not is_cast(name)}
+    on = {row["area"] for row in api.rows("/shifts") if _holds(row, now)}
+    while more := {name for name, row in areas.items() if row.get("parent") in on} - on:
+        on |= more
+    mine = areas.keys() & on if "owner" in drill.people else areas.keys() - on
+    free = sorted(row["id"] for area in sorted(mine) for row in api.rows(f"/households?area={area}"))
     if len(free) < drill.number_of_homes:
+        who = "somebody" if "owner" in drill.people else "nobody"
         raise BadInput(
-            f"want {drill.number_of_homes} homes of drill areas for this drill, the registry has {len(free)}",
+            f"want {drill.number_of_homes} homes of drill areas for this drill, for which {who} is on shift now; "
+            f"the registry has {len(free)}",
             "import more below an area of the kind drill (docs/drills.md)",
         )
     return {name: home for (name, _), home in zip(drill.named(), free, strict=False)}
+
+
+def _holds(shift: Mapping[str, Any], now: datetime) -> bool:
+    return datetime.fromisoformat(shift["start"]) <= now < datetime.fromisoformat(shift["end"])
 
 
 @dataclass
@@ -79,10 +87,13 @@ class Player:
         The service.
     clock : callable
         The time, aware UTC.
-    kind : {"tabletop", "technical"}
-        At a tabletop it plays in findings; in a technical drill meters speak, and the service has to find out.
+    kind : {"tabletop", "technical", "live"}
+        At a tabletop it plays in findings; in a technical drill meters speak, and the service has to find out; in a live
+        rehearsal it plays in findings, and people act for themselves.
     homes : mapping, optional
         The home of each that the script names; None: homes of the service's drill areas (`homes_for`).
+    people : sequence of str
+        Real people who take part: of a live rehearsal only.
     besides : callable
         What else has to be done now, asked at each look; told how many seconds have passed since the beginning.
     """
@@ -91,35 +102,44 @@ class Player:
     drill: Drill
     api: Api
     clock: Callable[[], datetime] = wall_clock
-    kind: str = "tabletop"
+    kind: Kind = "tabletop"
     homes: Mapping[str, str] | None = None
+    people: Sequence[str] = ()
     besides: Callable[[float], None] = lambda _: None
     id: str = ""
     done: list[Deeds] = field(default_factory=list)
 
     def begin(self) -> str:
-        """Begin the drill, play in what the detectors would find, and return its id."""
+        """Begin the drill, play in what the detectors would find now, and return its id.
+
+        Raises
+        ------
+        BadInput
+            The script cannot be played like this, or there are no homes for it.
+        Trouble
+            The service refuses.
+        """
         self.start = self.clock()
         self._part = dict(self.drill.named())
-        homes = homes_for(self.drill, self.api) if self.homes is None else self.homes
-        plan = {"drill": self.name, "kind": self.kind, "homes": dict(homes), "lasts_s": self.drill.ends_s}
-        self.id = self.api("POST", "/drills", plan | {"wanted": [one.data() for one in self.drill.must]})["id"]
-        if self.kind == "tabletop":
-            self._play_in()
+        if self.kind not in self.drill.kinds:
+            raise BadInput(
+                f"{self.name} cannot be played as {self.kind}", f"play it as {' or '.join(self.drill.kinds)}"
+            )
+        homes = homes_for(self.drill, self.api, self.start) if self.homes is None else self.homes
+        plan = {"drill": self.name, "kind": self.kind, "people": list(self.people), "lasts_s": self.drill.ends_s}
+        plan |= {"homes": dict(homes), "wanted": [one.data() for one in self.drill.must]}
+        self.id = self.api("POST", "/drills", plan | {"down": [asdict(one) for one in self.drill.down]})["id"]
+        self._findings = Findings(self.api, self.drill, self.id, self._part, self.start)
+        self._play_in()
         return self.id
 
     def _play_in(self) -> None:
-        for strikes in self.drill.strikes:
-            kinds = [kind for kind in faults()[strikes.fault].finds if kind in PLAYED]
-            for home, part in self._part.items():
-                if part == strikes.part and kinds:
-                    self._play(home, kinds[0], strikes.begins)
+        if self.kind != "technical":
+            self._findings.play(self._since_s())
 
-    def _play(self, home: str, kind: str, begins: float | str) -> None:
-        before_s = -begins if isinstance(begins, float) else BEGAN_S
-        onset = (self.start - timedelta(seconds=before_s)).isoformat()
-        said = {"id": f"{home}-{kind}".replace(" ", "_"), "home": home, "kind": kind, "reason": PLAYED[kind]}
-        self.api("POST", f"/drills/{self.id}/findings", said | {"severity": "red", "onset": onset})
+    def _since_s(self) -> float:
+        """Return the seconds since the beginning."""
+        return (self.clock() - self.start).total_seconds()
 
     def step(self) -> bool:
         """Let people do what is due now; False: the drill is over."""
@@ -130,9 +150,12 @@ class Player:
         if due and "waits" not in due:
             self.end()
             return False
-        told, who = self._told()
-        since_s = (self.clock() - self.start).total_seconds()
+        since_s = self._since_s()
+        self._play_in()
         self.besides(since_s)
+        if self.kind == "live":
+            return True
+        told, who = self._told()
         for deed in deeds(self.drill, told, self.done, since_s):
             self.done.append(deed)
             if deed.because is not None and deed.what not in UNPLAYED:

@@ -5,7 +5,7 @@ within the hour who cannot be watched.  Nothing can be sent beforehand here: a m
 last heard, and it was heard when its history came.
 """
 
-from simulators.drills import Drill, Expect, Homes, Strikes
+from simulators.drills import Drill, Expect, Homes, Plays, Strikes
 
 SILENT_S = 1800.0
 """Three report periods, and half an hour at least, without a word from the meters behind a gateway. [s]"""
@@ -14,6 +14,10 @@ DRILL = Drill(
     homes={"unheard": Homes(12, "3", "gateway", 600)},
     people=("owner", "backup", "lead", "operator", "family"),
     strikes=(Strikes("M7", "unheard", 60.0),),
+    plays=(
+        Plays("radio_outage", ("unheard",), began_s=-7200.0, until_s=2400.0),
+        Plays("meter_silent", ("unheard",), "blue", began_s=-7200.0, at_s=30.0, until_s=2340.0),
+    ),
     must=(
         Expect("area", 60.0 + SILENT_S + 300.0, "unheard", "operator"),
         Expect("case", 0.0, "unheard", never=True),
