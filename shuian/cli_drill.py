@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Drills: rehearse the whole chain, apart from life (docs/drills.md).", no_args_is_help=True)
 Url = Annotated[str, typer.Option(help="Where the pages of the service are.")]
 Secret = Annotated[
-    str, typer.Option(envvar="SHUIAN_TOKEN", help="A token with registry:read,drills:run; better by SHUIAN_TOKEN.")
+    str, typer.Option(envvar="SHUIAN_TOKEN", help="A token with registry:write,drills:run; better by SHUIAN_TOKEN.")
 ]
 HERE = "http://127.0.0.1:8480"
 
@@ -44,16 +44,23 @@ def run(
     kind: Annotated[
         str,
         typer.Option(
-            help="tabletop; technical: simulated meters speak; live: real homes and people, who act for themselves."
+            help="tabletop: findings are played in; technical: simulated meters speak; live: real people, who act themselves."
         ),
     ] = "tabletop",
+    broker: Annotated[
+        str, typer.Option(help="Where the meters of a technical drill speak: mqtt[s]://[user:password@]host[:port].")
+    ] = "",
+    area: Annotated[str, typer.Option(help="Below which area of drills its homes are put; else the first.")] = "",
+    channel: Annotated[
+        str, typer.Option(help="How people who do not exist are reached, as in the registry: 'sms;email'.")
+    ] = "",
+    address: Annotated[str, typer.Option(help="And where: the providers' test numbers; {who} stands for the id.")] = "",
     home: Annotated[
         list[str] | None, typer.Option(help="PART=HOUSEHOLD, once for each home; else the drill brings its own.")
     ] = None,
     person: Annotated[
         list[str] | None, typer.Option(help="worker:ID, operator:ID or contact:ID, who takes part in a live rehearsal.")
     ] = None,
-    broker: Annotated[str, typer.Option(help="Of a technical drill: mqtt://host:port, where its meters speak.")] = "",
 ) -> None:
     """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
     from shuian import drill, drill_live
@@ -61,12 +68,15 @@ def run(
 
     if kind not in KINDS:
         raise BadInput(f"want a kind of {', '.join(KINDS)}; got {kind!r}", "see: shuian drill list")
+    if bool(channel) != bool(address):
+        raise BadInput("want --channel and --address together", "such as: --channel email --address drill@example.org")
     api = _api(url, token)
     if home or person or kind == "live":
         script = drill.script(name)
         score = drill.Player(name, script, api, **drill_live.named(script, kind, home or [], person or [])).run()
     else:
-        score = drill.play(name, kind, api, broker)
+        how = drill.Reach(channel, address) if channel else None
+        score = drill.play(name, kind, api, broker, area=area, how=how)
     print("\n".join(drill.told(score)))
 
 
@@ -115,6 +125,16 @@ def _tabletop(name: str, api: "Api") -> "Score":
     return drill.play(name, "tabletop", api, say=lambda _: None)
 
 
+@app.command("clean")
+def clean(url: Url = HERE, token: Secret = "") -> None:
+    """Take out homes and people of drills whose player was killed, once their time is over. Example: shuian drill clean"""
+    from shuian import drill_stage
+    from shuian.drill_player import wall_clock
+
+    left = drill_stage.clean(_api(url, token), wall_clock())
+    print(f"taken out: {', '.join(left) or 'none was left'}")
+
+
 @app.command("report")
 def report(run_id: Annotated[str, typer.Argument(metavar="ID")], url: Url = HERE, token: Secret = "") -> None:
     """What had to happen in a drill and what did, as it stands now. Example: shuian drill report 5f0c21d9a1b2c3d4"""
@@ -141,6 +161,6 @@ def _client(url: str, token: str) -> "httpx.Client":
 
     if not token:
         raise BadInput(
-            "want a token in SHUIAN_TOKEN", "make one: shuian token add drills --scope registry:read,drills:run"
+            "want a token in SHUIAN_TOKEN", "make one: shuian token add drills --scope registry:write,drills:run"
         )
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20.0, trust_env=False)
