@@ -27,20 +27,41 @@ HERE = "http://127.0.0.1:8480"
 
 @app.command("list")
 def listed() -> None:
-    """Every script: how many homes it needs, how long it lasts, what happens. Example: shuian drill list"""
+    """Every script: homes that it needs, how long it lasts, how it can be played, what happens. Example: shuian drill list"""
     from simulators.drills import DRILLS
 
     for name, drill in DRILLS.items():
-        print(f"{name}  {drill.number_of_homes} homes  {drill.ends_s / 60:.0f} min  {drill.happens}")
+        print(
+            f"{name}  {drill.number_of_homes} homes  {drill.ends_s / 60:.0f} min  {', '.join(drill.kinds)}  {drill.happens}"
+        )
 
 
 @app.command("run")
-def run(name: str, url: Url = HERE, token: Secret = "") -> None:
-    """Play a script at a tabletop, to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
+def run(
+    name: str,
+    url: Url = HERE,
+    token: Secret = "",
+    kind: Annotated[
+        str, typer.Option(help="tabletop, or live: real homes and people, who act for themselves.")
+    ] = "tabletop",
+    home: Annotated[
+        list[str] | None, typer.Option(help="PART=HOUSEHOLD, once for each home; else the drill brings its own.")
+    ] = None,
+    person: Annotated[
+        list[str] | None, typer.Option(help="worker:ID, operator:ID or contact:ID, who takes part in a live rehearsal.")
+    ] = None,
+) -> None:
+    """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
     from shuian import drill
+    from simulators.drills import KINDS
 
-    script = drill.script(name)
-    score = drill.Player(name, script, _api(url, token)).run()
+    if kind not in KINDS:
+        raise BadInput(f"want a kind of {', '.join(KINDS)}; got {kind!r}", "see: shuian drill list")
+    api = _api(url, token)
+    if home or person or kind == "live":
+        score = drill.rehearsed(name, api, home or [], person or [], kind)
+    else:
+        score = drill.play(name, kind, api)
     print("\n".join(drill.told(score)))
 
 

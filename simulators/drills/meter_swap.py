@@ -11,6 +11,7 @@ DRILL = Drill(
     people=("owner", "backup", "lead", "operator", "family"),
     strikes=(Strikes("M3", "new meter", 60.0),),
     must=(Expect("case", 0.0, "new meter", never=True), Expect("meter_case", 0.0, "new meter", never=True)),
+    kinds=("technical",),  # what detectors make of a register that falls cannot be played in
     ends_s=2700.0,
     watched_s=WATCHED_S,
 )
