@@ -44,7 +44,10 @@ def run(
     url: Url = HERE,
     token: Secret = "",
     kind: Annotated[
-        str, typer.Option(help="tabletop, or live: real homes and people, who act for themselves.")
+        str,
+        typer.Option(
+            help="tabletop; technical: simulated meters speak; live: real homes and people, who act for themselves."
+        ),
     ] = "tabletop",
     home: Annotated[
         list[str] | None, typer.Option(help="PART=HOUSEHOLD, once for each home; else the drill brings its own.")
@@ -52,6 +55,7 @@ def run(
     person: Annotated[
         list[str] | None, typer.Option(help="worker:ID, operator:ID or contact:ID, who takes part in a live rehearsal.")
     ] = None,
+    broker: Annotated[str, typer.Option(help="Of a technical drill: mqtt://host:port, where its meters speak.")] = "",
 ) -> None:
     """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
     from shuian import drill
@@ -63,7 +67,7 @@ def run(
     if home or person or kind == "live":
         score = drill.rehearsed(name, api, home or [], person or [], kind)
     else:
-        score = drill.play(name, kind, api)
+        score = drill.play(name, kind, api, broker)
     print("\n".join(drill.told(score)))
 
 

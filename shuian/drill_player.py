@@ -182,13 +182,27 @@ class Player:
         """End the drill."""
         self.api("POST", f"/drills/{self.id}/end", {"why": why})
 
-    def run(self, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-        """Play it to its end and return its score; Ctrl-C stops it and the drill."""
+    def run(
+        self,
+        say: Callable[[str], None] = print,
+        sleep: Callable[[float], None] = time.sleep,
+        begun: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """Play it to its end and return its score; Ctrl-C stops it and the drill.
+
+        `begun` is called when the service knows that it runs.
+        """
         say(f"drill {self.begin()}: {self.drill.happens}")
+        over = False
         try:
+            begun()
             while self.step():
                 sleep(LOOK_S)
+            over = True
         except KeyboardInterrupt:
-            self.end("asked")
+            pass
+        finally:
+            if not over:
+                self.end("asked")
         score: dict[str, Any] = self.api("GET", f"/drills/{self.id}")
         return score

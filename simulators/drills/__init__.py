@@ -157,12 +157,12 @@ class Drill:
     strikes: tuple[Strikes, ...] = ()
     does: tuple[Does, ...] = ()
     down: tuple[Down, ...] = ()
-    watched_s: float = 0.0
-    """A player ends it no sooner, even if everything that has to happen has: for what must never happen. [s]"""
     plays: tuple[Plays, ...] = ()
     """What is played in where no meters are simulated; empty: what its faults would be found as."""
     kinds: tuple[Kind, ...] = KINDS
     """How it can be played."""
+    watched_s: float = 0.0
+    """A player ends it no sooner, even if everything that has to happen has: for what must never happen. [s]"""
     history_days: int = 28
     """How long the homes have lived before, as day batches: what is usual for them is learnt from it."""
     module: str = field(default="", compare=False, repr=False)
