@@ -1,5 +1,6 @@
 """`shuian drill`: the scripts, one or all of them played on a running service, and what became of it."""
 
+import signal
 import sys
 from contextlib import nullcontext
 from datetime import datetime
@@ -95,6 +96,8 @@ def every(
     names = list(dict.fromkeys(only or DRILLS))
     for name in names:
         script(name)
+    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the drills first, and a demo of one's own last
+        signal.signal(number, signal.default_int_handler)
     where = nullcontext(drill_demo.Way(url, token, broker)) if demo is None else drill_demo.running(demo)
     with where as way:
         played = _together(names, way, kind, report)
