@@ -59,14 +59,15 @@ def run(
     broker: Annotated[str, typer.Option(help="Of a technical drill: mqtt://host:port, where its meters speak.")] = "",
 ) -> None:
     """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
-    from shuian import drill
+    from shuian import drill, drill_live
     from simulators.drills import KINDS
 
     if kind not in KINDS:
         raise BadInput(f"want a kind of {', '.join(KINDS)}; got {kind!r}", "see: shuian drill list")
     api = _api(url, token)
     if home or person or kind == "live":
-        score = drill.rehearsed(name, api, home or [], person or [], kind)
+        script = drill.script(name)
+        score = drill.Player(name, script, api, **drill_live.named(script, kind, home or [], person or [])).run()
     else:
         score = drill.play(name, kind, api, broker)
     print("\n".join(drill.told(score)))
