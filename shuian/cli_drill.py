@@ -2,7 +2,8 @@
 
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,13 +98,22 @@ def every(
     names = list(dict.fromkeys(only or DRILLS))
     for name in names:
         script(name)
-    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the drills first, and a demo of one's own last
-        signal.signal(number, signal.default_int_handler)
     where = nullcontext(drill_demo.Way(url, token, broker)) if demo is None else drill_demo.running(demo)
-    with where as way:
+    with _interrupted(), where as way:
         played = _together(names, way, kind, report)
     if not all(one.passed for one in played):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _interrupted() -> Iterator[None]:
+    """Let whatever asks this process to end interrupt it: the drills end first, and a demo of its own last."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _together(names: "Sequence[str]", way: "Way", kind: str, report: Path | None) -> "list[Played]":

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from alerts import registry
-from shuian import demo, drill, drill_demo, drill_report, registry_import
-from shuian.drill_together import Pace, Played, Shown, together
+from shuian import cli_drill, demo, drill, drill_demo, drill_report, registry_import
+from shuian.drill_together import Pace, Played, Shown, kind_of, together
 from shuian.neighbourhood import ZONE
 from shuian.neighbourhood.drill_area import EMPTY, MANNED, PLACES
 from shuian.neighbourhood.homes import HOMES
@@ -109,6 +110,38 @@ def test_the_demo_has_homes_for_a_drill_that_brings_none_with_and_without_somebo
     assert len(manned) == max(one.number_of_homes for one in DRILLS.values() if "owner" in one.people) == 40
     assert len(empty) == DRILLS["empty_shift"].number_of_homes
     assert not (manned | empty) & {home.id for home in HOMES}
+
+
+@pytest.mark.parametrize(
+    ("name", "broker", "wanted", "kind"),
+    [
+        ("fall_at_night", "mqtt://127.0.0.1:1", "", "technical"),
+        ("fall_at_night", "", "", "tabletop"),
+        ("fall_at_night", "mqtt://127.0.0.1:1", "tabletop", "tabletop"),
+        ("fall_at_night", "", "technical", None),
+        ("meter_swap", "", "", None),
+        ("meter_swap", "mqtt://127.0.0.1:1", "tabletop", None),
+    ],
+)
+def test_a_script_is_played_as_it_can_be_where_it_is_played(name, broker, wanted, kind):
+    assert kind_of(name, drill_demo.Way("http://127.0.0.1:1", "t", broker), wanted) == kind
+
+
+def test_people_of_a_demo_get_text_messages_only_where_these_are_down():
+    said = {name: drill_demo.reach(one).channel for name, one in DRILLS.items()}
+    assert said.pop("phone_company_down") == "sms;email"
+    assert set(said.values()) == {"email"}
+
+
+def test_a_kind_that_there_is_not_and_a_service_that_is_not_there_are_told():
+    run = CliRunner().invoke
+    assert "want a kind of tabletop, technical; got 'live'" in str(
+        run(cli_drill.app, ["all", "--kind", "live"]).exception
+    )
+    there_is_none = ["all", "--only", "day_trip", "--url", "http://127.0.0.1:9", "--token", "x"]
+    gone = run(cli_drill.app, there_is_none)
+    assert gone.exit_code == 1
+    assert "the service cannot be reached: ConnectError" in gone.output
 
 
 def line(verdict, took_s=None, **other):
