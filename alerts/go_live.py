@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from alerts.gaps import gaps
 from alerts.go_live_facts import Entry, Facts, Home, Person, Played, Settings, Shift
+from alerts.go_live_shifts import Holes
 from alerts.ladders import Ladder, uncovered
 
 Key = Literal[
@@ -130,14 +130,15 @@ def checklists(facts: Facts, settings: Settings, ladders: Sequence[Ladder], now:
     mine: dict[str, list[Home]] = {}
     for home in facts.homes:
         mine.setdefault(facts.community(home.area), []).append(home)
-    return {area: _checklist(facts, settings, ladders, now, area, homes) for area, homes in sorted(mine.items())}
+    holes = Holes(ladders)
+    return {
+        area: _checklist(_Asked(facts, settings, ladders, holes, now, area, homes))
+        for area, homes in sorted(mine.items())
+    }
 
 
-def _checklist(
-    facts: Facts, settings: Settings, ladders: Sequence[Ladder], now: datetime, area: str, homes: Sequence[Home]
-) -> Checklist:
-    ask = _Asked(facts, settings, ladders, now, area, homes)
-    items = ask.items()
+def _checklist(ask: "_Asked") -> Checklist:
+    items, now, homes, area = ask.items(), ask.now, ask.homes, ask.area
     kept: dict[str, tuple[Key, ...]] = {}
     before: dict[str, datetime] = {}
     for home in homes:
@@ -161,6 +162,7 @@ class _Asked:
     facts: Facts
     settings: Settings
     ladders: Sequence[Ladder]
+    holes: Holes
     now: datetime
     area: str
     homes: Sequence[Home]
@@ -290,10 +292,11 @@ class _Asked:
         zones = {home.area: home.zone for home in self.homes}
         for area, up in self.areas().items():
             theirs = [(one.start, one.end) for one in self.facts.shifts if one.area in up]
-            holes = gaps(area, theirs, self.ladders, up, zones[area], self.now, until)
-            lacks += [Lack("hole", area, holes[0].start, frozenset({area}))] if holes else []
-            full += not holes
-            parts |= dict.fromkeys(map(str, uncovered(self.ladders, up)))
+            hole = self.holes.first(theirs, up, zones[area], self.now, until)
+            lacks += [] if hole is None else [Lack("hole", area, hole, frozenset({area}))]
+            full += hole is None
+            if not all(ladder.cover for ladder in self.ladders):
+                parts |= dict.fromkeys(map(str, uncovered(self.ladders, up)))
         return Item("shifts", full, len(self.areas()), tuple(lacks), self.now, None, tuple(parts))
 
     def _numbers(self) -> Item:
@@ -338,6 +341,8 @@ class _Asked:
                 proofs.append(run.at)
                 notes.append("own" if run.area == self.area else "installation")
         wanted = len(self.settings.drills)
+        if not wanted:
+            return Item("drills", 0, 0, notes=("no_drills",))
         made = self._item("drills", len(proofs), wanted, lacks, proofs, self.settings.drill_days)
         return replace(made, notes=tuple(dict.fromkeys(notes)))
 
