@@ -14,9 +14,10 @@ other.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal, NamedTuple
 
-from alerts.go_live_facts import Entry, Facts, Home, Person, Played, Settings, Shift
+from alerts.go_live_facts import Entry, Facts, Home, Person, Played, Settings
 from alerts.go_live_shifts import Holes
 from alerts.ladders import Ladder, uncovered
 
@@ -130,11 +131,8 @@ def checklists(facts: Facts, settings: Settings, ladders: Sequence[Ladder], now:
     mine: dict[str, list[Home]] = {}
     for home in facts.homes:
         mine.setdefault(facts.community(home.area), []).append(home)
-    holes = Holes(ladders)
-    return {
-        area: _checklist(_Asked(facts, settings, ladders, holes, now, area, homes))
-        for area, homes in sorted(mine.items())
-    }
+    ahead = _Ahead(facts, ladders, now, now + settings.ahead_days * DAY)
+    return {area: _checklist(_Asked(facts, settings, ahead, now, area, homes)) for area, homes in sorted(mine.items())}
 
 
 def _checklist(ask: "_Asked") -> Checklist:
@@ -155,14 +153,27 @@ def _is_about(key: Key, lack: Lack, home: Home) -> bool:
     return lack.areas is None or home.area in lack.areas
 
 
+class _Ahead:
+    """The days ahead, sorted once for all communities."""
+
+    def __init__(self, facts: Facts, ladders: Sequence[Ladder], now: datetime, until: datetime) -> None:
+        self.until, self.ladders, self.holes = until, ladders, Holes(ladders)
+        self.times: dict[str, list[tuple[datetime, datetime]]] = {}
+        self.on: dict[str, set[str]] = {}
+        for shift in facts.shifts:
+            if shift.end > now and shift.start < until:
+                self.times.setdefault(shift.area, []).append((shift.start, shift.end))
+                for who in shift.people:
+                    self.on.setdefault(who, set()).add(shift.area)
+
+
 @dataclass(frozen=True)
 class _Asked:
     """One community, looked at at one moment."""
 
     facts: Facts
     settings: Settings
-    ladders: Sequence[Ladder]
-    holes: Holes
+    ahead: _Ahead
     now: datetime
     area: str
     homes: Sequence[Home]
@@ -174,7 +185,7 @@ class _Asked:
             self._of_homes("contact", self._contact, self.settings.contact_days),
             self._shifts(),
             self._numbers(),
-            self._of_people("workers", self._worker, self.ladder(), self.settings.worker_days),
+            self._of_people("workers", self._worker, self.ladder, self.settings.worker_days),
             self._channels(),
             self._drills(),
             self._of_people("rehearsal", self._rehearsal, self._going(), self.settings.rehearsal_days),
@@ -227,29 +238,29 @@ class _Asked:
 
     # --- the people ----------------------------------------------------------------------------------------------
 
+    @cached_property
     def areas(self) -> dict[str, tuple[str, ...]]:
-        """Return the areas in which its homes lie, each with those above it."""
+        """The areas in which its homes lie, each with those above it."""
         return {area: self.facts.up(area) for area in sorted({home.area for home in self.homes})}
 
-    def _ahead(self) -> list[Shift]:
-        until = self.now + self.settings.ahead_days * DAY
-        return [one for one in self.facts.shifts if one.end > self.now and one.start < until]
-
+    @cached_property
     def ladder(self) -> dict[Person, frozenset[str]]:
-        """Return everybody who may be asked for its homes in the days ahead, and for which of its areas."""
+        """Everybody who may be asked for its homes in the days ahead, and for which of its areas."""
+        below: dict[str, set[str]] = {}
+        for area, up in self.areas.items():
+            for one in up:
+                below.setdefault(one, set()).add(area)
         found: dict[Person, frozenset[str]] = {}
-        ahead = self._ahead()
         for person in self.facts.people:
-            on = {one.area for one in ahead if person.id in one.people}
-            stands = {person.area} if person.role in ("lead", "duty", "operator") else set[str]()
-            for_areas = {area for area, up in self.areas().items() if (on | stands) & set(up)}
-            if for_areas:
-                found[person] = frozenset(for_areas)
+            on = self.ahead.on.get(person.id, set())
+            stands = on | {person.area} if person.role in ("lead", "duty", "operator") else on
+            if for_areas := frozenset[str]().union(*(below.get(one, ()) for one in stands)):
+                found[person] = for_areas
         return found
 
     def _going(self) -> dict[Person, frozenset[str]]:
         """Return those of the ladder who go to a door."""
-        return {person: areas for person, areas in self.ladder().items() if person.role in ("worker", "lead")}
+        return {person: areas for person, areas in self.ladder.items() if person.role in ("worker", "lead")}
 
     def _of_people(self, key: Key, ask: _AskPerson, people: Mapping[Person, frozenset[str]], days: int) -> Item:
         lacks: list[Lack] = []
@@ -261,7 +272,7 @@ class _Asked:
             elif lack is not None:
                 lacks.append(lack._replace(whom=person.id, areas=areas))
         served = frozenset[str]().union(*people.values())
-        if alone := frozenset(self.areas()) - served:
+        if alone := frozenset(self.areas) - served:
             lacks.append(Lack("nobody", "", areas=alone))
         return self._item(key, len(proofs), len(people), lacks, proofs, days)
 
@@ -287,20 +298,19 @@ class _Asked:
     # --- the community -------------------------------------------------------------------------------------------
 
     def _shifts(self) -> Item:
-        until = self.now + self.settings.ahead_days * DAY
         lacks, parts, full = [], dict[str, None](), 0
         zones = {home.area: home.zone for home in self.homes}
-        for area, up in self.areas().items():
-            theirs = [(one.start, one.end) for one in self.facts.shifts if one.area in up]
-            hole = self.holes.first(theirs, up, zones[area], self.now, until)
+        for area, up in self.areas.items():
+            theirs = [times for one in up for times in self.ahead.times.get(one, ())]
+            hole = self.ahead.holes.first(theirs, up, zones[area], self.now, self.ahead.until)
             lacks += [] if hole is None else [Lack("hole", area, hole, frozenset({area}))]
             full += hole is None
-            if not all(ladder.cover for ladder in self.ladders):
-                parts |= dict.fromkeys(map(str, uncovered(self.ladders, up)))
-        return Item("shifts", full, len(self.areas()), tuple(lacks), self.now, None, tuple(parts))
+            if not all(ladder.cover for ladder in self.ahead.ladders):
+                parts |= dict.fromkeys(map(str, uncovered(self.ahead.ladders, up)))
+        return Item("shifts", full, len(self.areas), tuple(lacks), self.now, None, tuple(parts))
 
     def _numbers(self) -> Item:
-        lacks, areas = [], self.areas()
+        lacks, areas = [], self.areas
         by_role = {role: {one.area for one in self.facts.people if one.role == role} for role in ("lead", "duty")}
         leadless = frozenset(area for area, up in areas.items() if not by_role["lead"] & set(up))
         if leadless:

@@ -1,6 +1,7 @@
 """Which homes are covered, for every page that says so: worked out once for all that ask within a minute."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -12,8 +13,10 @@ from alerts.go_live_facts import Facts, Settings
 from alerts.ladders import Ladder
 from alerts.queries import go_live
 
-LASTS = timedelta(seconds=60)
-"""How old what a page says of this may be; what an operator does on these pages shows at once."""
+LASTS_S = 60.0
+"""How old what a page says of this may be; what an operator does on these pages shows at once. [s]"""
+SHARE = 30.0
+"""It is kept at least so many times as long as working it out took: a city is not counted all day long."""
 
 
 class Cover:
@@ -40,7 +43,7 @@ class Cover:
     ) -> None:
         self._looking, self._ladders, self.settings, self._duty_phone = looking, ladders, settings, duty_phone
         self._lock = threading.Lock()
-        self._kept: tuple[int, datetime, Facts, dict[str, Checklist]] | None = None
+        self._kept: tuple[int, datetime, timedelta, Facts, dict[str, Checklist]] | None = None
 
     def lists(self, now: datetime, register: int) -> Mapping[str, Checklist]:
         """Return the checklist of each community; `register`: the version of the registry by which one may be kept."""
@@ -50,13 +53,15 @@ class Cover:
         """Return the checklists with what they rest on."""
         with self._lock:
             if self._kept is not None:
-                version, at, facts, found = self._kept
-                if version == register and at <= now < at + LASTS:
+                version, at, lasts, facts, found = self._kept
+                if version == register and at <= now < at + lasts:
                     return facts, found
+            began = time.perf_counter()
             with self._looking() as conn:
                 facts = go_live.facts(conn, self.settings, now, self._duty_phone)
             found = checklists(facts, self.settings, self._ladders(), now)
-            self._kept = register, now, facts, found
+            lasts = timedelta(seconds=max(LASTS_S, SHARE * (time.perf_counter() - began)))
+            self._kept = register, now, lasts, facts, found
             return facts, found
 
     def forget(self) -> None:
