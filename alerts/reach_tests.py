@@ -1,6 +1,6 @@
 """Test messages: whether somebody is reached is found out before it matters, by one message and one tap on its link."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -31,8 +31,3 @@ def send(conn: Connection, area: str, people: Collection[str], by: str, now: dat
         duty_notices.owe(conn, name, actor, template, now, policy, key=f"{now:%H}")
     audit.append(conn, now, "reach_test", by, f"area:{area}", people=len(known))
     return len(known)
-
-
-def staff(roles: Iterator[tuple[str, str]]) -> list[str]:
-    """Return as what workers are written to, of their ids and roles."""
-    return [f"{'operator' if role == 'operator' else 'worker'}:{who}" for who, role in roles]

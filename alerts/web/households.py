@@ -95,7 +95,7 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
     return visit.page(
         "c_household",
         unpromised=unpromised,
-        missing=[words.t(f"page.golive.item.{key}") for key in visit.keeps_back(view.home.id)],
+        missing=[words.t(f"page.golive.short.{key}") for key in visit.keeps_back(view.home.id)],
         community=next((area for area, one in visit.checklists().items() if view.home.id in one.homes), ""),
         title=words.address(view.home),
         user=user,

@@ -133,13 +133,13 @@ def test_where_the_list_is_not_asked_for_everybody_is_shown_as_before(community)
 
 
 def test_a_tap_that_was_just_confirmed_shows_at_once(strict):
-    assert "中 0" in desk(strict).split('id="i-meter"')[1][:400]
+    assert ">0/5<" in desk(strict).split('id="i-meter"')[1][:400]
     fitted = strict.fitting.known.setdefault("m1", replace(strict.fitting.device("m1", NOW), household="h1"))
     strict.fitting.told[fitted.device] = Drawn(3.0, NOW, NOW)
     since = str(int(NOW.timestamp() * 1000))
     answer = strict.visitor("operator", "w9").post("/c/device", id="m1", do="confirm", since=since)
     assert answer.status_code == 303
-    assert "中 1" in desk(strict).split('id="i-meter"')[1][:400]
+    assert ">1/5<" in desk(strict).split('id="i-meter"')[1][:400]
 
 
 def test_the_desk_sends_test_messages_to_those_who_were_never_reached(strict):
