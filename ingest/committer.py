@@ -8,9 +8,10 @@ pause, until it can.
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from threading import Event
+
+from msgspec.structs import replace
 
 from ingest import metrics
 from ingest.bindings import Binding, Bindings

@@ -366,7 +366,7 @@ def test_a_new_installation_has_no_past_and_a_home_with_one_keeps_its_standing(e
 
 
 def test_homes_that_an_older_version_served_are_written_down_when_it_is_brought_up_to_date(engine):
-    database.migrate(engine, "0008")
+    database.migrate(engine, "0009")
     before = datetime.now(UTC)
     database.migrate(engine)
     with engine.connect() as conn:
