@@ -24,7 +24,6 @@ from shuian import logs, registry_import
 from shuian.errors import BadInput
 from shuian.fleet import Fleet
 from shuian.neighbourhood import HISTORY, ZONE, accepted
-from shuian.neighbourhood.drill_area import AREA
 from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import Incidents
 from shuian.neighbourhood.lives import Life
@@ -150,6 +149,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
             _write(data, state)
         fleet = await _live(service, lives, Incidents(**state["incidents"]), start, stop)
         if not stop.is_set():
+            _write(data, state | {"broker": service.broker_url})
             _links(service, config.base_url, port, first)
         await stop.wait()
         _say("\n正在停止；再运行一次，就从这里继续。Stopping; run it again and it goes on where it was.")
@@ -157,12 +157,12 @@ async def run(data: Path, stop: asyncio.Event) -> None:
 
 
 def drill_token(conn: Connection, data: Path, now: datetime) -> None:
-    """See that the demo's folder holds a token that lets a program play drills, and nothing else, in the area for them."""
+    """See that the demo's folder holds a token with which a program can bring the homes of a drill, and play it."""
     file = data / LETS_IN
     if file.exists() and tokens.of(conn, file.read_text("utf-8").strip(), now) is not None:
         return
     name = f"drills-{now:%Y%m%d-%H%M%S}"
-    token = tokens.add(conn, name, ("registry:read", "drills:run"), AREA, TOKEN_LIFE, "demo", now)
+    token = tokens.add(conn, name, ("registry:write", "drills:run"), None, TOKEN_LIFE, "demo", now)
     new = data / f"{LETS_IN}.new"
     new.unlink(missing_ok=True)
     new.touch(0o600)
