@@ -284,9 +284,9 @@ def _shifts(conn: Connection, now: datetime, settings: Settings) -> tuple[Shift,
 
 
 def _played(conn: Connection, known: Facts, lived: set[str], settings: Settings, now: datetime) -> Iterator[Played]:
-    """Yield the newest run of each wanted script that came to its end, by whom it stands for."""
+    """Yield the newest run of each wanted script that came to its end, by whom it stands for; live ones are of people."""
     d, h = drills.c, drill_homes.c
-    ended = d.state == "ended", d.drill.in_(settings.drills)
+    ended = d.state == "ended", d.kind != "live", d.drill.in_(settings.drills)
     runs = conn.execute(select(d.id, d.drill, d.ended_at).where(*ended).order_by(d.ended_at.desc(), d.id)).all()
     told: set[tuple[str, str | None]] = set()
     for run in runs:

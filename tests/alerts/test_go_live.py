@@ -336,12 +336,21 @@ def test_a_case_of_a_live_rehearsal_taken_in_time_proves_its_worker_and_a_late_o
     assert ("rehearsed_late", "wang") in lacks(engine, "rehearsal", at)
 
 
-def test_a_drill_is_read_with_its_score(engine, store):
-    want = {"step": "case", "within_s": 60, "part": "", "who": "", "after": "start", "never": False}
-    name = rehearse(engine, ["h1"], ["worker:wang"], kind="live", wanted=[want], drill="gateway_down")
+def test_a_drill_is_read_with_its_score_and_a_live_one_is_none(engine):
+    want = {"step": "case", "within_s": 60, "part": "", "who": "", "after": "start"}
+    for script, never in (("gateway_down", False), ("fall_at_night", True)):
+        name = rehearse(engine, ["h1"], ["worker:wang"], wanted=[want | {"never": never}], drill=script)
+        with engine.begin() as conn:
+            drill_runs.end(conn, name, T0 + DAY / 24, "operator:ops", "finished", Policy())
+    wanted = {("drill_never", script) for script in ASKED.drills}
+    assert lacks(engine, "drills", T0 + DAY) == wanted
     with engine.begin() as conn:
-        drill_runs.end(conn, name, T0 + DAY / 24, "operator:ops", "finished", Policy())
-    assert ("drill_missed", "gateway_down") in lacks(engine, "drills", T0 + DAY)
+        conn.execute(update(schema.drills).values(kind="tabletop"))
+    found = look(engine, T0 + DAY).item("drills")
+    assert {(lack.why, lack.whom) for lack in found.lacks} == {
+        ("drill_missed", "gateway_down"), ("drill_never", "worker_does_not_answer"),
+    }  # fmt: skip
+    assert (found.done, found.notes) == (1, ("own",))
 
 
 def test_who_accepted_and_who_sat_at_the_table_stands_in_the_chain(engine):

@@ -11,9 +11,9 @@ from sqlalchemy import insert, select, update
 from alerts import acceptance, fittings, reach_tests, schema
 from alerts.go_live_facts import Settings
 from alerts.policy import Policy
-from alerts.web.cover import Cover
 from alerts.web.ports import Drawn
 from tests.web.neighbourhood import NOW, WORKERS
+from tests.web.test_api import Program
 
 DAY = timedelta(days=1)
 SETTING_UP = {"zh_CN": "正在开通：还不能依靠它", "en": "do not rely on it yet"}
@@ -23,9 +23,7 @@ STAFF = ("worker:w1", "worker:w2", "worker:w3", "operator:w9")
 @pytest.fixture
 def strict(community):
     """The community where the list is asked for, but no drills."""
-    site = community.app.state.site
-    cover = Cover(site.looking, lambda: community.store.policy.ladders, Settings(drills=()), duty_phone=True)
-    community.app.state.site = replace(site, cover=cover)
+    community.app.state.site.cover.settings = Settings(drills=())
     return community
 
 
@@ -211,3 +209,20 @@ def test_it_prints_with_a_place_to_sign_and_without_buttons(strict):
     printed = style.rpartition("@media print")[2]
     assert ".only-paper { display: block" in printed
     assert ".answers { display: none" in printed
+
+
+def test_a_program_reads_the_same_list_within_its_area_and_no_names(strict):
+    prove(strict)
+    read = Program(strict, "registry:read")
+    (one,) = read("GET", "/golive").json()["items"]
+    assert one == {"area": "community", "green": 7, "items": 10, "covered": 0, "homes": 5}
+    answer = read("GET", "/golive/community")
+    assert answer.json()["kept_back"]["h2"] == ["meter", "contact", "accepted"]
+    lack = next(item for item in answer.json()["checklist"] if item["key"] == "meter")["lacks"][0]
+    assert lack == {"why": "no_tap", "whom": "h2", "at": None, "areas": []}
+    assert not any(name in answer.text for name in ("王丽", "陈秀英", "example.org"))
+    assert read("GET", "/golive/nowhere").status_code == 404
+    beside = Program(strict, "registry:read", area="elsewhere", name="q")
+    assert beside("GET", "/golive").json()["items"] == []
+    assert beside("GET", "/golive/community").status_code == 404
+    assert Program(strict, "cases:read", name="r")("GET", "/golive").status_code == 403
