@@ -119,9 +119,9 @@ class Technical:
         player = Player(cast.name, cast.drill, self.api, self.clock, "technical", cast.by_name, besides=besides)
 
         def begun() -> None:
-            meters.tell([*ends, self.clock().timestamp()])
+            meters.hurry([*ends, self.clock().timestamp()])
             meters.live()
-            self.say("all history is heard; what happens from now on happens at life's speed")
+            self.say("the history is told up to now; from here on all happens at life's speed")
 
         try:
             return player.run(self.say, self.rest, begun)

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
-from alerts import api
+from alerts import api, database
 from alerts.access import WrongTries
 from alerts.reports import Reports
 from alerts.texts import Texts
@@ -25,12 +25,14 @@ from alerts.web import (
     entry,
     family,
     gateway,
+    golive,
     households,
     machine,
     meters,
     report,
     worker,
 )
+from alerts.web.cover import Cover
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -106,6 +108,12 @@ def create(
         Fragments(),
         Done(),
         reports,
+        Cover(
+            lambda: database.reading(engine).connect(),
+            lambda: store.policy.ladders,
+            settings.go_live,
+            bool(settings.duty_phone),
+        ),
         fitting,
         player,
     )
@@ -123,6 +131,7 @@ def create(
         devices,
         drills,
         report,
+        golive,
         machine,
         gateway,
     )
