@@ -15,10 +15,11 @@ from ingest.measures import EPOCH, MOST_AHEAD, PLAUSIBLE_FROM
 from ingest.strict_json import Number, show
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}", re.ASCII)
-_BASES = {"bn": "n", "bt": "t", "bu": "u", "bv": "v", "bs": "s"}
+_BASES = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
 _VALUES = frozenset({"v", "vb", "vs", "vd", "s"})
 _USUAL = frozenset({"n", "u", "t", "ut"}) | _VALUES
 """Fields of a record that leaves the base values as they are."""
+_KNOWN = _USUAL | _BASES
 _RELATIVE = 2**28
 _MOST_VERSION = 10
 _LAST = 2**32
@@ -48,7 +49,8 @@ class _Bases:
     """The base values that hold, and the names they were joined with so far."""
 
     def __init__(self, received_at: datetime) -> None:
-        self._said: dict[str, object] = {}
+        self._base: object = ""
+        self._unit: object = ""
         self._named: dict[tuple[object, object], Named] = {}
         self._received_at, self._latest = received_at, received_at + MOST_AHEAD
         self._start: Number = 0
@@ -63,15 +65,24 @@ class _Bases:
             A newer version of the format, or a base that is no number.
         """
         version = record.get("bver", _MOST_VERSION)
-        if not isinstance(version, int) or isinstance(version, bool) or not 0 < version <= _MOST_VERSION:
+        if type(version) is not int or not 0 < version <= _MOST_VERSION:
             raise Unreadable(f"bver: want a version up to {_MOST_VERSION}, got {show(version)}")
-        for key in ("bt", "bv", "bs"):
-            number(record, key)
-        self._said |= {key: record[key] for key in _BASES if key in record}
-        self._named.clear()
-        self._start = number(self._said, "bt") or 0
-        bases = ((key, number(self._said, f"b{key}")) for key in ("v", "s"))
-        self._values = {key: base for key, base in bases if base is not None}
+        start, value, total = number(record, "bt"), number(record, "bv"), number(record, "bs")
+        if "bn" in record or "bu" in record:
+            self._rename(record)
+        if "bt" in record:
+            self._start = start or 0
+        for key, base in (("v", value), ("s", total)):
+            if base is not None:
+                self._values[key] = base
+            elif f"b{key}" in record:
+                self._values.pop(key, None)
+
+    def _rename(self, record: Mapping[str, object]) -> None:
+        base, unit = record.get("bn", self._base), record.get("bu", self._unit)
+        if base != self._base:
+            self._named.clear()
+        self._base, self._unit = base, unit
 
     def resolved(self, record: Mapping[str, object]) -> Record:
         """Return `record` with the base values in it.
@@ -81,7 +92,7 @@ class _Bases:
         Unreadable
             What was wanted and what came.
         """
-        name, unit = record.get("n", ""), record.get("u", self._said.get("bu", ""))
+        name, unit = record.get("n", ""), record.get("u", self._unit)
         try:
             named = self._named.get((name, unit)) or self._name(name, unit)
         except TypeError:  # a list is no key
@@ -94,7 +105,7 @@ class _Bases:
         return Record(named, fields, time, flags)
 
     def _name(self, name: object, unit: object) -> Named:
-        base = self._said.get("bn", "")
+        base = self._base
         if not isinstance(base, str) or not isinstance(name, str) or not isinstance(unit, str):
             raise Unreadable(f"name: want texts for bn, n and u, got {show(base)}, {show(name)} and {show(unit)}")
         if not NAME.fullmatch(base + name):
@@ -133,9 +144,9 @@ def resolved_records(records: Sequence[object], received_at: datetime, complaint
                 yield bases.resolved(record)
                 continue
             bases.take(record)
-            if any(key.endswith("_") for key in record):
+            if not record.keys() <= _KNOWN and any(key.endswith("_") for key in record):
                 raise Unreadable("want fields of RFC 8428, got one that must be understood")
-            if record.keys() - _BASES.keys() - {"bver"}:
+            if not record.keys() <= _BASES:
                 yield bases.resolved(record)
         except Unreadable as error:
             complaints.append(f"records[{place}]: {error}")
