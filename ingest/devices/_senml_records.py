@@ -20,9 +20,10 @@ _VALUES = frozenset({"v", "vb", "vs", "vd", "s"})
 _USUAL = frozenset({"n", "u", "t", "ut"}) | _VALUES
 """Fields of a record that leaves the base values as they are."""
 _KNOWN = _USUAL | _BASES
-_RELATIVE = 2**28
+_MILLION = Decimal(1_000_000)
+_RELATIVE, _LAST = 2**28 * 1_000_000, 2**32 * 1_000_000
+"""What is below is relative to now, and what is beyond is no time. [µs]"""
 _MOST_VERSION = 10
-_LAST = 2**32
 _MISSING: tuple[None, tuple[str, ...]] = (None, ("time_missing",))
 _IMPLAUSIBLE: tuple[None, tuple[str, ...]] = (None, ("implausible_time",))
 
@@ -37,10 +38,12 @@ class Named(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One resolved record; `time` None: now."""
+    """One resolved record; `amount` is its ``v`` and `total` its ``s``, with their bases; `time` None: now."""
 
     named: Named
     fields: Mapping[str, object]
+    amount: Number | None
+    total: Number | None
     time: datetime | None
     flags: tuple[str, ...]
 
@@ -97,12 +100,13 @@ class _Bases:
             named = self._named.get((name, unit)) or self._name(name, unit)
         except TypeError:  # a list is no key
             named = self._name(name, unit)
-        fields = self._joined(record) if self._values else record
-        for key in ("v", "s"):
-            number(record, key)
+        amount, total = number(record, "v"), number(record, "s") if "s" in record else None
+        if self._values:
+            bare = not record.keys() & _VALUES
+            amount, total = self._joined("v", amount, bare), self._joined("s", total, bare)
         own = number(record, "t")
         time, flags = self._time(self._start if own is None else self._start + own)
-        return Record(named, fields, time, flags)
+        return Record(named, record, amount, total, time, flags)
 
     def _name(self, name: object, unit: object) -> Named:
         base = self._base
@@ -115,21 +119,19 @@ class _Bases:
         self._named[name, unit] = found
         return found
 
-    def _joined(self, record: Mapping[str, object]) -> Mapping[str, object]:
-        fields = dict(record)
-        for key, base in self._values.items():
-            own = number(record, key)
-            if own is not None or not record.keys() & _VALUES:
-                fields[key] = (own or 0) + base
-        return fields
+    def _joined(self, key: str, own: Number | None, bare: bool) -> Number | None:
+        """Return a value with its base; a record without any value has the base's."""
+        if key not in self._values or (own is None and not bare):
+            return own
+        return self._values[key] + (own or 0)
 
     def _time(self, seconds: Number) -> tuple[datetime | None, tuple[str, ...]]:
-        if seconds == 0:
+        if not seconds:
             return _MISSING
-        if not -_LAST < seconds < _LAST:
+        micros = int(seconds * _MILLION)
+        if not -_LAST < micros < _LAST:
             return _IMPLAUSIBLE
-        since = self._received_at if seconds < _RELATIVE else EPOCH
-        time = since + timedelta(microseconds=int(seconds * 1_000_000))
+        time = (self._received_at if micros < _RELATIVE else EPOCH) + timedelta(microseconds=micros)
         return (time, ()) if PLAUSIBLE_FROM <= time <= self._latest else _IMPLAUSIBLE
 
 

@@ -23,7 +23,7 @@ from msgspec.structs import replace
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Sample, Unreadable
 from ingest.devices._lorawan import Found, battery
-from ingest.devices._senml_records import NAME, Record, number, resolved_records
+from ingest.devices._senml_records import NAME, Record, resolved_records
 from ingest.key_map import Meaning
 from ingest.measures import EPOCH, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -48,7 +48,8 @@ _UNITS: Mapping[str, tuple[str, str, Decimal]] = {
 _KELVIN = Decimal("273.15")
 _SUMS = {"m3/s": Decimal(1000), "l/s": Decimal(1)}
 """Unit of a flow -> litres in its sum over seconds."""
-_BOUNDS = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
+_WHAT_CAN_BE = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
+_BOUNDS = {unit: (Decimal(least), Decimal(most)) for unit, (least, most) in _WHAT_CAN_BE.items()}
 _STATES = {
     "motion": "motion",
     "occupancy": "occupancy",
@@ -139,7 +140,8 @@ def _meant(record: Record, meanings: Mapping[str, Meaning], complaints: list[str
     name = record.named.name
     if name not in meanings:
         return _values(record)
-    value = next((record.fields[key] for key in ("v", "vb", "vs") if key in record.fields), None)
+    fields = record.fields if record.amount is None else {"v": record.amount}
+    value = next((fields[key] for key in ("v", "vb", "vs") if key in fields), None)
     try:
         named = meanings[name].of(value)
     except ValueError as error:
@@ -149,11 +151,10 @@ def _meant(record: Record, meanings: Mapping[str, Meaning], complaints: list[str
 
 
 def _values(record: Record) -> Iterable[Found]:
-    (_, _, word, unit), fields = record.named, record.fields
-    value = fields.get("vb")
+    (_, _, word, unit), value = record.named, record.fields.get("vb")
     if isinstance(value, bool):
         return _state(word, value)
-    amount, total = number(fields, "v"), number(fields, "s")
+    amount, total = record.amount, record.total
     found = () if amount is None else _amount(word, unit, amount)
     if total is None or unit not in _SUMS:
         return found
