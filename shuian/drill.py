@@ -5,24 +5,29 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
 
-from shuian import drill_stage
+from shuian import drill_stage, drill_technical
 from shuian.drill_api import Api
 from shuian.drill_cast import Reach
 from shuian.drill_player import Player, script, wall_clock
-from shuian.errors import BadInput
+from shuian.drill_technical import Technical
+from shuian.errors import BadInput, Trouble
+from simulators.drills import Kind
+from simulators.publisher import Publisher, PublishError
 
 __all__ = ["Api", "Player", "Reach", "play", "script", "told"]
 
-KINDS = ("tabletop", "technical")
+KINDS: tuple[Kind, ...] = ("tabletop", "technical")
+"""Kinds for which a cast is brought."""
 Say = Callable[[str], None]
 
 
 def play(
-    name: str, kind: str, api: Api, broker: str = "", say: Say = print, *,
+    name: str, kind: Kind, api: Api, broker: str = "", say: Say = print, *,
     area: str = "", how: Reach | None = None, tz: str = "", stop: threading.Event | None = None,
     clock: Callable[[], datetime] = wall_clock, sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:  # fmt: skip
@@ -67,21 +72,32 @@ def play(
         raise BadInput(
             f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
         )
-    if kind == "technical":
-        raise BadInput("technical drills are being built", "play it at a tabletop")
-    drill_stage.clean(api, clock())
-    cast = drill_stage.cast(api, name, drill, clock(), area=area, how=how, tz=tz)
 
     def rest(seconds: float) -> None:
         if stop is not None and stop.is_set():
             raise KeyboardInterrupt
         sleep(seconds)
 
-    try:
+    with ExitStack() as held:
+        out = held.enter_context(_connected(broker)) if kind == "technical" else None
+        drill_stage.clean(api, clock())
+        cast = drill_stage.cast(api, name, drill, clock(), area=area, how=how, tz=tz, lead_s=drill_technical.LEAD_S)
+        held.callback(drill_stage.leave, api, cast.tag)
         drill_stage.enter(api, cast)
+        if out is not None:
+            return Technical(cast, api, out, say, clock, rest).play()
         return Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
-    finally:
-        drill_stage.leave(api, cast.tag)
+
+
+@contextmanager
+def _connected(broker: str) -> Iterator[Publisher]:
+    if not broker:
+        raise BadInput("a technical drill speaks over MQTT", "name the broker: --broker mqtt://127.0.0.1:1883")
+    try:
+        with drill_technical.publisher(broker) as out:
+            yield out
+    except PublishError as trouble:
+        raise Trouble(str(trouble), "name the broker that the service hears, with --broker") from None
 
 
 WHY = {

@@ -80,6 +80,11 @@ class CastHome:
         return f"{self.id}-m2"
 
     @property
+    def seed(self) -> int:
+        """Return what shifts its reports within the period: nothing, they come on the full one."""
+        return 0
+
+    @property
     def sensors(self) -> tuple[str, ...]:
         """Return the kinds of its sensors: it has a meter alone."""
         return ()
@@ -177,7 +182,8 @@ class Cast:
         return {"name": SAID[role], "role": STAFF[role], "area": self.tag, **self.reach.of(who)}
 
     def _shift(self) -> dict[str, Any]:
-        there = {role: self.person(role) for role in ("owner", "backup", "lead") if role in self.drill.people}
+        staff: tuple[Role, ...] = ("owner", "backup", "lead")
+        there: dict[str, Any] = {role: self.person(role) for role in staff if role in self.drill.people}
         start = (self.start - BEFORE).isoformat()
         return {"area": self.tag, "start": start, "end": self._over_by.isoformat(), **there}
 

@@ -2,7 +2,7 @@
 
 At a tabletop findings are played in where a script's faults would be found; in a technical drill meters speak
 (`shuian.drill`), and the service has to find out.  Then, once a second, what reached the people who do not exist is read,
-and they do what the script says they do.  In a live rehearsal findings are played in, and people act for themselves.  Everything is decided from what the service says, so that a player that is
+and they do what the script says they do; in a live rehearsal people act for themselves.  Everything is decided from what the service says, so that a player that is
 killed leaves a drill that ends itself.
 """
 
@@ -16,7 +16,7 @@ from shuian.drill_api import Api
 from shuian.drill_findings import Findings
 from shuian.drill_stage import drill_areas, is_cast
 from shuian.errors import BadInput
-from simulators.drills import DRILLS, Drill, Role
+from simulators.drills import DRILLS, Drill, Kind, Role
 from simulators.drills._story import Deeds, Told, deeds
 
 LOOK_S = 1.0
@@ -44,7 +44,7 @@ def script(name: str) -> Drill:
 
 
 def homes_for(drill: Drill, api: Api, now: datetime) -> dict[str, str]:
-    """Return a home of the service's drill areas for each that a script names.
+    """Return a home of the service's drill areas for each that a script names; homes of other runs are left alone.
 
     A script with an owner of a shift needs homes for which somebody is on shift; one without needs homes for which nobody is.
 
@@ -53,12 +53,12 @@ def homes_for(drill: Drill, api: Api, now: datetime) -> dict[str, str]:
     BadInput
         There are fewer.
     """
-    own = [area for area in drill_areas(api) if not is_cast(area)]
-    on, areas = {row["area"] for row in api.rows("/shifts") if _holds(row, now)}, list(api.rows("/areas"))
-    while more := {row["id"] for row in areas if row.get("parent") in on} - on:
+    areas = {name: row for name, row in drill_areas(api).items() if not is_cast(name)}
+    on = {row["area"] for row in api.rows("/shifts") if _holds(row, now)}
+    while more := {name for name, row in areas.items() if row.get("parent") in on} - on:
         on |= more
-    mine = [area for area in own if (area in on) == ("owner" in drill.people)]
-    free = sorted(row["id"] for area in mine for row in api.rows(f"/households?area={area}"))
+    mine = areas.keys() & on if "owner" in drill.people else areas.keys() - on
+    free = sorted(row["id"] for area in sorted(mine) for row in api.rows(f"/households?area={area}"))
     if len(free) < drill.number_of_homes:
         who = "somebody" if "owner" in drill.people else "nobody"
         raise BadInput(
@@ -89,10 +89,10 @@ class Player:
         The time, aware UTC.
     kind : {"tabletop", "technical", "live"}
         At a tabletop it plays in findings; in a technical drill meters speak, and the service has to find out; in a live
-        rehearsal it plays in findings, and nobody.
+        rehearsal it plays in findings, and people act for themselves.
     homes : mapping, optional
         The home of each that the script names; None: homes of the service's drill areas (`homes_for`).
-    people : sequence of str, optional
+    people : sequence of str
         Real people who take part: of a live rehearsal only.
     besides : callable
         What else has to be done now, asked at each look; told how many seconds have passed since the beginning.
@@ -102,7 +102,7 @@ class Player:
     drill: Drill
     api: Api
     clock: Callable[[], datetime] = wall_clock
-    kind: str = "tabletop"
+    kind: Kind = "tabletop"
     homes: Mapping[str, str] | None = None
     people: Sequence[str] = ()
     besides: Callable[[float], None] = lambda _: None
@@ -126,21 +126,20 @@ class Player:
                 f"{self.name} cannot be played as {self.kind}", f"play it as {' or '.join(self.drill.kinds)}"
             )
         homes = homes_for(self.drill, self.api, self.start) if self.homes is None else self.homes
-        plan: dict[str, Any] = {
-            "drill": self.name,
-            "kind": self.kind,
-            "homes": dict(homes),
-            "people": list(self.people),
-        }
-        plan |= {"wanted": [one.data() for one in self.drill.must], "down": [asdict(one) for one in self.drill.down]}
-        self.id = self.api("POST", "/drills", plan | {"lasts_s": self.drill.ends_s})["id"]
+        plan = {"drill": self.name, "kind": self.kind, "people": list(self.people), "lasts_s": self.drill.ends_s}
+        plan |= {"homes": dict(homes), "wanted": [one.data() for one in self.drill.must]}
+        self.id = self.api("POST", "/drills", plan | {"down": [asdict(one) for one in self.drill.down]})["id"]
         self._findings = Findings(self.api, self.drill, self.id, self._part, self.start)
-        self._play_in(0.0)
+        self._play_in()
         return self.id
 
-    def _play_in(self, since_s: float) -> None:
+    def _play_in(self) -> None:
         if self.kind != "technical":
-            self._findings.play(since_s)
+            self._findings.play(self._since_s())
+
+    def _since_s(self) -> float:
+        """Return the seconds since the beginning."""
+        return (self.clock() - self.start).total_seconds()
 
     def step(self) -> bool:
         """Let people do what is due now; False: the drill is over."""
@@ -148,12 +147,12 @@ class Player:
         if score["state"] != "running":
             return False
         due = [line["verdict"] for line in score["lines"] if not line["never"]]
-        if due and "waits" not in due:
+        since_s = self._since_s()
+        if "waits" not in due and since_s >= self.drill.watched_s:
             self.end()
             return False
-        since_s = (self.clock() - self.start).total_seconds()
+        self._play_in()
         self.besides(since_s)
-        self._play_in(since_s)
         if self.kind == "live":
             return True
         told, who = self._told()
@@ -183,13 +182,27 @@ class Player:
         """End the drill."""
         self.api("POST", f"/drills/{self.id}/end", {"why": why})
 
-    def run(self, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-        """Play it to its end and return its score; Ctrl-C stops it and the drill."""
+    def run(
+        self,
+        say: Callable[[str], None] = print,
+        sleep: Callable[[float], None] = time.sleep,
+        begun: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """Play it to its end and return its score; Ctrl-C stops it and the drill.
+
+        `begun` is called when the service knows that it runs.
+        """
         say(f"drill {self.begin()}: {self.drill.happens}")
+        over = False
         try:
+            begun()
             while self.step():
                 sleep(LOOK_S)
+            over = True
         except KeyboardInterrupt:
-            self.end("asked")
+            pass
+        finally:
+            if not over:
+                self.end("asked")
         score: dict[str, Any] = self.api("GET", f"/drills/{self.id}")
         return score

@@ -9,7 +9,7 @@ from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Plays
 DRILL = Drill(
     homes={"dry": Homes(11, "2"), "fallen": Homes(1, "2")},
     people=("owner", "backup", "lead", "operator", "family"),
-    strikes=(Strikes("P1", "fallen", DUE), Strikes("W4", "dry", -9000.0), Strikes("W4", "fallen", -9000.0)),
+    strikes=(Strikes("P1", "fallen", DUE), Strikes("W4", "dry", DUE), Strikes("W4", "fallen", DUE)),
     plays=(
         Plays("quiet", ("fallen",)),
         Plays("water_outage", ("dry", "fallen"), began_s=-9000.0, until_s=3000.0),

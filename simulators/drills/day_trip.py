@@ -3,7 +3,7 @@
 The drill that must stay quiet: what is rehearsed is what a false alarm costs.
 """
 
-from simulators.drills import Drill, Expect, Homes, Plays, Strikes
+from simulators.drills import WATCHED_S, Drill, Expect, Homes, Plays, Strikes
 
 DRILL = Drill(
     homes={"out": Homes()},
@@ -15,4 +15,5 @@ DRILL = Drill(
         Expect("accepted", 0.0, "out", never=True),
     ),
     ends_s=1800.0,
+    watched_s=WATCHED_S,
 )
