@@ -57,6 +57,7 @@ class Homes:
 
     number: int = 1
     building: str = "1"
+    """All of a part stand in it; empty: each has its own."""
     gateway: str = ""
     """All of a part hear through this one; empty: each has its own."""
     period_s: int = 900
