@@ -23,5 +23,5 @@ DRILL = Drill(
         Expect("case", 0.0, "unheard", never=True),
     ),
     ends_s=3600.0,
-    history_days=14,
+    history_days=7,
 )
