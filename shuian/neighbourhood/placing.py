@@ -166,7 +166,7 @@ def quiets_begin(
     newest = np.minimum(at.now_s - 3600.0, np.asarray(latest, np.float64))
     begins = newest[:, None] - np.arange(0, SEARCH_H * 3600, 3600.0)
     told = [(*one, begin) for *one, tries in zip(stories, did, begins.tolist(), strict=True) for begin in tries]
-    dues = _all_dues(at, told).reshape(begins.shape)  # type: ignore[arg-type]  # a story, doings, a time
+    dues = _all_dues(at, told).reshape(begins.shape)
     past = dues <= at.now_s
     chosen = np.where(past.any(axis=1), past.argmax(axis=1), dues.argmin(axis=1))
     found: list[float] = begins[np.arange(len(begins)), chosen].tolist()
