@@ -174,7 +174,7 @@ def replay(
     ],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
     fmt: Annotated[
-        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota or aliyun_tsl")
+        str, typer.Option("--as", help="native, chirpstack or any other format of docs/formats.md")
     ] = "native",
     speed: Annotated[
         float, typer.Option(help="Seconds of the record in one second; 0: as fast as the broker takes it.")
@@ -199,7 +199,8 @@ def simulate(
     homes: Annotated[int, typer.Option(help="How many, 1 to 100000.")],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
     fmt: Annotated[
-        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota, aliyun_tsl or mixed")
+        str,
+        typer.Option("--as", help="Any format of docs/formats.md, several with commas between them, or mixed: all."),
     ] = "native",
     profile: Annotated[
         str | None, typer.Option(help="frugal, average (the default), generous; nl- before it: the Netherlands.")

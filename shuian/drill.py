@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ from shuian.errors import BadInput, Trouble
 from simulators.drills import Drill, Kind
 from simulators.publisher import Publisher, PublishError
 
-__all__ = ["Api", "Player", "Reach", "play", "rehearsed", "script", "told"]
+__all__ = ["Api", "Player", "Reach", "play", "script", "told"]
 
 KINDS: tuple[Kind, ...] = ("tabletop", "technical")
 """Kinds for which a cast is brought."""
@@ -112,40 +112,6 @@ def _connected(broker: str) -> Iterator[Publisher]:
             yield out
     except PublishError as trouble:
         raise Trouble(str(trouble), "name the broker that the service hears, with --broker") from None
-
-
-def rehearsed(
-    name: str, api: Api, homes: Sequence[str], people: Sequence[str], kind: Kind = "live", say: Say = print
-) -> dict[str, Any]:
-    """Play a script with homes that somebody names, as a rehearsal of real people or at a tabletop; return its score.
-
-    Parameters
-    ----------
-    homes : sequence of str
-        ``PART=HOUSEHOLD``, one for each home of the script.
-    people : sequence of str
-        Real people who take part (``worker:ID``, ``operator:ID``, ``contact:ID``): of a live rehearsal, and of no other.
-
-    Raises
-    ------
-    BadInput
-        Homes that do not fit the script, or a live rehearsal without anybody named.
-    Trouble
-        The service cannot be reached, or refuses.
-    """
-    drill = script(name)
-    parts = [part for part, _ in drill.named()]
-    given = dict(one.partition("=")[::2] for one in homes)
-    if sorted(given) != sorted(parts):
-        raise BadInput(
-            f"want a home for each of {', '.join(parts)}; got {', '.join(homes) or 'none'}",
-            f"name each: --home '{parts[0]}=HOUSEHOLD'",
-        )
-    if kind == "live" and not people:
-        raise BadInput("a live rehearsal is for people who were named beforehand", "name them: --person worker:ID")
-    if kind != "live" and people:
-        raise BadInput(f"real people take part in no {kind} drill; got {', '.join(people)}", "play it with --kind live")
-    return Player(name, drill, api, kind=kind, homes=given, people=people).run(say)
 
 
 def told(score: Mapping[str, Any]) -> list[str]:

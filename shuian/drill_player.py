@@ -147,10 +147,10 @@ class Player:
         if score["state"] != "running":
             return False
         due = [line["verdict"] for line in score["lines"] if not line["never"]]
-        if due and "waits" not in due:
+        since_s = self._since_s()
+        if "waits" not in due and since_s >= self.drill.watched_s:
             self.end()
             return False
-        since_s = self._since_s()
         self._play_in()
         self.besides(since_s)
         if self.kind == "live":

@@ -117,7 +117,7 @@ class Technical:
                 for row in swaps.pop(0)[1]:
                     self.api("PUT", f"/{row.sheet}/{row.id}", row.body)
 
-        player = Player(cast.name, cast.drill, self.api, self.clock, "technical", homes=cast.by_name, besides=besides)
+        player = Player(cast.name, cast.drill, self.api, self.clock, "technical", cast.by_name, besides=besides)
 
         def begun() -> None:
             meters.hurry([*ends, self.clock().timestamp()])

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from simulators.faults import faults
 
-__all__ = ["DRILLS", "DUE", "KINDS", "Does", "Down", "Drill", "Expect", "Homes", "Plays", "Strikes"]
+__all__ = ["DRILLS", "DUE", "KINDS", "WATCHED_S", "Does", "Down", "Drill", "Expect", "Homes", "Plays", "Strikes"]
 
 Role = Literal["owner", "backup", "lead", "operator", "family"]
 """The parts that people play; a shift has the first three."""
@@ -46,6 +46,9 @@ DUE = "due"
 """Instead of a time: so placed that what the detectors find falls due when the drill begins."""
 PLATFORM_S = 300.0
 """By then whatever is due has been found and told, whoever answers. [C] [s]"""
+WATCHED_S = 900.0
+"""How long is looked at what must never happen: until it would have been found and told (`PLATFORM_S`), and then one rung
+of the usual ladder (ten minutes) longer, so that a wrong case would have climbed where it is seen. [C] [s]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Homes:
 
     number: int = 1
     building: str = "1"
+    """Homes of one building that fall silent together are a water cut; empty: each stands by itself."""
     gateway: str = ""
     """All of a part hear through this one; empty: each has its own."""
     period_s: int = 3600
@@ -159,6 +163,8 @@ class Drill:
     """What is played in where no meters are simulated; empty: what its faults would be found as."""
     kinds: tuple[Kind, ...] = KINDS
     """How it can be played."""
+    watched_s: float = 0.0
+    """A player ends it no sooner, even if everything that has to happen has: for what must never happen. [s]"""
     history_days: int = 28
     """How long the homes have lived before, as day batches: what is usual for them is learnt from it."""
     module: str = field(default="", compare=False, repr=False)
@@ -180,6 +186,10 @@ class Drill:
         wrong += [f"nobody plays the {one.who}" for one in self.does if one.who not in self.people]
         wrong += [f"want a deed of {', '.join(DEEDS)}; got {one.what!r}" for one in self.does if one.what not in DEEDS]
         wrong += [f"{e.step} within {e.within_s} s: the drill ends before" for e in self.must if self._late(e)]
+        if self.must and all(one.never for one in self.must) and not self.watched_s:
+            wrong.append("nothing has to happen: say how long it is watched")
+        if self.watched_s > self.ends_s:
+            wrong.append(f"watched for {self.watched_s} s: the drill ends before")
         return wrong if self.must else [*wrong, "want something that must happen"]
 
     def _parts(self) -> set[str]:

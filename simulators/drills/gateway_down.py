@@ -5,7 +5,7 @@ within the hour who cannot be watched.  Nothing can be sent beforehand here: a m
 last heard, and it was heard when its history came.
 """
 
-from simulators.drills import Drill, Expect, Homes, Plays, Strikes
+from simulators.drills import WATCHED_S, Drill, Expect, Homes, Plays, Strikes
 
 SILENT_S = 1800.0
 """Three report periods, and half an hour at least, without a word from the meters behind a gateway. [s]"""
@@ -23,5 +23,6 @@ DRILL = Drill(
         Expect("case", 0.0, "unheard", never=True),
     ),
     ends_s=3600.0,
+    watched_s=WATCHED_S,
     history_days=7,
 )

@@ -83,7 +83,7 @@ def test_a_fall_at_night_is_played_to_its_end(played, api):
 def test_a_day_trip_calls_nobody(played, api):
     score = play(played, Player("day_trip", script("day_trip"), api, lambda: played.now))
     assert {line["verdict"] for line in score["lines"]} == {"kept"}
-    assert score["why"] == "time"
+    assert score["why"] == "finished", "watched long enough, and not until its hard end"
 
 
 def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
