@@ -16,13 +16,15 @@ from shuian.drill_cast import Reach
 from shuian.drill_player import Player, script, wall_clock
 from shuian.drill_technical import Technical
 from shuian.errors import BadInput, Trouble
-from simulators.drills import Kind
+from simulators.drills import Drill, Kind
 from simulators.publisher import Publisher, PublishError
 
 __all__ = ["Api", "Player", "Reach", "play", "script", "told"]
 
 KINDS: tuple[Kind, ...] = ("tabletop", "technical")
 """Kinds for which a cast is brought."""
+SENT_S = 2.0
+"""The last word of a drill goes out within this; then the addresses of its people are deleted. [s]"""
 Say = Callable[[str], None]
 
 
@@ -67,11 +69,7 @@ def play(
     Trouble
         The service or the broker cannot be reached, or refuses.  The cast is taken out all the same.
     """
-    drill = script(name)
-    if kind not in KINDS:
-        raise BadInput(
-            f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
-        )
+    drill = _playable(name, kind)
 
     def rest(seconds: float) -> None:
         if stop is not None and stop.is_set():
@@ -85,8 +83,24 @@ def play(
         held.callback(drill_stage.leave, api, cast.tag)
         drill_stage.enter(api, cast)
         if out is not None:
-            return Technical(cast, api, out, say, clock, rest).play()
-        return Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
+            score = Technical(cast, api, out, say, clock, rest).play()
+        else:
+            score = Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
+        sleep(SENT_S)
+        return score
+
+
+def _playable(name: str, kind: Kind) -> Drill:
+    """Return a script that brings its own cast, and can be played as asked."""
+    drill = script(name)
+    can = [one for one in drill.kinds if one in KINDS]
+    if kind not in KINDS:
+        raise BadInput(
+            f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
+        )
+    if kind not in can:
+        raise BadInput(f"{name} cannot be played as {kind}", f"play it as {' or '.join(can)}")
+    return drill
 
 
 @contextmanager

@@ -23,6 +23,10 @@ HEARD_WITHIN_S = 60.0
 FIRST_WITHIN_S = 10.0
 """The same for the first day; then it is sent once more, for meters that the service did not know yet."""
 FIRST_TRIES = 3
+STEPS = 4
+"""Progress is told so often."""
+BUSY = 20
+"""A service that hears others too is never quite through: so many batches may wait to be judged."""
 DEAF = "does it hear this broker, and may this account publish to shuian/v1/# there? docs/drills.md"
 
 
@@ -59,8 +63,19 @@ class Meters:
 
     # --- history -----------------------------------------------------------------------------------------------------
 
+    def hurry(self, ends: Sequence[float]) -> None:
+        """Send what was said until each of `ends` (seconds since 1970, rising); whoever hears it is not waited for.
+
+        Raises
+        ------
+        Trouble
+            The broker does not take it.
+        """
+        for end in ends:
+            self._publish(self._until(end))
+
     def tell(self, ends: Sequence[float], say: Say = lambda _: None) -> None:
-        """Send what was said until each of `ends` (seconds since 1970, rising), and wait until the service has heard it.
+        """Do the same, and wait until the service has heard it.
 
         Raises
         ------
@@ -75,7 +90,7 @@ class Meters:
             else:
                 self._publish(stretch)
             sent += len(stretch)
-            if n * 4 // len(ends) > (n - 1) * 4 // len(ends):
+            if n * STEPS // len(ends) > (n - 1) * STEPS // len(ends):
                 say(f"history: {n * 100 // len(ends)} %, {sent} readings")
         self._heard(before, sent, HEARD_WITHIN_S)
 
@@ -105,7 +120,7 @@ class Meters:
     def _heard(self, before: int, sent: int, within_s: float) -> None:
         """Wait until the service has stored so many readings more, and judged them; patient as long as there are more."""
         newest, waited_s = -1, 0.0
-        while (now := self._api.counts()).get("stored", 0) - before < sent or now.get("behind", 0):
+        while (now := self._api.counts()).get("stored", 0) - before < sent or now.get("behind", 0) > BUSY:
             newest, waited_s = (now.get("stored", 0), 0.0) if now.get("stored", 0) > newest else (newest, waited_s)
             if waited_s >= within_s:
                 stored = now.get("stored", 0) - before

@@ -2,8 +2,8 @@
 
 At a tabletop findings are played in where a script's faults would be found; in a technical drill meters speak
 (`shuian.drill`), and the service has to find out.  Then, once a second, what reached the people who do not exist is read,
-and they do what the script says they do; in a live rehearsal people act for themselves.  Everything is decided from what the service says, so that a player that is
-killed leaves a drill that ends itself.
+and they do what the script says they do; in a live rehearsal people act for themselves.  Everything is decided from what the service
+says, so that a player that is killed leaves a drill that ends itself.
 """
 
 import time
