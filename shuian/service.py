@@ -47,6 +47,7 @@ from shuian.judge import Judge, said
 from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.played import Played
 from shuian.rehearsals import Rehearsals
 from shuian.retention import Keeper
 
@@ -208,7 +209,10 @@ class Service:
         self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
         self.history = History(self.readings, self.pipeline)
         self.rehearsals = Rehearsals(self.store, self.clock, self._open_broker, self.config.service.zone)
-        self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
+        self._played = Played(self.registry, self.clock)
+        self.mirror = held.enter_context(
+            mirror.running(self.config.influx, folder, self.readings, self._played.without)
+        )
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def _committed(self, households: Collection[str] = ()) -> None:
