@@ -59,6 +59,16 @@ def test_what_the_longest_batch_of_readings_holds_is_read() -> None:
     assert len(parse(batch.encode())) == 1500  # type: ignore[arg-type]
 
 
+def test_quotation_marks_and_backslashes_inside_of_texts_are_read() -> None:
+    assert parse(b'{"a\\"b":"\\\\","c":"\\\\\\"","\\u6c34":1}') == {'a"b': "\\", "c": '\\"', "水": 1}
+
+
+@pytest.mark.parametrize("payload", [b'{"a":1,"\\u0061":2}', b'{"a\\"":1,"a\\u0022":"\\""}', b'{"a":"\\\\","a":"\\""}'])
+def test_a_name_that_is_written_in_two_ways_is_one_name(payload: bytes) -> None:
+    with pytest.raises(Unreadable, match="want each name once"):
+        parse(payload)
+
+
 def test_a_character_in_two_halves_is_whole() -> None:
     assert parse(b'["\\ud83d\\udca7"]') == ["\N{DROPLET}"]
 
