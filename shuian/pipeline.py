@@ -209,6 +209,11 @@ class Pipeline:
         with self._lock:
             self._note(self.partition.doubt(doubts))
 
+    def told_of(self, kind: str) -> list[int]:
+        """Return the rows of which a kind has been told and is not over."""
+        with self._lock:
+            return [int(row) for row in self.partition.rows_with(kind)]
+
     def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
         """Return the household of each row, and a copy of all that the detectors know."""
         with self._lock:
