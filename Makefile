@@ -1,9 +1,13 @@
 # Every target does its own set-up on a machine with Python 3.11+ and Debian's package manager.
-.PHONY: demo test quick test-influx2 pictures format clean
+.PHONY: demo drill test quick test-influx2 pictures format clean
 
 demo:  ## a neighbourhood that does not exist, on this machine: prints where to look
 	@scripts/environment .venv
 	@.venv/bin/shuian demo $(ARGS)
+
+drill:  ## all drills, on the demo that runs or on one begun for them: exit code 1 if anything was missed
+	@scripts/environment .venv
+	@.venv/bin/shuian drill all --demo demo-data --report drills.md $(ARGS)
 
 test:  ## everything, against the built wheel, real brokers and a real browser
 	@scripts/test all $(ARGS)

@@ -8,10 +8,11 @@ pause, until it can.
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from threading import Event
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from ingest import metrics
 from ingest.bindings import Binding, Bindings

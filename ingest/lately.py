@@ -8,9 +8,11 @@ is written down: after a start this is empty, and the store still knows what it 
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
+
+import msgspec
+from msgspec.structs import replace
 
 from ingest.devices import Decoded
 from ingest.quality import Judged, Message
@@ -22,8 +24,7 @@ NOT_OURS = ("unknown device", "no consent")
 """Refusals after which no value may be kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Understood:
+class Understood(msgspec.Struct, frozen=True, gc=False):
     """One message of one device: what it said, and why it, or a part of it, was not stored."""
 
     topic: str

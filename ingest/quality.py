@@ -21,12 +21,14 @@ dropped; with one it is the same reading once more, and carries the flag `retain
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from math import isfinite
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from ingest.bindings import Binding, Bindings
 from ingest.clocks import CLOCK_SKEW, LEAST_BEHIND, behind, trusted_time
@@ -59,8 +61,7 @@ REPEATED_FOR_MS = 3_600_000
 """How long a state that is only repeated is not stored again; a radar says every few seconds that somebody is there. [ms]"""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One message as it came: `redelivered` says that the broker may have delivered it before."""
 
     topic: str
@@ -70,8 +71,7 @@ class Message:
     redelivered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """When a reading without a device time came first, under what tells it from others (id or digest)."""
 
     device: str
@@ -80,8 +80,7 @@ class Arrival:
     measured_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True, gc=False):
     """What one message leaves: rows, refusals, arrivals to remember, and retained or repeated states not stored."""
 
     readings: tuple[StoredReading, ...] = ()

@@ -300,6 +300,7 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
 
 def _told(row: Row[Any]) -> Told:
     return Told(
+        realm=row.realm,
         case_id=row.case_id,
         home=home_of(row) if row.home_id else None,
         zone=Place(row.zone_kind, row.zone_name, row.zone_building) if row.zone_kind else None,

@@ -167,11 +167,13 @@ def answer(
 ) -> Response:
     """Say how the resident is, when we asked, or that nobody is at home; what has moved on stays as it is (409)."""
     session = visit.must_be("family")
-    visit.proves_origin(form)
     view = _view(visit, session)
+    visit.proves_origin(form, "drill" if view is not None and view.drill else "live")
     if view is None:
         return visit.page("message", about="sharing_ended")
     if is_about_absence(do):
+        if view.drill:
+            raise Refused(400, "cannot")  # an absence is of the home, and no part of a drill
         done = carry_out(visit, session, view.home.id, do, tap, until=until)
     else:
         done = _answered(visit, session, view, do, tap, case)
@@ -205,6 +207,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         part="parts/f.html",
         title=words.t(f"page.f.{says.key}.short"),
         view=view,
+        marked="all" if view.drill else "",
         zone=view.home.zone,
         look=says.look,
         sentence=words.t(f"page.f.{says.key}.sentence", **params),
@@ -215,7 +218,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
         in_care=in_care(view),
-        may_declare=says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
+        may_declare=not view.drill and says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
         promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",

@@ -249,6 +249,7 @@ class Visit:
             "icon": Markup(ICON),  # noqa: S704  (a constant)
             "other_html_lang": HTML_LANG[self.words.other],
             "drill": False,
+            "marked": "",
             "zone": self.site.zone,
         }
         template = "live.html" if self.wants_part and "part" in context else f"{name}.html"

@@ -14,10 +14,11 @@ meter that could not read itself.  The settled total is the register of the last
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ingest.devices._thing_identifiers import Meant
 from ingest.measures import FACTORS, convert, plain, plausible, rfc3339

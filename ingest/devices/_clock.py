@@ -7,10 +7,11 @@ unless the registry knows the zone (`at_home`, for every format at once); a plac
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
 from ingest.measures import EPOCH, plausible, rfc3339

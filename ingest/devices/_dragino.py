@@ -17,9 +17,10 @@ gives no register.  The alarm of a flow counter says that water has not stopped 
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices._lorawan import Found, Uplink, alive
 from ingest.measures import EPOCH, plain, plausible

@@ -5,15 +5,15 @@ is not of its kind; `_lorawan_uplink` says in which order bytes and decoded fiel
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from ingest.key_map import Meaning
 from ingest.readings import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Uplink:
+class Uplink(msgspec.Struct, frozen=True):
     """What a device sent, and what the server says about it.
 
     `port` is 0 when the server left it out; `fields` is what the operator's codec made of `data`, empty without one;
@@ -29,8 +29,8 @@ class Uplink:
     heard_at: datetime | None
     received_at: datetime
     unit: str | None = None
-    complaints: list[str] = field(default_factory=list)
-    meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    complaints: list[str] = msgspec.field(default_factory=list)
+    meanings: Mapping[str, Meaning] = msgspec.field(default_factory=dict)
 
     @property
     def network_time(self) -> datetime:
@@ -38,15 +38,14 @@ class Uplink:
         return self.heard_at or self.received_at
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A reading without its device; `time` is the device's own, None: the network's stands in."""
 
     quantity: str
     value: Value | None
     unit: str
     flags: tuple[str, ...] = ()
-    extra: Mapping[str, Value] = field(default_factory=dict)
+    extra: Mapping[str, Value] = msgspec.field(default_factory=dict)
     time: datetime | None = None
 
 

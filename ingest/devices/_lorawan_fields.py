@@ -11,9 +11,10 @@ that its decoders disagree about, so the pulses are taken and the registry says 
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices._lorawan import Found, Uplink, alive, battery, unknown_unit
 from ingest.measures import EPOCH, FACTORS, convert, plain, plausible

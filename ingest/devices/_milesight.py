@@ -15,9 +15,10 @@ read.  The consumption of an EM300-DI stands on channel 05 or, in newer firmware
 import math
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices._lorawan import Found, Uplink, battery, unknown_unit
 from ingest.measures import EPOCH, FACTORS, convert, plain, plausible

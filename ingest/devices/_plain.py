@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Unreadable
 from ingest.devices._clock import NONE, Stamp
@@ -61,8 +63,7 @@ class Kind:
     interval: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """What `decode` was handed."""
 
     topic: str

@@ -13,8 +13,9 @@ the configuration says (`ingest.key_map`), and is believed.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+import msgspec
 
 from ingest.measures import FACTORS, convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Value
@@ -138,15 +139,14 @@ _MOST = 10**10
 OURS = frozenset([*_STATES, *_TOTALS, *_TOTALS_IN, *_FLOWS, *_NUMBERS])
 
 
-@dataclass(frozen=True, slots=True)
-class Meant:
+class Meant(msgspec.Struct, frozen=True, gc=False):
     """A reading without its device and time."""
 
     quantity: str
     value: Value | None
     unit: str
     flags: tuple[str, ...] = ()
-    extra: Mapping[str, Value] = field(default_factory=dict)
+    extra: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
 
 def word(identifier: str) -> str:

@@ -12,9 +12,10 @@ the state and the count is a counter.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices._lorawan import Found, Uplink
 from ingest.measures import plain, plausible, rfc3339

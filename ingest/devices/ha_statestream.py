@@ -17,9 +17,10 @@ or a small ``on`` decide here; for any other base say so in ``[formats]``.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample

@@ -12,9 +12,10 @@ stored; unknown *quantities* are kept, flagged `meaning_unknown`, and judged by 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices import DeviceMemory, Format, Played, Sample, Unreadable
 from ingest.devices._native_measurement import measurement

@@ -13,9 +13,10 @@ earlier period: none of them is read.  ``timestamp`` is the receiver's clock in 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from ingest.devices import DeviceMemory, Format, Played, Sample, Unreadable
 from ingest.devices._wmbus_alarms import alarm_flags

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace as changed
 
 from benchmarks.fuzz_messages import known, mutated
 from ingest.bindings import Binding, FixedBindings
@@ -65,7 +66,7 @@ def kept(folder: Path, sent: list[Sent]) -> tuple[list[StoredReading], dict[str,
     rows = [row for n in range(DEVICES) for row in store.history(f"wm-{n}", WATER_VOLUME_TOTAL, 0, 2**42)]
     counts = store.counts()
     store.close()
-    return [replace(row, received_ms=0) for row in rows], counts
+    return [changed(row, received_ms=0) for row in rows], counts
 
 
 def test_one_percent_of_garbage_changes_nothing_for_the_rest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as changed
 
 from ingest import erasure
 from ingest.erasure import Span
@@ -95,7 +96,7 @@ def test_after_an_outage_longer_than_the_journal_is_held_the_months_stand_in(inf
         work(sink)
     gone = replace(settings, url="http://127.0.0.1:9")
     late = readings(10, "wm-2", since=NOW_MS - 30 * DAY_MS)  # measured long ago, received now
-    late = [replace(row, received_ms=NOW_MS) for row in late]
+    late = [changed(row, received_ms=NOW_MS) for row in late]
     with sinking(gone, tmp_path, store) as sink:
         stored(store, late)
         sink.work(NOW)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace as changed
 
 from ingest.bindings import Binding, FixedBindings
 from ingest.devices import Decoded, DeviceMemory, decode
@@ -119,8 +120,8 @@ def test_a_second_delivery_takes_the_time_of_the_first() -> None:
     memory = Memory()
     came = message(total(1), time=None, id="m-1")
     first = judged(came, memory=memory)
-    later = replace(came, received_at=NOW + timedelta(minutes=3))
-    again = judged(replace(later, redelivered=True), memory=memory)
+    later = changed(came, received_at=NOW + timedelta(minutes=3))
+    again = judged(changed(later, redelivered=True), memory=memory)
     assert only(again.readings).measured_ms == only(first.readings).measured_ms
     new = judged(later, memory=memory)
     assert only(new.readings).measured_ms == milliseconds(later.received_at)
@@ -129,7 +130,7 @@ def test_a_second_delivery_takes_the_time_of_the_first() -> None:
 def test_without_an_id_the_payload_tells_two_messages_apart() -> None:
     memory = Memory()
     judged(message(total(1), time=None), memory=memory)
-    other = replace(message(total(2), time=None, now=NOW + timedelta(minutes=3)), redelivered=True)
+    other = changed(message(total(2), time=None, now=NOW + timedelta(minutes=3)), redelivered=True)
     assert only(judged(other, memory=memory).readings).measured_ms == milliseconds(other.received_at)
 
 
@@ -137,11 +138,11 @@ def test_a_retained_state_is_no_event() -> None:
     will = Message("t/v1/north/wm-1/status", b'"online"', NOW, retain=True)
     result = judged(will)
     assert (result.readings, result.rejects, result.states) == ((), (), 1)
-    assert only(judged(replace(will, retain=False)).readings).quantity == "available"
+    assert only(judged(changed(will, retain=False)).readings).quantity == "available"
 
 
 def test_a_retained_reading_with_its_own_time_is_kept_and_marked() -> None:
-    came = replace(message(total(1)), retain=True)
+    came = changed(message(total(1)), retain=True)
     row = only(judged(came).readings)
     assert (row.measured_ms, row.flags) == (milliseconds(SIX), ("retained",))
 
@@ -254,11 +255,11 @@ def test_a_sensor_has_no_water_register(measurement: dict[str, object]) -> None:
 def test_two_presses_within_a_second_are_two_and_a_redelivered_one_is_one(seen: str) -> None:
     memory = Memory()
     press = said(f'{{"action":"emergency","last_seen":{seen}}}')
-    soon = replace(press, received_at=NOW + timedelta(milliseconds=400))
+    soon = changed(press, received_at=NOW + timedelta(milliseconds=400))
     first, second = (only(judged(came, SENSOR, memory).readings) for came in (press, soon))
     assert 0 < second.measured_ms - first.measured_ms < 1000
     again = only(
-        judged(replace(soon, received_at=NOW + timedelta(minutes=1), redelivered=True), SENSOR, memory).readings
+        judged(changed(soon, received_at=NOW + timedelta(minutes=1), redelivered=True), SENSOR, memory).readings
     )
     assert again.measured_ms == second.measured_ms
 
@@ -267,7 +268,7 @@ def test_a_press_like_one_of_yesterday_is_a_new_one_even_just_after_a_reconnect(
     memory = Memory()
     press = said('{"action":"emergency"}')
     judged(press, SENSOR, memory)
-    later = replace(press, received_at=NOW + timedelta(days=1), redelivered=True)
+    later = changed(press, received_at=NOW + timedelta(days=1), redelivered=True)
     assert only(judged(later, SENSOR, memory).readings).measured_ms == milliseconds(later.received_at)
 
 
@@ -275,7 +276,7 @@ def test_a_retained_press_is_the_old_one_once_more() -> None:
     memory = Memory()
     press = said('{"action":"emergency","last_seen":"2026-11-21T05:00:00Z"}')
     first = only(judged(press, SENSOR, memory).readings)
-    copy = only(judged(replace(press, retain=True), SENSOR, memory).readings)
+    copy = only(judged(changed(press, retain=True), SENSOR, memory).readings)
     assert (copy.measured_ms, copy.value) == (first.measured_ms, first.value)
     assert (first.flags, copy.flags) == ((), ("retained",))
 

@@ -8,12 +8,12 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import perf_counter, thread_time
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from benchmarks.fuzz_flaws import OF_TIME, flaws
 from benchmarks.fuzz_messages import BARE, Known, Path, branches, known, leaves, parsed, put, written

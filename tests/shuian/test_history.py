@@ -1,7 +1,7 @@
-from dataclasses import replace
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
 from alerts.web.ports import Day
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
