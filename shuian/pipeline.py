@@ -202,7 +202,7 @@ class Pipeline:
         self._note(self.partition.doubt(doubts(readings, self.rows, self.partition.rows_with, now)))
         news = intervals(readings, self._last, self.rows, now)
         if news is not None:
-            self._note(self.partition.step(news))
+            self._note(self.partition.step(self._outages.without_air(news)))
 
     def doubt(self, doubts: Sequence[Doubt]) -> None:
         """Take in what was found out about meters elsewhere."""
