@@ -1,8 +1,9 @@
 """`shuian drill`: the scripts, one or all of them played on a running service, and what became of it."""
 
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,10 +13,13 @@ import typer
 from shuian.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
     from shuian.drill import Api
-    from shuian.drill_together import Played, Score
+    from shuian.drill_demo import Way
+    from shuian.drill_together import Played
 
 app = typer.Typer(help="Drills: rehearse the whole chain, apart from life (docs/drills.md).", no_args_is_help=True)
 Url = Annotated[str, typer.Option(help="Where the pages of the service are.")]
@@ -87,42 +91,56 @@ def every(
     demo: Annotated[
         Path | None, typer.Option(help="On the demo of this folder, or on one begun for it if that does not run.")
     ] = None,
+    broker: Annotated[str, typer.Option(help="Where simulated meters speak; a demo says so itself.")] = "",
+    kind: Annotated[
+        str, typer.Option(help="tabletop or technical; else technical where meters can speak, and a script can be so.")
+    ] = "",
     only: Annotated[list[str] | None, typer.Option(help="This script; may be said several times.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report to this file, as Markdown.")] = None,
 ) -> None:
     """Play all scripts side by side; exit code 1 if anything was missed. Example: shuian drill all --demo demo-data"""
     from shuian import drill_demo
-    from shuian.drill import script
+    from shuian.drill import KINDS, script
     from simulators.drills import DRILLS
 
+    if kind and kind not in KINDS:
+        raise BadInput(f"want a kind of {', '.join(KINDS)}; got {kind!r}", "see: shuian drill list")
     names = list(dict.fromkeys(only or DRILLS))
     for name in names:
         script(name)
-    where = nullcontext(drill_demo.Way(url, token)) if demo is None else drill_demo.running(demo)
-    with where as way:
-        played = _together(names, way.url, way.token, report)
+    where = nullcontext(drill_demo.Way(url, token, broker)) if demo is None else drill_demo.running(demo)
+    with _interrupted(), where as way:
+        played = _together(names, way, kind, report)
     if not all(one.passed for one in played):
         raise typer.Exit(1)
 
 
-def _together(names: Sequence[str], url: str, token: str, report: Path | None) -> "list[Played]":
+@contextmanager
+def _interrupted() -> Iterator[None]:
+    """Let whatever asks this process to end interrupt it: the drills end first, and a demo of its own last."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _together(names: "Sequence[str]", way: "Way", kind: str, report: Path | None) -> "list[Played]":
     """Play scripts, show how it went, and write the report."""
     from shuian import drill_report
-    from shuian.drill_together import Shown, together
+    from shuian.drill_together import Shown, each_on, kind_of, together
 
     began = datetime.now().astimezone()
-    played = together(names, _tabletop, lambda: _client(url, token), Shown(sys.stdout))
+    can = [name for name in names if kind_of(name, way, kind)]
+    if left := [name for name in names if name not in can]:
+        print(f"left out, cannot be played like this: {', '.join(left)}")
+    played = together(can, each_on(way, kind), lambda: _client(way.url, way.token), Shown(sys.stdout))
     print("", *drill_report.table(played), sep="\n")
     if report is not None:
         report.write_text(drill_report.markdown(played, began), "utf-8")
         print(f"report: {report}")
     return played
-
-
-def _tabletop(name: str, api: "Api") -> "Score":
-    from shuian import drill
-
-    return drill.play(name, "tabletop", api, say=lambda _: None)
 
 
 @app.command("clean")

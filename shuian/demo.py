@@ -23,8 +23,7 @@ from shuian import config as configuration
 from shuian import logs, registry_import
 from shuian.errors import BadInput
 from shuian.fleet import Fleet
-from shuian.neighbourhood import HISTORY, ZONE
-from shuian.neighbourhood.drill_area import AREA
+from shuian.neighbourhood import HISTORY, ZONE, accepted
 from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import Incidents
 from shuian.neighbourhood.lives import Life
@@ -103,6 +102,7 @@ def settings(data: Path, port: int) -> configuration.Config:
     table: dict[str, Any] = {
         "service": {"data": str(data.absolute())},
         "web": {"port": port, "duty_phone": "0755-0000-0000"},
+        "go_live": {"drills": []},  # what is played here is played by who looks at it
         "channels": {
             "email": {"host": "127.0.0.1", "port": port + 2, "sender": "shuian@demo.invalid", "loopback_only": True},
             "webhook": {"secret": "demo", "loopback_only": True},
@@ -137,6 +137,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     ):
         with service.engine.begin() as conn:
             registry.apply(registry.read(data / "registry", registry_import.formats()), conn, wall_clock())
+            accepted.accept(conn, config.go_live, config.policy, start)
         service.pipeline.refresh()
         lives = await asyncio.to_thread(lambda: [Life(home, start, wall_clock()) for home in HOMES])
         if first:
@@ -148,6 +149,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
             _write(data, state)
         fleet = await _live(service, lives, Incidents(**state["incidents"]), start, stop)
         if not stop.is_set():
+            _write(data, state | {"broker": service.broker_url})
             _links(service, config.base_url, port, first)
         await stop.wait()
         _say("\n正在停止；再运行一次，就从这里继续。Stopping; run it again and it goes on where it was.")
@@ -155,12 +157,12 @@ async def run(data: Path, stop: asyncio.Event) -> None:
 
 
 def drill_token(conn: Connection, data: Path, now: datetime) -> None:
-    """See that the demo's folder holds a token that lets a program play drills, and nothing else, in the area for them."""
+    """See that the demo's folder holds a token with which a program can bring the homes of a drill, and play it."""
     file = data / LETS_IN
     if file.exists() and tokens.of(conn, file.read_text("utf-8").strip(), now) is not None:
         return
     name = f"drills-{now:%Y%m%d-%H%M%S}"
-    token = tokens.add(conn, name, ("registry:read", "drills:run"), AREA, TOKEN_LIFE, "demo", now)
+    token = tokens.add(conn, name, ("registry:write", "drills:run"), None, TOKEN_LIFE, "demo", now)
     new = data / f"{LETS_IN}.new"
     new.unlink(missing_ok=True)
     new.touch(0o600)

@@ -189,7 +189,8 @@ class Cast:
 
     def _home(self, home: CastHome) -> Iterator[Row]:
         door, number = f"{home.number // 2 + 1}0{home.number % 2 + 1}", home.number + 1
-        there = {"area": self.tag, "building": f"演练{home.homes.building}号楼", "door": door, "tz": self.zone}
+        building = f"演练{home.homes.building or number}号楼"
+        there = {"area": self.tag, "building": building, "door": door, "tz": self.zone}
         yield Row("households", home.id, there)
         yield Row("residents", home.resident, {"household": home.id, "name": f"演练住户{number}"})
         given = {"resident": home.resident, "version": "1", "given_by": "resident", "evidence": "drill"}

@@ -17,21 +17,38 @@ from pathlib import Path
 import httpx
 
 from shuian.demo import LETS_IN
+from shuian.drill_cast import WHO, Reach
 from shuian.errors import Trouble
+from simulators.drills import Drill
 
 READY_S = 300.0
 """A demo tells eight weeks of history first; after so long without an answer it is given up. [s]"""
 LOOK_S = 0.5
 END_S = 30.0
-LOG = "demo.log"
+PHONE = "13900000000"
 
 
 @dataclass(frozen=True)
 class Way:
-    """Where a demo's service is, and what lets in."""
+    """Where a service is, what lets in, and where meters speak (empty: not known)."""
 
     url: str
     token: str
+    broker: str = ""
+    reach: Callable[[Drill], Reach | None] = lambda _: None
+    """How the people of a script are reached; None: as whoever works in the drill area."""
+
+
+def reach(drill: Drill) -> Reach:
+    """Return how the people of a script are reached in a demo: by mail, everybody by a mailbox of their own.
+
+    Where the script takes text messages down these come first, or nobody would miss them.  All share a number: nothing is
+    sent to it while they are down.
+    """
+    mail = f"{WHO}@demo.invalid"
+    if any(one.channel == "sms" for one in drill.down):
+        return Reach("sms;email", f"{PHONE};{mail}")
+    return Reach("email", mail)
 
 
 @contextmanager
@@ -83,8 +100,9 @@ def _answers(data: Path) -> Way | None:
     state, token = data / "demo.json", data / LETS_IN
     if not (state.exists() and token.exists()):
         return None
-    url = f"http://127.0.0.1:{json.loads(state.read_text('utf-8'))['port']}"
-    there = Way(url, token.read_text("utf-8").strip())
+    said = json.loads(state.read_text("utf-8"))
+    url = f"http://127.0.0.1:{said['port']}"
+    there = Way(url, token.read_text("utf-8").strip(), said.get("broker", ""), reach)
     try:
         asked = httpx.get(
             f"{url}/api/v1/drills", headers={"Authorization": f"Bearer {there.token}"}, timeout=10.0, trust_env=False

@@ -12,18 +12,19 @@ from typing import Any, TextIO
 
 import httpx
 
-from shuian.drill import Api
-from shuian.errors import ShuianError, Trouble
+from shuian import drill
+from shuian.drill_api import Api
+from shuian.drill_demo import Way
+from shuian.errors import BadInput, ShuianError
+from simulators.drills import Kind
 
 EVENT_S = 0.5
 """Between two events of all drills together: a rehearsal is no test of load. [s]"""
 SHOWN_S = 1.0
 """How often the table on a terminal is renewed. [s]"""
-AGAIN_S = 10.0
-"""How often a script whose homes are all in other drills tries again. [s]"""
 Score = Mapping[str, Any]
-Play = Callable[[str, Api], Score]
-"""Plays a script of that name to its end, and returns its score."""
+Play = Callable[[str, Api, threading.Event], Score]
+"""Plays a script of that name to its end, or until the event is set, and returns its score."""
 
 
 class Pace:
@@ -82,21 +83,44 @@ class Played:
 class Watched(Api):
     """The service as one of several scripts sees it: at the common pace, and what it says of the drill is kept."""
 
-    def __init__(self, client: httpx.Client, played: Played, pace: Pace, stop: threading.Event) -> None:
+    def __init__(self, client: httpx.Client, played: Played, pace: Pace) -> None:
         super().__init__(client)
-        self._played, self._pace, self._stop, self._told = played, pace, stop, False
+        self._played, self._pace = played, pace
 
     def __call__(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, may: int = 0) -> Any:
-        """Return what the service answers; once somebody has pressed Ctrl-C, be interrupted like a script that is alone."""
+        """Return what the service answers; rows of the registry are no events, and wait for nobody."""
         if method == "POST":
             self._pace.wait()
-        elif self._stop.is_set() and not self._told:
-            self._told = True
-            raise KeyboardInterrupt
         answer = super().__call__(method, path, body, may=may)
         if isinstance(answer, dict) and "lines" in answer:
             self._played.score = answer
         return answer
+
+
+def kind_of(name: str, way: Way, wanted: str) -> Kind | None:
+    """Return how a script is played on a service, None if it cannot be.
+
+    `wanted`: ``tabletop`` or ``technical``; empty: technical if it can be and it is known where meters speak.
+    """
+    there: tuple[Kind, ...] = ("technical", "tabletop") if way.broker else ("tabletop",)
+    return next((kind for kind in there if kind in drill.script(name).kinds and wanted in ("", kind)), None)
+
+
+def each_on(way: Way, wanted: str) -> Play:
+    """Return how scripts are played on a service, each with a cast of its own; `wanted` as for `kind_of`."""
+
+    def play(name: str, api: Api, stop: threading.Event) -> Score:
+        kind = kind_of(name, way, wanted)
+        if kind is None:
+            raise BadInput(f"{name} cannot be played like this", "see: shuian drill list")
+        how = way.reach(drill.script(name))
+        return drill.play(name, kind, api, way.broker, _unsaid, how=how, stop=stop)
+
+    return play
+
+
+def _unsaid(_: str) -> None:
+    """Say nothing: the table says where all stand."""
 
 
 def together(
@@ -122,7 +146,7 @@ def together(
 
     def run(one: Played) -> None:
         with client() as way:
-            _one(one, play, Watched(way, one, pace, stop), every, stop)
+            _one(one, play, Watched(way, one, pace), stop)
 
     threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in every]
     for thread in threads:
@@ -139,20 +163,14 @@ def together(
     return every
 
 
-def _one(played: Played, play: Play, api: Watched, every: Sequence[Played], stop: threading.Event) -> None:
-    """Play one script; while its homes are all in other drills of ours, wait for these."""
+def _one(played: Played, play: Play, api: Watched, stop: threading.Event) -> None:
+    """Play one script, whatever becomes of it."""
     try:
-        while not played.over:
-            try:
-                played.score, played.over = play(played.name, api), True
-            except Trouble as refused:
-                others = any(one.score and not one.over for one in every if one is not played)
-                if played.score or "in no other drill" not in refused.what or not others or stop.wait(AGAIN_S):
-                    raise
+        played.score = play(played.name, api, stop)
     except ShuianError as wrong:
         played.wrong = f"{wrong.what}; {wrong.do}"
     except KeyboardInterrupt:
-        played.wrong = "stopped"
+        played.wrong = "stopped before it began"
     except Exception as error:
         played.wrong = f"{type(error).__name__}: {error}"
         raise

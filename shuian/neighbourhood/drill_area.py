@@ -1,105 +1,65 @@
-"""The demo's area for drills: for each script a grid with as many homes as it needs, and people who do not exist.
+"""The demo's area for drills: homes in which nobody lives, and people who do not exist.
 
-Nobody lives there and no device hangs there: at a tabletop findings are played in, and a technical drill brings homes of its
-own.  Who works in a grid is who the script's people are: without an owner, nobody is on duty.
+A drill that is played from a program brings homes of its own below this area (`shuian.drill_cast`).  The homes that stand here
+are for one that is begun with what is there: as many as the script that needs most, in a grid where three are on duty, and
+one grid where nobody is.  No device hangs here.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-
 from shuian.neighbourhood import ZONE
-from simulators.drills import DRILLS, Drill
+from simulators.drills import DRILLS
 
-AREA, OPERATOR = "dr", "dr-ops"
-SHIFT = ("owner", "backup", "lead")
-NAMES = {"owner": "演练甲", "backup": "演练乙", "lead": "演练丙"}
+AREA, MANNED, EMPTY = "dr", "dr-1", "dr-2"
+OPERATOR = "dr-ops"
+STAFF = (("dr-owner", "演练甲", "worker"), ("dr-backup", "演练乙", "worker"), ("dr-lead", "演练丙", "lead"))
+EMPTY_LEAD = ("dr-lead-2", "演练丁", "lead")
 Rows = list[tuple[object, ...]]
 
 
-@dataclass(frozen=True)
-class Place:
-    """One home of the area."""
-
-    id: str
-    grid: str
-    building: str
-    gateway: str
-    floor: int
-    door: str
-    channels: tuple[str, ...]
-    """How its relatives are told."""
-    phone: str
+def _most(*, manned: bool) -> int:
+    return max(drill.number_of_homes for drill in DRILLS.values() if ("owner" in drill.people) == manned)
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The grid of one script."""
-
-    id: str
-    number: int
-    drill: Drill
-
-    @property
-    def channels(self) -> tuple[str, ...]:
-        """Providers that the script takes down come first: otherwise nobody would miss them."""
-        return tuple(one.channel for one in self.drill.down)
-
-    def places(self) -> Iterator[Place]:
-        """Yield its homes, two doors a floor."""
-        parts = [homes for homes in self.drill.homes.values() for _ in range(homes.number)]
-        for n, homes in enumerate(parts):
-            floor, door = n // 2 + 1, f"{n // 2 + 1}0{n % 2 + 1}"
-            place, building = f"{self.id}-{door}", f"演练 {self.number}-{homes.building} 栋"
-            yield Place(place, self.id, building, homes.gateway, floor, door, self.channels, self.phone(10 + n))
-
-    def phone(self, who: int) -> str:
-        """Return the number of somebody of this grid; nothing is ever sent to it but on this machine."""
-        return f"1390000{self.number:02d}{who:02d}"
-
-
-GRIDS = tuple(Grid(f"dr-{n:02d}", n, drill) for n, drill in enumerate(DRILLS.values(), 1))
+PLACES = tuple(
+    (f"{grid}-{n // 2 + 1}0{n % 2 + 1}", grid, n)
+    for grid, homes in ((MANNED, _most(manned=True)), (EMPTY, _most(manned=False)))
+    for n in range(homes)
+)
+"""Every home: its id, its grid, and its number there."""
 
 
 def drill_people(first: str, last: str) -> dict[str, Rows]:
-    """Return the rows of areas, workers and shifts."""
-    workers: Rows = [(OPERATOR, "演练值班", "operator", AREA, "email", f"{OPERATOR}@demo.invalid")]
-    shifts: Rows = []
-    for grid in GRIDS:
-        who = {role: f"{grid.id}-{role}" if role in grid.drill.people else "" for role in SHIFT}
-        for n, role in enumerate(SHIFT):
-            if who[role]:
-                ways = _ways(grid.channels, grid.phone(n), f"{who[role]}@demo.invalid")
-                name = f"{NAMES[role]}{grid.number}"
-                workers.append((who[role], name, "lead" if role == "lead" else "worker", grid.id, *ways))
-        if who["owner"]:
-            shifts.append((grid.id, first, last, *who.values()))
-    areas: Rows = [(AREA, "", "drill", "演练区"), *((g.id, AREA, "grid", f"演练第 {g.number} 网格") for g in GRIDS)]
-    return {"areas": areas, "workers": workers, "shifts": shifts}
+    """Return the rows of areas, workers and shifts; the one shift is from `first` until `last`."""
+    staff = [(OPERATOR, "演练值班", "operator", AREA), *((*one, MANNED) for one in STAFF), (*EMPTY_LEAD, EMPTY)]
+    return {
+        "areas": [
+            (AREA, "", "drill", "演练区"),
+            (MANNED, AREA, "grid", "演练第一网格"),
+            (EMPTY, AREA, "grid", "演练第二网格（无人值班）"),
+        ],
+        "workers": [(*one, "email", _mail(one[0])) for one in staff],
+        "shifts": [(MANNED, first, last, *(who for who, *_ in STAFF))],
+    }
 
 
 def drill_homes(since: str) -> dict[str, Rows]:
-    """Return the rows of households, residents, consents and contacts."""
-    places = [place for grid in GRIDS for place in grid.places()]
+    """Return the rows of households, residents, consents and contacts; everything is agreed to, `since` then."""
     return {
-        "households": [(p.id, p.grid, p.building, "", p.floor, p.door, ZONE.key) for p in places],
-        "residents": [(f"r-{p.id}", p.id, f"演练住户 {p.id}", "", "", "") for p in places],
-        "consents": list(_consents(places, since)),
-        "contacts": [
-            (
-                f"f-{p.id}", f"r-{p.id}", f"演练家属 {p.id}", 1,
-                *_ways(p.channels, p.phone, f"family-{p.id}@demo.invalid"),
-            )
-            for p in places
+        "households": [
+            (home, grid, f"演练 {grid[-1]} 栋", "", n // 2 + 1, home.rpartition("-")[2], ZONE.key)
+            for home, grid, n in PLACES
         ],
-    }  # fmt: skip
+        "residents": [(f"r-{home}", home, f"演练住户 {home[3:]}", "", "", "") for home, *_ in PLACES],
+        "consents": [
+            (f"r-{home}", purpose, "", "1", since, "resident", "demo", "")
+            for home, *_ in PLACES
+            for purpose in ("monitor", "community", "relative")
+        ],
+        "contacts": [
+            (f"f-{home}", f"r-{home}", f"演练家属 {home[3:]}", 1, "email", _mail(f"family-{home}"))
+            for home, *_ in PLACES
+        ],
+    }
 
 
-def _consents(places: Iterable[Place], since: str) -> Iterator[tuple[object, ...]]:
-    for place in places:
-        for purpose in ("monitor", "community", "relative"):
-            yield f"r-{place.id}", purpose, "", "1", since, "resident", "demo", ""
-
-
-def _ways(down: Sequence[str], phone: str, address: str) -> tuple[str, str]:
-    """Return the cells channel and address: e-mail, and where a script takes text messages down, those first."""
-    return ("sms;email", f"{phone};{address}") if "sms" in down else ("email", address)
+def _mail(who: str) -> str:
+    return f"{who}@demo.invalid"

@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from alerts import registry
-from shuian import demo, drill_demo, drill_report, registry_import
-from shuian.drill import Api, Player, script
-from shuian.drill_together import Pace, Played, Shown, together
-from shuian.errors import Trouble
+from shuian import cli_drill, demo, drill, drill_demo, drill_report, registry_import
+from shuian.drill_together import Pace, Played, Shown, kind_of, together
 from shuian.neighbourhood import ZONE
-from shuian.neighbourhood.drill_area import AREA, GRIDS
+from shuian.neighbourhood.drill_area import EMPTY, MANNED, PLACES
 from shuian.neighbourhood.homes import HOMES
 from shuian.neighbourhood.sheets import write_registry
 from shuian.service import Service
@@ -25,7 +24,7 @@ from simulators.gateways import Gateways
 from tests.acceptance.tour import three_free_ports
 
 FAST = 30.0
-THREE = ("fall_at_night", "day_trip", "empty_shift")
+THREE = ("fall_at_night", "phone_company_down", "tap_left_open")
 HEARD_S = 30.0
 
 
@@ -70,9 +69,14 @@ def like_the_demo(folder):
 
 
 def play_fast(clock):
-    return lambda name, api: Player(name, script(name), api, clock).run(
-        say=lambda _: None, sleep=lambda s: time.sleep(s / FAST)
-    )
+    """Play with a cast of its own, looking thirty times as often as in life."""
+
+    def play(name, api, stop):
+        how = drill_demo.reach(DRILLS[name])
+        said = {"say": lambda _: None, "sleep": lambda s: time.sleep(s / FAST)}
+        return drill.play(name, "tabletop", api, how=how, stop=stop, clock=clock, **said)
+
+    return play
 
 
 def way_in(there):
@@ -91,24 +95,53 @@ def test_three_drills_at_once_are_as_they_had_to_be_and_life_has_nothing_of_them
         with service.engine.connect() as conn:
             realms = conn.exec_driver_sql("SELECT DISTINCT realm FROM cases").scalars().all()
             assert realms == ["drill"]
-        with way_in(there) as client, pytest.raises(Trouble, match="403"):
-            Api(client)("PUT", "/areas/mine", {"kind": "grid", "name": "x"})
+            away = conn.exec_driver_sql("SELECT count(*) FROM api_tokens").scalar()
+        assert away == 1, "a demo that goes on keeps its token"
     table = drill_report.table(every)
-    assert table[-1] == f"3 of 3 drills as they had to be, {sum(one.of for one in every)} of 13 steps"
+    assert table[-1] == f"3 of 3 drills as they had to be, {sum(one.of for one in every)} of 15 steps"
     assert "fall_at_night" in table[1]
     page = drill_report.markdown(every, datetime.now(UTC))
-    assert "## day_trip" in page
+    assert "## tap_left_open" in page
     assert "| fallen: told family | within 30 s after case | 1 | 1 |" in page
 
 
-def test_the_demo_has_a_grid_with_homes_and_people_for_each_script_and_life_has_none_of_them():
-    assert [grid.drill for grid in GRIDS] == list(DRILLS.values())
-    for grid in GRIDS:
-        places = list(grid.places())
-        assert len({place.id for place in places}) == grid.drill.number_of_homes
-        assert all(place.grid == grid.id for place in places)
-    assert not {place.id for grid in GRIDS for place in grid.places()} & {home.id for home in HOMES}
-    assert AREA not in {grid.id for grid in GRIDS}
+def test_the_demo_has_homes_for_a_drill_that_brings_none_with_and_without_somebody_on_duty():
+    manned, empty = ({home for home, grid, _ in PLACES if grid == which} for which in (MANNED, EMPTY))
+    assert len(manned) == max(one.number_of_homes for one in DRILLS.values() if "owner" in one.people) == 40
+    assert len(empty) == DRILLS["empty_shift"].number_of_homes
+    assert not (manned | empty) & {home.id for home in HOMES}
+
+
+@pytest.mark.parametrize(
+    ("name", "broker", "wanted", "kind"),
+    [
+        ("fall_at_night", "mqtt://127.0.0.1:1", "", "technical"),
+        ("fall_at_night", "", "", "tabletop"),
+        ("fall_at_night", "mqtt://127.0.0.1:1", "tabletop", "tabletop"),
+        ("fall_at_night", "", "technical", None),
+        ("meter_swap", "", "", None),
+        ("meter_swap", "mqtt://127.0.0.1:1", "tabletop", None),
+    ],
+)
+def test_a_script_is_played_as_it_can_be_where_it_is_played(name, broker, wanted, kind):
+    assert kind_of(name, drill_demo.Way("http://127.0.0.1:1", "t", broker), wanted) == kind
+
+
+def test_people_of_a_demo_get_text_messages_only_where_these_are_down():
+    said = {name: drill_demo.reach(one).channel for name, one in DRILLS.items()}
+    assert said.pop("phone_company_down") == "sms;email"
+    assert set(said.values()) == {"email"}
+
+
+def test_a_kind_that_there_is_not_and_a_service_that_is_not_there_are_told():
+    run = CliRunner().invoke
+    assert "want a kind of tabletop, technical; got 'live'" in str(
+        run(cli_drill.app, ["all", "--kind", "live"]).exception
+    )
+    there_is_none = ["all", "--only", "day_trip", "--url", "http://127.0.0.1:9", "--token", "x"]
+    gone = run(cli_drill.app, there_is_none)
+    assert gone.exit_code == 1
+    assert "the service cannot be reached: ConnectError" in gone.output
 
 
 def line(verdict, took_s=None, **other):
