@@ -37,6 +37,7 @@ from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import mirror, reports
 from shuian.anchors import Anchors
+from shuian.battery_check import BatteryCheck
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.clock_check import ClockCheck
 from shuian.commissioning import Commissioning
@@ -206,7 +207,8 @@ class Service:
             self.clock,
             self._listening,
         )
-        self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
+        of_now = (self.readings, lambda: self.pipeline.rows, self.clock)
+        self.judge = Judge(self.pipeline, ClockCheck(*of_now), BatteryCheck(*of_now))
         self.history = History(self.readings, self.pipeline)
         self.rehearsals = Rehearsals(self.store, self.clock, self._open_broker, self.config.service.zone)
         self._played = Played(self.registry, self.clock)

@@ -170,6 +170,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    properties = {"level": round(percent, 1)}
+    service = {"service_id": "Battery", "properties": properties, "event_time": f"{at:%Y%m%dT%H%M%S}Z"}
+    return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -177,7 +183,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$oc/devices/{device}/sys/#",),
-    played=Played(step_l=1.0, alive=_alive),
+    played=Played(step_l=1.0, alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Huawei Cloud IoTDA, API reference, device reporting properties: value2 and level2 say nothing",
