@@ -19,8 +19,8 @@ test-influx2:  ## the dialect v2 on your own InfluxDB 2.x: INFLUX2_URL, INFLUX2_
 	@scripts/environment .venv-test test
 	@.venv-test/bin/python -m pytest tests/with_a_server/influx2.py
 
-pictures:  ## tour the demo and renew the documentation's pictures
-	@scripts/test all tests/acceptance/test_demo.py
+pictures:  ## tour the demo, play drills, and renew the documentation's pictures
+	@scripts/test all tests/acceptance/test_demo.py tests/acceptance/test_drills.py
 	@mkdir -p docs/pictures && cp .cache/pictures/*.png docs/pictures/
 
 format:

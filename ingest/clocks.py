@@ -20,6 +20,7 @@ MOST_AHEAD = timedelta(minutes=10)
 LEAST_BEHIND, MOST_BEHIND = timedelta(minutes=10), timedelta(hours=14)
 """Clocks are behind by some minutes up to the largest offset of a zone; what is older than that is history."""
 PERIODS_BEHIND = 1.5
+LEAST_BEHIND_MS, _MOST_MS = LEAST_BEHIND // timedelta(milliseconds=1), MOST_BEHIND // timedelta(milliseconds=1)
 STEADY_MS = 120_000
 """Arrivals of one device stray by no more than this. [ms]"""
 BEHIND_TIMES = 3
@@ -54,8 +55,7 @@ def behind(
         How often the device reports. [s]
     """
     late_ms = received_ms - measured_ms
-    least = max(LEAST_BEHIND, PERIODS_BEHIND * timedelta(seconds=period_s))
-    if last is None or not least <= timedelta(milliseconds=late_ms) <= MOST_BEHIND:
+    if last is None or not max(LEAST_BEHIND_MS, PERIODS_BEHIND * 1000 * period_s) <= late_ms <= _MOST_MS:
         return False
     if CLOCK_SKEW in last.flags:
         return True

@@ -6,7 +6,7 @@ that nobody agreed to, or that nobody registered, leaves its format and the name
 is written down: after a start this is empty, and the store still knows what it stored.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
@@ -60,10 +60,13 @@ class Lately:
                 if device is None:
                     self._strays.appendleft(said)
                     continue
-                self._of.setdefault(device, deque(maxlen=MOST_MESSAGES)).appendleft(said)
-                self._of.move_to_end(device)
-                if len(self._of) > MOST_DEVICES:
-                    self._of.popitem(last=False)
+                if (known := self._of.get(device)) is None:
+                    known = self._of[device] = deque(maxlen=MOST_MESSAGES)
+                    if len(self._of) > MOST_DEVICES:
+                        self._of.popitem(last=False)
+                else:
+                    self._of.move_to_end(device)
+                known.appendleft(said)
 
     def of(self, device: str) -> tuple[Understood, ...]:
         """Return the last messages of a device, the newest first."""
@@ -84,16 +87,23 @@ class Lately:
 
 def _said(message: Message, decoded: Decoded, judged: Judged) -> list[tuple[str | None, Understood]]:
     """Return what each device of a message said; None: whose it is cannot be told."""
-    refused = tuple(entry.reason for entry in judged.rejects)
-    base = Understood(message.topic, decoded.format, message.received_at, message.retain, 0, (), refused)
-    if not decoded.readings and decoded.rejected is None:
+    readings, rows = decoded.readings, judged.readings
+    if not readings and decoded.rejected is None:
         return []  # none of our business
-    devices: list[str | None] = [*dict.fromkeys(one.device for one in decoded.readings)] or [decoded.device]
+    refused = tuple(entry.reason for entry in judged.rejects) if judged.rejects else ()
+    ours = not any(reason.startswith(NOT_OURS) for reason in refused)
+    of: dict[str | None, list[Reading]] = {} if readings else {decoded.device: []}
+    for reading in readings:
+        of.setdefault(reading.device, []).append(reading)
+    stored: dict[str | None, int] = dict.fromkeys(of, len(rows))
+    if len(of) > 1:
+        stored = Counter(row.device for row in rows)
     found: list[tuple[str | None, Understood]] = []
-    for device in devices:
-        mine = tuple(reading for reading in decoded.readings if reading.device == device)[:MOST_READINGS]
-        if not base.ours:
+    for device, said in of.items():
+        mine = tuple(said[:MOST_READINGS])
+        if not ours:
             mine = tuple(replace(reading, value=None, extra={}) for reading in mine)
-        stored = sum(row.device == device for row in judged.readings)
-        found.append((device, replace(base, readings=mine, stored=stored)))
+        number = stored.get(device, 0)
+        what = Understood(message.topic, decoded.format, message.received_at, message.retain, number, mine, refused)
+        found.append((device, what))
     return found

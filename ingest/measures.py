@@ -10,18 +10,20 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from ingest.strict_json import Number, show
 
+_ONE, _THOUSAND, _MILLI = Decimal(1), Decimal(1000), Decimal("0.001")
+
 FACTORS: dict[str, tuple[str, Decimal]] = {
-    "L": ("L", Decimal(1)),
-    "m3": ("L", Decimal(1000)),
+    "L": ("L", _ONE),
+    "m3": ("L", _THOUSAND),
     "gal_us": ("L", Decimal("3.785411784")),
     "ft3": ("L", Decimal("28.316846592")),
-    "L/h": ("L/h", Decimal(1)),
-    "m3/h": ("L/h", Decimal(1000)),
-    "count": ("count", Decimal(1)),
-    "Cel": ("Cel", Decimal(1)),
-    "%RH": ("%RH", Decimal(1)),
-    "%": ("%", Decimal(1)),
-    "V": ("V", Decimal(1)),
+    "L/h": ("L/h", _ONE),
+    "m3/h": ("L/h", _THOUSAND),
+    "count": ("count", _ONE),
+    "Cel": ("Cel", _ONE),
+    "%RH": ("%RH", _ONE),
+    "%": ("%", _ONE),
+    "V": ("V", _ONE),
 }
 """Unit on the wire -> our unit and what to multiply with."""
 
@@ -50,15 +52,15 @@ def convert(number: Number, unit: str) -> int | float:
         `unit` is not one of `FACTORS`.
     """
     factor = FACTORS[unit][1]
-    if type(number) is int and factor == 1:
-        return number
-    return plain(Decimal(number) * factor)
+    if factor is _ONE:
+        return number if type(number) is int else plain(Decimal(number))
+    return plain(number * factor)
 
 
 def plain(number: Decimal) -> int | float:
     """Return `number` as int when it is whole, else as float with three decimals."""
-    rounded = number.quantize(Decimal("0.001"), ROUND_HALF_EVEN)
-    return int(rounded) if rounded == rounded.to_integral_value() else float(rounded)
+    whole, rest = divmod(int(number.quantize(_MILLI, ROUND_HALF_EVEN) * _THOUSAND), 1000)
+    return (whole * 1000 + rest) / 1000 if rest else whole  # dividing whole numbers rounds once, as reading digits does
 
 
 def thousandths(value: float) -> int:
@@ -68,7 +70,8 @@ def thousandths(value: float) -> int:
 
 def milliseconds(time: datetime) -> int:
     """Return aware `time` in milliseconds since 1970-01-01 UTC, rounded down."""
-    return (time - EPOCH) // timedelta(milliseconds=1)
+    since = time - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def moment(ms: int) -> datetime:
@@ -84,10 +87,9 @@ def rfc3339(text: object) -> datetime:
     ValueError
         Not RFC 3339 with ``Z`` or an offset; the message says what was wanted and what came.
     """
-    if isinstance(text, str) and len(text) == 20 and text[19] == "Z" and text[10] == "T" and text[11:13] < "24":
+    if isinstance(text, str) and len(text) == 20 and text[4::3] == "--T::Z" and text[11:13] < "24" and text.isascii():
         try:  # what nearly all send, ten times faster; Python's reader is laxer, so only where the shape leaves it no choice
-            if text[4] == text[7] == "-" and text[13] == text[16] == ":" and text.isascii():
-                return datetime.fromisoformat(text)
+            return datetime.fromisoformat(text)
         except ValueError:
             pass  # a leap second, or a reason to be given below
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None

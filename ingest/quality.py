@@ -25,13 +25,13 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from math import isfinite
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
 
 from ingest.bindings import Binding, Bindings
-from ingest.clocks import CLOCK_SKEW, LEAST_BEHIND, behind, trusted_time
+from ingest.clocks import CLOCK_SKEW, LEAST_BEHIND_MS, behind, trusted_time
 from ingest.devices import Decoded
 from ingest.errors import BindingsUnavailable
 from ingest.measures import FACTORS, milliseconds, thousandths
@@ -53,6 +53,8 @@ _LIMITS: dict[str, tuple[float, float]] = {
 }
 """Unit -> what a device in or near a home can say at all."""
 _MOST_UNKNOWN = 1e12
+_ONE = Decimal(1)
+_OF_TIME = frozenset({"time_missing", "implausible_time", "time_zone_missing"})
 FIRST_COUNTER = "C1"
 """Channel of the counter that a board with one meter counts with (Tasmota); further ones keep quantities of their own."""
 SAME_CALL_MS = 120_000
@@ -126,13 +128,16 @@ class Memory:
 
     def __init__(self, past: Seen | None = None) -> None:
         self._past = Nothing() if past is None else past
-        self._last: dict[tuple[str, str], StoredReading] = {}
+        self._last: dict[tuple[str, str], StoredReading | None] = {}
         self._rows: dict[tuple[str, str], list[StoredReading]] = {}
         self._arrivals: dict[tuple[str, str, str], int] = {}
 
     def last(self, device: str, quantity: str) -> StoredReading | None:
         """Return the reading with the newest measured time, None when there is none."""
-        return self._last.get((device, quantity)) or self._past.last(device, quantity)
+        key = device, quantity
+        if key not in self._last:  # the past stays what it is while one batch is judged
+            self._last[key] = self._past.last(device, quantity)
+        return self._last[key]
 
     def recent(self, device: str, quantity: str, before_ms: int, most: int) -> list[StoredReading]:
         """Return up to `most` readings measured before `before_ms`, newest first."""
@@ -147,10 +152,10 @@ class Memory:
 
     def note(self, row: StoredReading, arrival: Arrival | None) -> None:
         """Remember one row of this batch."""
-        last = self.last(row.device, row.quantity)
-        if last is None or row.measured_ms > last.measured_ms:
-            self._last[row.device, row.quantity] = row
-        self._rows.setdefault((row.device, row.quantity), []).append(row)
+        key = row.device, row.quantity
+        if (last := self.last(*key)) is None or row.measured_ms > last.measured_ms:
+            self._last[key] = row
+        self._rows.setdefault(key, []).append(row)
         if arrival is not None:
             self._arrivals[arrival.device, arrival.quantity, arrival.ident] = arrival.measured_ms
 
@@ -177,6 +182,7 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
     states = 0
     reasons: dict[str, bool] = {}  # reason -> may the payload be kept?
     alone = len({reading.time for reading in decoded.readings}) == 1  # not a batch, which says when by itself
+    came = _Came(message, milliseconds(message.received_at), memory, reasons, alone)
     if decoded.rejected is not None:
         reasons[f"unreadable: {decoded.rejected}"] = True
         if decoded.device is not None:
@@ -189,13 +195,15 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
         binding = _may_store(reading.device, time or message.received_at, decoded.format, bindings, reasons)
         if binding is None:
             continue
-        row, arrival = _row(reading, time, message, binding=binding, memory=memory, reasons=reasons, alone=alone)
+        row, arrival = _row(reading, time, binding, came)
         if row is not None and _repeats(row, memory):
             states += 1
         elif row is not None:
             rows.append(row)
             memory.note(row, arrival)
             arrivals += [arrival] if arrival is not None else []
+    if not reasons:
+        return Judged(tuple(rows), (), tuple(arrivals), states)
     keep = all(reasons.values())
     rejects = tuple(reject(message, reason, keep_payload=keep) for reason in reasons)
     return Judged(tuple(rows), rejects, tuple(arrivals), states)
@@ -238,38 +246,42 @@ def _may_store(
     return None
 
 
-def _in_order(readings: Sequence[Reading], received_at: datetime) -> list[Reading]:
+def _in_order(readings: Sequence[Reading], received_at: datetime) -> Sequence[Reading]:
     """Return readings by time, those without one last: a register can only be judged beside the one before it."""
+    if len(readings) == 1:
+        return readings  # the usual case
     return sorted(readings, key=lambda reading: reading.time or received_at)
 
 
+class _Came(NamedTuple):
+    """What the readings of one message have in common: `reasons` and `memory` are added to."""
+
+    message: Message
+    received_ms: int
+    memory: Memory
+    reasons: dict[str, bool]
+    alone: bool
+
+
 def _row(
-    reading: Reading,
-    time: datetime | None,
-    message: Message,
-    *,
-    binding: Binding,
-    memory: Memory,
-    reasons: dict[str, bool],
-    alone: bool,
+    reading: Reading, time: datetime | None, binding: Binding, came: _Came
 ) -> tuple[StoredReading | None, Arrival | None]:
-    measured = _in_litres(reading, binding, reasons)
+    measured = _in_litres(reading, binding, came.reasons)
     if measured is None:
         return None, None
-    quantity = _stored_quantity(measured)
+    message, received_ms, memory, _, alone = came
+    quantity = _stored_quantity(measured) if measured.extra else measured.quantity
     last = _last_of_binding(reading.device, quantity, binding, memory)
-    flags = measured.flags
-    received_ms = milliseconds(message.received_at)
-    if time is None:
+    flags, time_ms = measured.flags, None if time is None else milliseconds(time)
+    if time_ms is None:
         clock = "time_missing" if reading.time is None else "implausible_time"
         flags += (clock,) if not _explained(flags) else ()
-    elif alone and quantity == WATER_VOLUME_TOTAL and message.received_at - time >= LEAST_BEHIND:
+    elif alone and quantity == WATER_VOLUME_TOTAL and received_ms - time_ms >= LEAST_BEHIND_MS:
         newest = partial(memory.recent, reading.device, quantity, received_ms, RECENT)
-        if behind(milliseconds(time), received_ms, last, newest, binding.period_s):
-            time, flags = None, (*flags, CLOCK_SKEW)
-    measured_ms, arrival = _moment(measured, quantity, time, message, memory)
-    assert isinstance(measured.value, int | float)  # _in_litres has seen to it
-    value = thousandths(measured.value)
+        if behind(time_ms, received_ms, last, newest, binding.period_s):
+            time_ms, flags = None, (*flags, CLOCK_SKEW)
+    measured_ms, arrival = _moment(measured, quantity, time_ms, came)
+    value = thousandths(measured.value)  # type: ignore[arg-type]  # _in_litres has seen to it
     flags += ("retained",) if message.retain and "retained" not in flags else ()
     row = StoredReading(reading.device, quantity, measured_ms, value, received_ms, flags)
     if quantity == WATER_VOLUME_TOTAL:
@@ -306,19 +318,18 @@ def _register_flags(
     return found + held
 
 
-def _moment(
-    reading: Reading, quantity: str, time: datetime | None, message: Message, memory: Memory
-) -> tuple[int, Arrival | None]:
+def _moment(reading: Reading, quantity: str, time_ms: int | None, came: _Came) -> tuple[int, Arrival | None]:
     """Return under which moment a reading is stored, and what makes a second delivery of it known."""
+    message, received_ms, memory, _, _ = came
     event = reading.unit == "event" and not message.retain
-    if time is not None and not event:
-        return milliseconds(time), None
+    if time_ms is not None and not event:
+        return time_ms, None
     ident = str(reading.extra.get("message_id") or digest(message.payload))
     first = memory.arrival(reading.device, quantity, ident) if message.redelivered else None
-    another = event and time is None and first is not None and milliseconds(message.received_at) - first > SAME_CALL_MS
+    another = event and time_ms is None and first is not None and received_ms - first > SAME_CALL_MS
     if first is not None and not another:
         return first, Arrival(reading.device, quantity, ident, first)
-    measured_ms = milliseconds(message.received_at if time is None else time)
+    measured_ms = received_ms if time_ms is None else time_ms
     last = memory.last(reading.device, quantity) if event else None
     if last is not None and measured_ms <= last.measured_ms < measured_ms + 1_000:
         measured_ms = last.measured_ms + 1
@@ -334,7 +345,7 @@ def _repeats(row: StoredReading, memory: Memory) -> bool:
 
 
 def _explained(flags: Iterable[str]) -> bool:
-    return any(flag in ("time_missing", "implausible_time", "time_zone_missing") for flag in flags)
+    return not _OF_TIME.isdisjoint(flags)
 
 
 def _stored_quantity(reading: Reading) -> str:
@@ -345,18 +356,18 @@ def _stored_quantity(reading: Reading) -> str:
 
 def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> Reading | None:
     """Return the reading in our unit, None (with a reason) when it cannot or may not be stored."""
-    value = reading.value
+    value, quantity = reading.value, reading.quantity
+    if isinstance(value, bool):
+        return reading
     if isinstance(value, str):
         return None  # words are for `decode`; the store keeps numbers
     if value is None:
         where = "the registry" if reading.quantity.startswith("water_volume") else "[[keys]] or the device's messages"
-        reasons[f"unit unknown: want a unit in {where} for {reading.quantity}, got none"] = True
+        reasons[f"unit unknown: want a unit in {where} for {quantity}, got none"] = True
         return None
-    if isinstance(value, bool):
-        return reading
     known = _unit(reading, binding)
     if known is None:
-        reasons[f"unit unknown: want a unit in the registry for {reading.quantity}, got none"] = True
+        reasons[f"unit unknown: want a unit in the registry for {quantity}, got none"] = True
         return None
     unit, factor = known
     if unit != reading.unit:
@@ -369,7 +380,7 @@ def _in_litres(reading: Reading, binding: Binding, reasons: dict[str, bool]) -> 
     if not isfinite(value) or not least <= value <= most:
         reasons[f"value: want {least:g} to {most:g} for {reading.quantity}, got another"] = True
         return None
-    if binding.resolution_l is None and reading.quantity.startswith(("water_volume", "pulse_count")):
+    if binding.resolution_l is None and quantity.startswith(("water_volume", "pulse_count")):
         reasons["no register: want a resolution_l in the registry for a device that counts water, got a sensor"] = True
         return None
     return reading
@@ -384,8 +395,8 @@ def _unit(reading: Reading, binding: Binding) -> tuple[str, Decimal] | None:
     """Return the unit to store and the factor that leads to it; None when a volume has no known unit."""
     if reading.quantity == "pulse_count_total":
         litres = binding.litres_per_pulse
-        return (reading.unit, Decimal(1)) if litres is None else ("L", Decimal(str(litres)))
+        return (reading.unit, _ONE) if litres is None else ("L", Decimal(str(litres)))
     if reading.unit or not reading.quantity.startswith("water_volume"):
-        return reading.unit, Decimal(1)
-    unit, factor = FACTORS.get(binding.unit or "", ("", Decimal(1)))
+        return reading.unit, _ONE
+    unit, factor = FACTORS.get(binding.unit or "", ("", _ONE))
     return (unit, factor) if unit == "L" else None

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from shuian import cli_broker, cli_drill, cli_report, people_commands
+from shuian import cli_broker, cli_drill, cli_golive, cli_report, people_commands
 from shuian.errors import BadInput, ShuianError, Trouble
 
 app = typer.Typer(
@@ -31,8 +31,8 @@ app.add_typer(user, name="user")
 app.add_typer(cli_drill.app, name="drill")
 for name in ("audit", "consent", "token"):
     app.add_typer(getattr(people_commands, f"{name}_app"), name=name)
-app.command("forget")(people_commands.forget)
-app.command("report")(cli_report.report)
+for command in (people_commands.forget, cli_report.report, cli_golive.golive):
+    app.command()(command)
 app.command("broker-config")(cli_broker.broker_config)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]

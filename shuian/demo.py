@@ -23,7 +23,7 @@ from shuian import config as configuration
 from shuian import logs, registry_import
 from shuian.errors import BadInput
 from shuian.fleet import Fleet
-from shuian.neighbourhood import HISTORY, ZONE
+from shuian.neighbourhood import HISTORY, ZONE, accepted
 from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import Incidents
 from shuian.neighbourhood.lives import Life
@@ -102,6 +102,7 @@ def settings(data: Path, port: int) -> configuration.Config:
     table: dict[str, Any] = {
         "service": {"data": str(data.absolute())},
         "web": {"port": port, "duty_phone": "0755-0000-0000"},
+        "go_live": {"drills": []},  # what is played here is played by who looks at it
         "channels": {
             "email": {"host": "127.0.0.1", "port": port + 2, "sender": "shuian@demo.invalid", "loopback_only": True},
             "webhook": {"secret": "demo", "loopback_only": True},
@@ -136,6 +137,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     ):
         with service.engine.begin() as conn:
             registry.apply(registry.read(data / "registry", registry_import.formats()), conn, wall_clock())
+            accepted.accept(conn, config.go_live, config.policy, start)
         service.pipeline.refresh()
         lives = await asyncio.to_thread(lambda: [Life(home, start, wall_clock()) for home in HOMES])
         if first:

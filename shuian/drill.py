@@ -114,9 +114,19 @@ def _connected(broker: str) -> Iterator[Publisher]:
         raise Trouble(str(trouble), "name the broker that the service hears, with --broker") from None
 
 
+WHY = {
+    "finished": "it is through",
+    "time": "its time is up",
+    "asked": "somebody stopped it",
+    "reserve": "it stopped itself: a message would have used what is kept for real ones",
+    "real": "something real came",
+}
+"""Why a drill is over, in words."""
+
+
 def told(score: Mapping[str, Any]) -> list[str]:
     """Return the score in lines to be read."""
-    why = f" ({score['why']})" if score["why"] else ""
+    why = f" ({WHY.get(score['why'], score['why'])})" if score["why"] else ""
     lines = [f"{score['drill']}  {score['kind']}  {score['state']}{why}  since {score['started_at']}"]
     for line in score["lines"]:
         took = "–" if line["took_s"] is None else f"{line['took_s']:.0f} s"

@@ -33,7 +33,7 @@ def overview(visit: Visiting) -> Response:
 
 def _overview(visit: Visit, session: access.Session) -> Page:
     with visit.site.looking() as conn:
-        view = queries.overview(conn, visit.now)
+        view = queries.overview(conn, visit.now, visit.set_up())
         user = queries.name_of(conn, session.actor)
     words = visit.words
     title = words.t("page.c.title_count", n=view.unowned) if view.unowned else words.t("page.c.title")

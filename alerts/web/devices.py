@@ -106,6 +106,7 @@ def act(
         raise Refused(409, "cannot")
     with visit.site.engine.begin() as conn:
         fittings.confirm(conn, fitted.device, fitted.household, test.drawn.litres, session.actor, visit.now)
+    visit.site.cover.forget()
     return visit.go(f"/c/device?{urlencode({'id': id})}")
 
 

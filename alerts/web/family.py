@@ -138,6 +138,12 @@ def _day_start(local: datetime) -> datetime:
     return start if local >= start else start - timedelta(days=1)
 
 
+def relied_on(says: State, kept_back: bool) -> State:
+    """Return what is said of a home that is being set up: nothing calm, whatever the meter says; troubles as they are."""
+    calm = says.look in ("ok", "wait") and not says.key.startswith("ended.")
+    return State("setting_up", "wait") if kept_back and calm else says
+
+
 @router.get("/f")
 def page(visit: Visiting) -> Response:
     """The state of the home of one's relative."""
@@ -196,7 +202,8 @@ def _view(visit: Visit, session: access.Session) -> queries.FamilyView | None:
 
 def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_late: bool = False) -> Page:
     water = visit.water(view.home.id)
-    says = state(view, water, visit.now)
+    kept_back = bool(visit.keeps_back(view.home.id))
+    says = relied_on(state(view, water, visit.now), kept_back)
     params: dict[str, Any] = dict(says.params)
     if "part" in params:
         params["part"] = visit.words.t(f"page.part.{params['part']}")
@@ -213,7 +220,7 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         sentence=words.t(f"page.f.{says.key}.sentence", **params),
         more=words.t(f"page.f.{says.key}.more"),
         why=_why(visit, view),
-        also=_also(visit, view, says),
+        also=_also(visit, view, says, kept_back),
         answers=_answers(case),
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
@@ -221,10 +228,14 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         may_declare=not view.drill and says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
-        promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",
+        promised="" if kept_back else _promised(visit, view, says),
         unpromised=_unpromised(visit, view) if says.key != "ended.DECEASED" else "",
         too_late=too_late,
     )
+
+
+def _promised(visit: Visit, view: queries.FamilyView, says: State) -> str:
+    return serving.calmly(visit.served(view.home.id), visit.words) if says.key != "ended.DECEASED" else ""
 
 
 def _unpromised(visit: Visit, view: queries.FamilyView) -> str:
@@ -250,10 +261,12 @@ def _why(visit: Visit, view: queries.FamilyView) -> str | None:
     return visit.words.sign("family", case.signs[0], view.home.zone) if case.owner is None else None
 
 
-def _also(visit: Visit, view: queries.FamilyView, says: State) -> list[str]:
+def _also(visit: Visit, view: queries.FamilyView, says: State, kept_back: bool) -> list[str]:
     """Return the lines below: what follows, until when, and what has nothing to do with the person."""
     words, zone, case = visit.words, view.home.zone, view.case
     lines = []
+    if kept_back and says.key not in ("setting_up", "ended.DECEASED"):
+        lines.append(words.t("page.f.setting_up.note"))
     if case is not None and case.state != "FOLDED" and (follows := _next_step(visit, case)):
         lines.append(follows)
     if says.key == "away" and view.away_until is not None:

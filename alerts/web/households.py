@@ -98,6 +98,8 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
         "c_household",
         drill=drill,
         unpromised=unpromised,
+        missing=[words.t(f"page.golive.short.{key}") for key in visit.keeps_back(view.home.id)],
+        community=next((area for area, one in visit.checklists().items() if view.home.id in one.homes), ""),
         title=words.address(view.home),
         user=user,
         tab="households",

@@ -123,9 +123,11 @@ def me(visit: Visiting) -> Response:
         view = queries.worker(conn, session.person, visit.now, visit.now + timedelta(days=2))
         mine = access.areas_of_worker(conn, session.person, visit.now)
         unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now, mine)
+        set_up = queries.homes_in(conn, visit.set_up(), mine)
     if view is None:
         raise Refused(401, "no_session")
-    return visit.page("w_me", me=view, unpromised=[" ".join(one) for one in unpromised])
+    said = [" ".join(one) for one in unpromised]
+    return visit.page("w_me", me=view, unpromised=said, set_up=set_up, leads=view.role == "lead")
 
 
 def _view(visit: Visit, session: access.Session, case_id: str) -> queries.CaseView:

@@ -20,8 +20,11 @@ _UNITS = {
     "battery_voltage": "V",
 }
 """Quantity -> the unit in which it comes out; any unit that converts to it may come in."""
-_POSSIBLE = {wanted: [name for name, (ours, _) in FACTORS.items() if ours == wanted] for wanted in set(_UNITS.values())}
-"""Our unit -> units that convert to it."""
+_POSSIBLE = {
+    quantity: frozenset(name for name, (ours, _) in FACTORS.items() if ours == wanted)
+    for quantity, wanted in _UNITS.items()
+}
+"""Quantity -> units that it may come in."""
 _SWITCHES = frozenset(
     [
         "motion",
@@ -61,16 +64,18 @@ def measurement(item: object) -> Measured:
     if not isinstance(item, dict):
         raise Unreadable(f"want an object, got {show(item)}")
     quantity, value, unit = item.get("quantity"), item.get("value"), item.get("unit")
-    if not isinstance(quantity, str) or not _NAME.fullmatch(quantity):
+    if not isinstance(quantity, str):
         raise Unreadable(f"quantity: want a name of small letters, digits and _, got {show(quantity)}")
+    if quantity in _UNITS:
+        return _measured(quantity, value, unit, item)
     if quantity == "contact":
         return _contact(value)
     if quantity in _SWITCHES:
         if not isinstance(value, bool):
             raise Unreadable(f"value: want true or false for {quantity}, got {show(value)}")
         return quantity, value, "event" if quantity in _EVENTS else "bool", (), {}
-    if quantity in _UNITS:
-        return _measured(quantity, value, unit, item)
+    if not _NAME.fullmatch(quantity):
+        raise Unreadable(f"quantity: want a name of small letters, digits and _, got {show(quantity)}")
     return _unknown(quantity, value, unit)
 
 
@@ -81,12 +86,12 @@ def _contact(value: object) -> Measured:
 
 
 def _measured(quantity: str, value: object, unit: object, item: Mapping[str, object]) -> Measured:
-    wanted, possible = _UNITS[quantity], _POSSIBLE[_UNITS[quantity]]
-    if unit == "count" and quantity == "water_volume_total":
-        return "pulse_count_total", convert(_number(value), "count"), "count", ("pulse_factor_unknown",), {}
-    if not isinstance(unit, str) or unit not in possible:
+    if not isinstance(unit, str) or unit not in _POSSIBLE[quantity]:
+        if unit == "count" and quantity == "water_volume_total":
+            return "pulse_count_total", convert(_number(value), "count"), "count", ("pulse_factor_unknown",), {}
+        possible = [name for name in FACTORS if name in _POSSIBLE[quantity]]
         raise Unreadable(f"unit: want {' or '.join(possible)} for {quantity}, got {show(unit)}")
-    number = convert(_number(value), unit)
+    number, wanted = convert(_number(value), unit), _UNITS[quantity]
     if quantity == "pulse_count_total":
         return quantity, number, wanted, ("pulse_factor_unknown",), {}
     return quantity, number, wanted, (), _extra(quantity, item)
@@ -118,7 +123,7 @@ def _unknown(quantity: str, value: object, unit: object) -> Measured:
 
 
 def _number(value: object) -> int | Decimal:
-    if not isinstance(value, int | Decimal) or isinstance(value, bool):
+    if type(value) is not int and type(value) is not Decimal:  # what parsed JSON has for numbers, and True is not
         raise Unreadable(f"value: want a finite number, got {show(value)}")
     if not -_MOST <= value <= _MOST:
         raise Unreadable(f"value: want a number below 10^12, got {show(value)}")

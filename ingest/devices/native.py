@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ingest.devices import DeviceMemory, Format, Played, Sample, Unreadable
 from ingest.devices._native_measurement import measurement
-from ingest.measures import milliseconds, plain, plausible, rfc3339, zulu
+from ingest.measures import MOST_AHEAD, PLAUSIBLE_FROM, milliseconds, plain, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import MOST_BYTES, parse, parse_object, show
 
@@ -47,6 +47,12 @@ _ALARMS = frozenset(
         "not_measuring",
     ]
 )
+
+
+_Time = tuple[datetime | None, tuple[str, ...]]
+"""A device's own time, None when arrival must stand in, and the flags that say why."""
+_MISSING: _Time = (None, ("time_missing",))
+_IMPLAUSIBLE: _Time = (None, ("implausible_time",))
 
 
 def matches(topic: str) -> bool:
@@ -96,31 +102,42 @@ def _up(device: str, fields: Mapping[str, object], received_at: datetime, retain
     complaints: list[str] = []
     common = _time(fields.get("time"), received_at)
     if common[0] and fields.get("time_quality") == "unsynchronized":
-        common = None, ("implausible_time",)
-    readings: list[Reading] = []
-    for place, item in enumerate(items):
-        try:
-            quantity, value, unit, flags, extra = measurement(item)
-            own = item.get("time") if isinstance(item, dict) else None
-            time, time_flags = common if own is None else _time(own, received_at)
-        except Unreadable as error:
-            complaints.append(f"measurements[{place}]: {error}")
-            continue
-        readings.append(Reading(device, quantity, value, unit, time, _stamp(time_flags, flags, retain), extra))
+        common = _IMPLAUSIBLE
+    readings = _measured(device, items, common, received_at, retain, complaints)
     readings += _battery(device, fields, common, retain, complaints)
     if not readings and not complaints:
         flags = _stamp(common[1], ("no_reading",), retain)
         readings = [Reading(device, "available", True, "bool", common[0], flags)]
     readings = _with_alarms(readings, fields, complaints)
-    readings = [_with_id(reading, message_id) for reading in readings]
+    if isinstance(message_id, str):
+        readings = [one if one.time is not None else _with_id(one, message_id) for one in readings]
     if complaints:
         raise Unreadable("; ".join(complaints[:20]), readings=readings)
     return readings
 
 
+def _measured(
+    device: str, items: list[object], common: _Time, received_at: datetime, retain: bool, complaints: list[str]
+) -> list[Reading]:
+    """Return the readings of `items`; `common` is the message's time, for those that have none."""
+    latest, readings = received_at + MOST_AHEAD, list[Reading]()
+    for place, item in enumerate(items):
+        try:
+            quantity, value, unit, flags, extra = measurement(item)
+            own = item.get("time")  # type: ignore[attr-defined]  # `measurement` has refused what is no object
+            time, time_flags = common if own is None else _own_time(own, latest)
+        except Unreadable as error:
+            complaints.append(f"measurements[{place}]: {error}")
+            continue
+        if retain or time_flags:
+            flags = _stamp(time_flags, flags, retain)
+        readings.append(Reading(device, quantity, value, unit, time, flags, extra))
+    return readings
+
+
 def _head(device: str, fields: Mapping[str, object]) -> None:
     """Check what says whose message this is, and of which version."""
-    schema, claimed, message_id = (fields.get(key) for key in ("schema", "device", "id"))
+    schema, claimed, message_id = fields.get("schema"), fields.get("device"), fields.get("id")
     if schema not in (None, "shuian/v1") and not (isinstance(schema, str) and re.fullmatch(r"(.*/)?v1", schema)):
         raise Unreadable(f"schema: want a text that ends in /v1, got {show(schema)}")
     if claimed is not None and claimed != device:
@@ -129,14 +146,17 @@ def _head(device: str, fields: Mapping[str, object]) -> None:
         raise Unreadable(f"id: want a text of 1 to 128 printable ASCII characters, got {show(message_id)}")
 
 
-def _time(text: object, received_at: datetime) -> tuple[datetime | None, tuple[str, ...]]:
-    if text is None:
-        return None, ("time_missing",)
+def _time(text: object, received_at: datetime) -> _Time:
+    return _MISSING if text is None else _own_time(text, received_at + MOST_AHEAD)
+
+
+def _own_time(text: object, latest: datetime) -> _Time:
+    """Return the time that `text` names, if it lies between the first plausible one and `latest`."""
     try:
         time = rfc3339(text)
     except ValueError as error:
         raise Unreadable(f"time: {error}") from None
-    return (time, ()) if plausible(time, received_at) else (None, ("implausible_time",))
+    return (time, ()) if PLAUSIBLE_FROM <= time <= latest else _IMPLAUSIBLE
 
 
 def _stamp(time_flags: tuple[str, ...], flags: tuple[str, ...], retain: bool) -> tuple[str, ...]:
@@ -163,6 +183,8 @@ def _battery(
 def _with_alarms(readings: list[Reading], fields: Mapping[str, object], complaints: list[str]) -> list[Reading]:
     """Return `readings` with the present alarms on the newest register, or on the first reading if there is none."""
     alarms = fields.get("alarms", [])
+    if alarms == []:
+        return readings
     if not isinstance(alarms, list) or len(alarms) > MOST_ALARMS or not all(isinstance(word, str) for word in alarms):
         complaints.append(f"alarms: want a list of at most {MOST_ALARMS} words, got {show(alarms)}")
         return readings
@@ -179,10 +201,8 @@ def _with_alarms(readings: list[Reading], fields: Mapping[str, object], complain
     return [*readings[:bearer], marked, *readings[bearer + 1 :]]
 
 
-def _with_id(reading: Reading, message_id: object) -> Reading:
-    """Return `reading` with the message's id where that is what tells two messages apart: without a device time."""
-    if reading.time is not None or not isinstance(message_id, str):
-        return reading
+def _with_id(reading: Reading, message_id: str) -> Reading:
+    """Return `reading` with the message's id, which is what tells two messages without a device time apart."""
     return replace(reading, extra={**reading.extra, "message_id": message_id})
 
 

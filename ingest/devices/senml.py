@@ -14,8 +14,7 @@ field ending in ``_`` must be understood or left alone, and is left alone.  A de
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -24,17 +23,14 @@ from msgspec.structs import replace
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._lorawan import Found, battery
+from ingest.devices._senml_records import NAME, Record, resolved_records
 from ingest.key_map import Meaning
-from ingest.measures import EPOCH, plain, plausible
+from ingest.measures import EPOCH, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
-from ingest.strict_json import parse, show
+from ingest.strict_json import Number, parse, show
 
-MOST_RECORDS = 5_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}", re.ASCII)
-_BASES = {"bn": "n", "bt": "t", "bu": "u", "bv": "v", "bs": "s"}
-_RELATIVE = 2**28
-_MOST_VERSION = 10
-_LAST = 2**32
+MOST_RECORDS = 1_500
+"""Records in one message: a meter's day of minutes has 1,440. [-]"""
 
 _UNITS: Mapping[str, tuple[str, str, Decimal]] = {
     "m3": (WATER_VOLUME_TOTAL, "L", Decimal(1000)),
@@ -52,7 +48,8 @@ _UNITS: Mapping[str, tuple[str, str, Decimal]] = {
 _KELVIN = Decimal("273.15")
 _SUMS = {"m3/s": Decimal(1000), "l/s": Decimal(1)}
 """Unit of a flow -> litres in its sum over seconds."""
-_BOUNDS = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
+_WHAT_CAN_BE = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
+_BOUNDS = {unit: (Decimal(least), Decimal(most)) for unit, (least, most) in _WHAT_CAN_BE.items()}
 _STATES = {
     "motion": "motion",
     "occupancy": "occupancy",
@@ -72,18 +69,6 @@ _DOUBTFUL = {"door": "contact_open", "contact": "contact_open", "window": "conta
 """Whether true is open or closed is not said."""
 _CALLS = frozenset({"sos", "panic", "emergency"})
 _PULSES = frozenset({"pulses", "pulse_count", "counter"})
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """One resolved record; `time` None: now."""
-
-    device: str
-    name: str
-    unit: str
-    fields: Mapping[str, object]
-    time: datetime | None
-    flags: tuple[str, ...]
 
 
 def matches(topic: str) -> bool:
@@ -107,156 +92,101 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     Unreadable
         Not a list, or records that break the format, with what could be read of the others.
     """
+    if payload.count(b"{") > MOST_RECORDS:  # before the work of reading them
+        raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {payload.count(b'{')} objects")
     records = parse(payload)
-    if not isinstance(records, list) or len(records) > MOST_RECORDS:
+    if not isinstance(records, list):
         raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {show(records)}")
     complaints: list[str] = []
-    resolved = list(_resolved(records, received_at, complaints))
+    of: dict[str, list[Record]] = {}
+    for record in resolved_records(records, received_at, complaints):
+        of.setdefault(record.named.device, []).append(record)
     readings: list[Reading] = []
-    for device in dict.fromkeys(record.device for record in resolved):
-        own = [record for record in resolved if record.device == device]
+    for device, own in of.items():
         readings += _of_device(device, own, topic, memory, complaints, retain=retain)
     if complaints:
         raise Unreadable("; ".join(complaints[:20]), readings=readings)
     return readings
 
 
-def _resolved(records: Sequence[object], received_at: datetime, complaints: list[str]) -> Iterator[_Record]:
-    bases: dict[str, object] = {}
-    for place, record in enumerate(records):
-        try:
-            if not isinstance(record, dict):
-                raise Unreadable(f"want an object, got {show(record)}")
-            bases |= _bases(record)
-            if any(key.endswith("_") for key in record):
-                raise Unreadable("want fields of RFC 8428, got one that must be understood")
-            if set(record) - set(_BASES) - {"bver"}:
-                yield _one(record, bases, received_at)
-        except Unreadable as error:
-            complaints.append(f"records[{place}]: {error}")
-
-
-def _bases(record: Mapping[str, object]) -> dict[str, object]:
-    version = record.get("bver", _MOST_VERSION)
-    if not isinstance(version, int) or isinstance(version, bool) or not 0 < version <= _MOST_VERSION:
-        raise Unreadable(f"bver: want a version up to {_MOST_VERSION}, got {show(version)}")
-    for key in ("bt", "bv", "bs"):
-        _number(record, key)
-    return {key: record[key] for key in _BASES if key in record}
-
-
-def _number(record: Mapping[str, object], key: str) -> Decimal | None:
-    value = record.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Unreadable(f"{key}: want a number, got {show(value)}")
-    return Decimal(value)
-
-
-def _one(record: Mapping[str, object], bases: Mapping[str, object], received_at: datetime) -> _Record:
-    base, name, unit = bases.get("bn", ""), record.get("n", ""), record.get("u", bases.get("bu", ""))
-    if not isinstance(base, str) or not isinstance(name, str) or not isinstance(unit, str):
-        raise Unreadable(f"name: want texts for bn, n and u, got {show(base)}, {show(name)} and {show(unit)}")
-    if not _NAME.fullmatch(base + name):
-        raise Unreadable(f"name: want letters, digits and - : . / _, got {show(base + name)}")
-    fields = dict(record)
-    for key in ("v", "s"):
-        own, common = _number(record, key), _number(bases, f"b{key}")
-        if common is not None and (own is not None or not record.keys() & {"v", "vb", "vs", "vd", "s"}):
-            fields[key] = (own or 0) + common
-    seconds = (_number(bases, "bt") or Decimal(0)) + (_number(record, "t") or Decimal(0))
-    time, flags = _time(seconds, received_at)
-    return _Record(base or name, name or base, unit, fields, time, flags)
-
-
-def _time(seconds: Decimal, received_at: datetime) -> tuple[datetime | None, tuple[str, ...]]:
-    if seconds == 0:
-        return None, ("time_missing",)
-    if abs(seconds) >= _LAST:
-        return None, ("implausible_time",)
-    since = received_at if seconds < _RELATIVE else EPOCH
-    time = since + timedelta(microseconds=int(seconds * 1_000_000))
-    return (time, ()) if plausible(time, received_at) else (None, ("implausible_time",))
-
-
 def _of_device(
-    device: str, records: list[_Record], topic: str, memory: DeviceMemory, complaints: list[str], *, retain: bool
+    device: str, records: list[Record], topic: str, memory: DeviceMemory, complaints: list[str], *, retain: bool
 ) -> list[Reading]:
     """Return what a device says: the newest is now, the rest is history; if nothing is known, that it lives."""
-    batch = ("batch",) if len({record.time for record in records}) > 1 else ()
     kept = ("retained",) if retain else ()
+    now = (*kept, "batch") if len({record.time for record in records}) > 1 else kept
     meanings = memory.keys.of(device, topic)
     said = [(record, one) for record in records for one in _meant(record, meanings, complaints)]
     newest: dict[str, datetime] = {}
     for record, one in said:
-        if record.time is not None:
-            newest[one.quantity] = max(record.time, newest.get(one.quantity, record.time))
-    readings = []
+        if record.time is not None and record.time > newest.get(one.quantity, EPOCH):
+            newest[one.quantity] = record.time
+    past, readings = (*now, "history"), list[Reading]()
     for record, one in said:
-        past = ("history",) if batch and record.time is not None and record.time < newest[one.quantity] else ()
-        flags = (*kept, *batch, *past, *one.flags, *record.flags)
-        readings.append(Reading(device, one.quantity, one.value, one.unit, record.time, flags, one.extra))
+        time = record.time
+        flags = now if time is None or time == newest[one.quantity] else past
+        if one.flags or record.flags:
+            flags = (*flags, *one.flags, *record.flags)
+        readings.append(Reading(device, one.quantity, one.value, one.unit, time, flags, one.extra))
     if readings:
         return readings
     last = max(records, key=lambda record: record.time or EPOCH)
-    flags = (*kept, *batch, "meaning_unknown", *last.flags)
+    flags = (*now, "meaning_unknown", *last.flags)
     return [Reading(device, "available", True, "bool", last.time, flags)]
 
 
-def _meant(record: _Record, meanings: Mapping[str, Meaning], complaints: list[str]) -> list[Found]:
+def _meant(record: Record, meanings: Mapping[str, Meaning], complaints: list[str]) -> Iterable[Found]:
     """Return what a record says, by the configuration if that names it."""
-    if record.name not in meanings:
-        return list(_values(record))
-    value = next((record.fields[key] for key in ("v", "vb", "vs") if key in record.fields), None)
+    name = record.named.name
+    if name not in meanings:
+        return _values(record)
+    fields = record.fields if record.amount is None else {"v": record.amount}
+    value = next((fields[key] for key in ("v", "vb", "vs") if key in fields), None)
     try:
-        named = meanings[record.name].of(value)
+        named = meanings[name].of(value)
     except ValueError as error:
-        complaints.append(f"{record.name[:40]}: {error}")
-        return []
-    return [Found(*named)] if named else []
+        complaints.append(f"{name[:40]}: {error}")
+        return ()
+    return (Found(*named),) if named else ()
 
 
-def _values(record: _Record) -> Iterator[Found]:
-    name = re.split(r"[:./]", record.name)[-1].lower().replace("-", "_")
-    value = record.fields.get("vb")
+def _values(record: Record) -> Iterable[Found]:
+    (_, _, word, unit), value = record.named, record.fields.get("vb")
     if isinstance(value, bool):
-        yield from _state(name, value)
-        return
-    amount, total = _number(record.fields, "v"), _number(record.fields, "s")
-    if amount is not None:
-        yield from _amount(name, record.unit, amount)
-    if total is not None and record.unit in _SUMS:
-        yield from _bounded(WATER_VOLUME_TOTAL, "L", total * _SUMS[record.unit])
+        return _state(word, value)
+    amount, total = record.amount, record.total
+    found = () if amount is None else _amount(word, unit, amount)
+    if total is None or unit not in _SUMS:
+        return found
+    return (*found, *_bounded(WATER_VOLUME_TOTAL, "L", total * _SUMS[unit]))
 
 
-def _state(name: str, value: bool) -> Iterator[Found]:
-    if name in _CALLS:
-        yield from [Found("sos", True, "event")] if value else []
-    elif name in _STATES:
-        yield Found(_STATES[name], value, "bool")
-    elif name in _DOUBTFUL:
-        yield Found(_DOUBTFUL[name], value, "bool", ("polarity_unknown",))
+def _state(word: str, value: bool) -> tuple[Found, ...]:
+    if word in _CALLS:
+        return (Found("sos", True, "event"),) if value else ()
+    if word in _STATES:
+        return (Found(_STATES[word], value, "bool"),)
+    return (Found(_DOUBTFUL[word], value, "bool", ("polarity_unknown",)),) if word in _DOUBTFUL else ()
 
 
-def _amount(name: str, unit: str, amount: Decimal) -> Iterator[Found]:
+def _amount(word: str, unit: str, amount: Number) -> tuple[Found, ...]:
     if unit in _UNITS:
         quantity, ours, factor = _UNITS[unit]
-        yield from _bounded(quantity, ours, amount * factor - (_KELVIN if unit == "K" else 0))
-    elif unit == "V" and "batt" in name and 0 < amount <= 20:
-        yield Found("battery_voltage", plain(amount), "V")
-    elif unit in ("", "count") and name in _PULSES and amount == int(amount) and 0 <= amount < 10**12:
-        yield Found("pulse_count_total", int(amount), "count", ("pulse_factor_unknown",))
-    elif unit == "/" and amount in (0, 1):  # a ratio: how switches without a unit of their own are written
-        yield from _state(name, amount == 1)
+        return _bounded(quantity, ours, amount * factor - (_KELVIN if unit == "K" else 0))
+    if unit == "V" and "batt" in word and 0 < amount <= 20:
+        return (Found("battery_voltage", plain(Decimal(amount)), "V"),)
+    if unit in ("", "count") and word in _PULSES and amount == int(amount) and 0 <= amount < 10**12:
+        return (Found("pulse_count_total", int(amount), "count", ("pulse_factor_unknown",)),)
+    if unit == "/" and amount in (0, 1):  # a ratio: how switches without a unit of their own are written
+        return _state(word, amount == 1)
+    return ()
 
 
-def _bounded(quantity: str, unit: str, amount: Decimal) -> Iterator[Found]:
+def _bounded(quantity: str, unit: str, amount: Decimal) -> tuple[Found, ...]:
     least, most = _BOUNDS[unit]
     if quantity == "battery" and 0 <= amount <= 100:
-        yield from battery(plain(amount))
-    elif least <= amount <= most:
-        yield Found(quantity, plain(amount), unit)
+        return tuple(battery(plain(amount)))
+    return (Found(quantity, plain(amount), unit),) if least <= amount <= most else ()
 
 
 def encode(device: str, readings: Sequence[tuple[datetime, float]], *, prefix: str = "senml") -> tuple[str, bytes]:
@@ -280,7 +210,7 @@ def encode(device: str, readings: Sequence[tuple[datetime, float]], *, prefix: s
     ValueError
         No readings, or a name that the format does not allow.
     """
-    if not readings or len(readings) > MOST_RECORDS or not _NAME.fullmatch(device):
+    if not readings or len(readings) > MOST_RECORDS or not NAME.fullmatch(device):
         raise ValueError(f"want a name of the format and 1 to {MOST_RECORDS} readings, got {device!r}, {len(readings)}")
     start = readings[0][0]
     records: list[dict[str, object]] = [

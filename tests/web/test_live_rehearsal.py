@@ -159,6 +159,22 @@ def test_pages_without_anything_of_a_drill_are_plain(rehearsed):
     assert colleague.get(f"/w/a/{case}").status_code == 404, "who takes no part sees nothing of it"
 
 
+def test_nobody_is_led_to_call_a_real_ambulance_or_a_relative_who_takes_no_part(community):
+    with community.engine.begin() as conn:
+        for name in ("c1", "c2"):
+            conn.execute(schema.contacts.update().where(schema.contacts.c.id == name).values(address="13800000000"))
+    rehearse(community.engine, ["h1", "h2"], PEOPLE, NOW)
+    cases = played(community, "h1"), played(community, "h2", "e")
+    worker = community.visitor("worker", "w1")
+    pages = [worker.get(f"/w/a/{case}/help").text for case in cases]
+    assert not any("tel:120" in page for page in pages)
+    assert all("不要真的拨打 120" in page for page in pages)
+    assert ["tel:13800000000" in page for page in pages] == [True, False]
+    community.now += timedelta(hours=2)
+    community.store.fire_due(community.now)
+    assert "tel:120" in worker.get(f"/w/a/{community.red('h3')}/help").text
+
+
 def test_a_relative_who_takes_no_part_sees_life_and_one_who_does_sees_the_drill_until_it_is_over(community):
     rehearse(community.engine, ["h1", "h2"], PEOPLE, NOW)
     played(community, "h1"), played(community, "h2", "e")

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from alerts import access, schema, tokens
-from alerts.channels import Result
+from alerts.channels import Result, sms, wecom
 from alerts.outbox import Dispatcher
 from shuian.drill import Api, Player, told
 from simulators.drills import DRILLS
+from simulators.gateways import Gateways
 from tests.web.conftest import BASE
 from tests.web.test_drill_player import Through
 
@@ -31,6 +32,13 @@ class Provider:
 
     async def close(self):
         """Close nothing."""
+
+
+def texting(gateways, **more):
+    """Return the channel of text messages to the provider among `gateways`."""
+    words = {"drill_worker": "SMS_2", "drill_family": "SMS_3", "drill_operator": "SMS_4"}
+    at = f"http://127.0.0.1:{gateways.http_port}"
+    return sms.Channel(sms.Settings(at, "id", "drills", "水安", words, loopback_only=True, **more))
 
 
 def person(name, role, area):
@@ -187,3 +195,45 @@ def test_a_provider_that_comes_back_carries_what_still_waits(stage, catalogues):
         send(stage, catalogues, line)
         assert bool(line["sms"].took) is (seconds == 40)
     assert api("GET", f"/drills/{run['id']}")["unsent"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channel", ["sms", "wecom"])
+def test_a_drill_that_would_use_what_is_kept_for_real_messages_stops_itself_and_says_so(
+    stage, catalogues, tmp_path, channel
+):
+    async def scenario():
+        async with Gateways(tmp_path, secret="drills") as gateways:
+            robot = f"http://127.0.0.1:{gateways.http_port}/cgi-bin/webhook/send?key=k"
+            line = {"email": Provider(), "sms": texting(gateways, quota_per_hour=5, live_reserve=4)}
+            line |= {
+                "wecom": wecom.Channel(wecom.Settings(per_minute=6, at_once=4, live_reserve=4, loopback_only=True))
+            }
+            address = {"sms": "13900000009", "wecom": robot}[channel]
+            with stage.engine.begin() as conn:
+                everybody = {"channel": channel, "address": address}
+                conn.execute(schema.workers.update().where(schema.workers.c.id == "vw").values(**everybody))
+            sending = Dispatcher(
+                stage.engine, line, catalogues, BASE, lambda: stage.now, make_links=access.new_links,
+                policy=stage.store.policy,
+            )  # fmt: skip
+            for _ in range(3):
+                await sending.step()
+                stage.now += timedelta(seconds=1)
+                await asyncio.to_thread(stage.store.fire_due, stage.now)
+            for one in line.values():
+                await one.close()
+
+    homes = {f"many-{n}": f"v{n:02d}" for n in range(6)}
+    run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 600})
+    for n, home in enumerate(homes):
+        stage.api(
+            "POST", f"/drills/{run['id']}/findings", {"id": f"{n}", "home": home, "onset": "2026-11-17T18:00:00Z"}
+        )
+    asyncio.run(scenario())
+    score = stage.api("GET", f"/drills/{run['id']}")
+    assert (score["state"], score["why"]) == ("aborted", "reserve")
+    assert "the reserve for real messages" in {one["why"] for one in score["unsent"]}
+    words = told(score)
+    assert "it stopped itself: a message would have used what is kept for real ones" in words[0]
+    assert any(f"not sent to worker:vw by {channel} (offer): the reserve for real messages" in line for line in words)
