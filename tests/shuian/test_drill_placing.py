@@ -57,7 +57,7 @@ def heard(made, lives, struck, *times):
         parts = []
         for row, home in enumerate(made.homes):
             at = lives.at.times(home, until, [since, until])
-            parts.append(lives.at.news(row, water[home.name], at[at >= since], home.period_s))
+            parts.append(lives.at.news(row, water[home.name], at[at >= since], home.period_s, zone))
         raised = partition.step(joined(parts)).raised
         found.append({(made.homes[one.row].name, one.kind, one.severity) for one in raised})
         since = until
