@@ -17,7 +17,14 @@ from detectors.findings import Severity
 from shuian.drill_cast import Cast, CastHome
 from shuian.drill_lives import Lives
 from shuian.errors import BadInput
-from shuian.neighbourhood.placing import BEFORE_CUT_S, FlowStory, QuietStory, cut_begins, flow_begins, quiet_begins
+from shuian.neighbourhood.placing import (
+    BEFORE_CUT_S,
+    FlowStory,
+    QuietStory,
+    cut_begins,
+    flow_begins,
+    quiets_begin,
+)
 from simulators.doings import Doings
 from simulators.drills import DUE, Strikes
 from simulators.drills._homes import Struck, befallen
@@ -25,8 +32,8 @@ from simulators.drills._story import begins
 from simulators.faults import faults
 from simulators.households import Draws
 
-QUIET_BEFORE_S = 30.0
-"""A quiet falls due so long before the drill begins. [s]"""
+CLOSE_S = 300.0
+"""A water cut that begins so near to the latest moment at which it is told is what is wanted. [s]"""
 FLOW_BEFORE_S = 450.0
 """Running water is told at a reading: the one nearest to this long before. [s]"""
 CUTS = ("W4",)
@@ -55,8 +62,10 @@ def place(cast: Cast, lives: Lives) -> list[Struck]:
             times = [begins(strikes, start, lives.at.zone)] * len(homes)
         elif faults()[strikes.fault].group:
             times = [_due_together(lives, strikes.fault, homes, ends)]
+        elif "quiet" in faults()[strikes.fault].finds and faults()[strikes.fault].layer == "person":
+            times = _due_quiet(lives, strikes.fault, homes, placed, ends)
         else:
-            times = [_due(lives, strikes.fault, home, placed, ends) for home in homes]
+            times = [_due(lives, strikes.fault, home, ends) for home in homes]
         names = tuple(home.name for home in homes)
         if faults()[strikes.fault].group:
             placed.append(Struck(strikes.fault, names, times[0], ends))
@@ -94,16 +103,24 @@ def _flowing(did: Doings, begin: float, code: str, home: CastHome, until: float)
     return struck
 
 
-def _due(lives: Lives, code: str, home: CastHome, placed: Sequence[Struck], until: float) -> float:
-    """Return when a fault of one home has to begin for what it finds to have just fallen due."""
-    at, did = lives.at, lives.did[home.id]
-    finds = faults()[code].finds
-    if "quiet" in finds and faults()[code].layer == "person":
+def _due_quiet(
+    lives: Lives, code: str, homes: Sequence[CastHome], placed: Sequence[Struck], until: float
+) -> list[float]:  # fmt: skip
+    """Return when what befalls a person has to begin in each home for their quiet to have fallen due."""
+
+    def before_cut(home: CastHome) -> float:
         cut_s = min((one.at for one in placed if one.fault in CUTS and home.name in one.homes), default=np.inf)
-        story = QuietStory(home, "red", partial(_changed, code=code, home=home, until=until), ())
-        return quiet_begins(at, story, did, at.now_s - QUIET_BEFORE_S, cut_s - BEFORE_CUT_S)
+        return cut_s - BEFORE_CUT_S
+
+    stories = [QuietStory(home, "red", partial(_changed, code=code, home=home, until=until), ()) for home in homes]
+    return quiets_begin(lives.at, stories, [lives.did[home.id] for home in homes], list(map(before_cut, homes)))
+
+
+def _due(lives: Lives, code: str, home: CastHome, until: float) -> float:
+    """Return when the water of one home has to begin to run for that to have just fallen due."""
+    at, did = lives.at, lives.did[home.id]
     for kind, (severity, between_h) in FLOWS.items():
-        if kind in finds:
+        if kind in faults()[code].finds:
             flow = FlowStory(home, kind, severity, partial(_flowing, code=code, home=home, until=until), between_h)
             return flow_begins(at, flow, did, at.now_s - FLOW_BEFORE_S)
     raise BadInput(f"nobody can say when fault {code} falls due", "give it a time in the script instead of DUE")
@@ -120,4 +137,4 @@ def _due_together(
         cut: list[Draws] = befallen(Struck(code, (home.name,), begin, until), [lives.did[home.id].draws])
         return cut[0]
 
-    return cut_begins(lives.at, homes, {home.id: partial(dry, home) for home in homes}, lives.at.now_s)
+    return cut_begins(lives.at, homes, {home.id: partial(dry, home) for home in homes}, lives.at.now_s, CLOSE_S)

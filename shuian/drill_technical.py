@@ -22,10 +22,10 @@ from shuian.errors import BadInput
 from simulators.drills._homes import SWAP, Meter, Struck, reports, slices
 from simulators.publisher import Publisher, address
 
-HISTORY_S, HOME_DAY_S = 5.0, 0.01
-"""What sending a history takes: about so long, and so much for each day of a home. [s]"""
-PLACING_S = 1.5
-"""What it takes to find out when a fault of one home has to begin. [s]"""
+HISTORY_S, READING_S = 6.0, 0.0003
+"""What sending and hearing a history takes: about so long, and so much for each reading. [s]"""
+PLACING_S, HOME_S = 4.0, 0.5
+"""What placing what goes wrong takes, and more for each home. [s]"""
 LEAD_S = 900.0
 """So long it may take until the drill begins. [s]"""
 MOST_FIRST_L = 400_000
@@ -86,7 +86,8 @@ class Technical:
         self.say(f"{len(cast.homes)} homes, {cast.drill.history_days} days of history each: choosing who lives there")
         lives = drill_lives.choose(cast, self.clock().timestamp() + _ahead_s(cast))
         self.rest(KNOWN_S)
-        ends = slices(lives.since_s, lives.at.now_s, lives.at.until_s)
+        period_s = max(home.period_s for home in cast.homes)
+        ends = slices(lives.since_s, lives.at.now_s, lives.at.until_s, 2.0 * period_s)
         old = [end for end in ends if end <= lives.at.until_s]
         self._meters(lives, [], lives.since_s).tell(old, self.say)
         self.say("placing what goes wrong")
@@ -148,5 +149,6 @@ def _swaps(cast: Cast, struck: Sequence[Struck]) -> list[tuple[float, tuple[Row,
 
 def _ahead_s(cast: Cast) -> float:
     """Return in how many seconds the drill is to begin, about."""
-    homes = len(cast.homes)
-    return HISTORY_S + homes * (HOME_DAY_S * cast.drill.history_days + PLACING_S)
+    homes = cast.homes
+    readings = sum(cast.drill.history_days * 86_400.0 / home.period_s for home in homes)
+    return HISTORY_S + READING_S * readings + PLACING_S + HOME_S * len(homes)

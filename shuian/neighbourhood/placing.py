@@ -133,10 +133,15 @@ def quiet_begins(at: Rehearsal, story: QuietStory, did: Doings, wanted: float, l
 
 def _dues(at: Rehearsal, story: QuietStory, did: Doings, begins: Floats) -> Floats:
     """Return when the level comes due for each beginning; inf: never."""
-    home, parts, signs = story.home, [], []
-    partition = at.fresh([home] * len(begins))
-    for row, begin in enumerate(begins.tolist()):
-        changed = story.change(did, begin)
+    return _all_dues(at, [(story, did, begin) for begin in begins.tolist()])
+
+
+def _all_dues(at: Rehearsal, told: Sequence[tuple[QuietStory, Doings, float]]) -> Floats:
+    """Return when the level of each story comes due, given what somebody does and when it begins; inf: never."""
+    partition = at.fresh([story.home for story, _, _ in told])
+    parts, signs = [], []
+    for row, (story, did, begin) in enumerate(told):
+        home, changed = story.home, story.change(did, begin)
         until = begin + 1.5 * home.period_s
         times = at.times(home, until, [begin + more for more in story.reads])
         parts.append(at.news(row, changed.draws, times, home.period_s))
@@ -144,7 +149,28 @@ def _dues(at: Rehearsal, story: QuietStory, did: Doings, begins: Floats) -> Floa
     partition.step(joined(parts))
     if signs:
         partition.hear_signs(sign_news(signs))
-    return np.nan_to_num(partition.deadline(story.severity), nan=np.inf)
+    due = np.empty(len(told))
+    for severity in {story.severity for story, _, _ in told}:
+        mine = np.array([story.severity == severity for story, _, _ in told])
+        due[mine] = np.nan_to_num(partition.deadline(severity), nan=np.inf)[mine]
+    return due
+
+
+def quiets_begin(
+    at: Rehearsal, stories: Sequence[QuietStory], did: Sequence[Doings], latest: Sequence[float]
+) -> list[float]:
+    """Return when each of many stories has to begin for its level to have come due by now, to the hour.
+
+    `latest`: when each may begin at the latest.  Where no quiet comes due at all, the one that is due first is taken.
+    """
+    newest = np.minimum(at.now_s - 3600.0, np.asarray(latest, np.float64))
+    begins = newest[:, None] - np.arange(0, SEARCH_H * 3600, 3600.0)
+    told = [(*one, begin) for *one, tries in zip(stories, did, begins.tolist(), strict=True) for begin in tries]
+    dues = _all_dues(at, told).reshape(begins.shape)
+    past = dues <= at.now_s
+    chosen = np.where(past.any(axis=1), past.argmax(axis=1), dues.argmin(axis=1))
+    found: list[float] = begins[np.arange(len(begins)), chosen].tolist()
+    return found
 
 
 # --- flow --------------------------------------------------------------------------------------------------------------
@@ -200,14 +226,18 @@ def _told(at: Rehearsal, story: FlowStory, did: Doings, begins: Floats) -> Float
 
 
 def cut_begins(
-    at: Rehearsal, homes: Sequence[Home], dry: Mapping[str, Callable[[float], Draws]], wanted: float
+    at: Rehearsal,
+    homes: Sequence[Home],
+    dry: Mapping[str, Callable[[float], Draws]],
+    wanted: float,
+    close_s: float = CUT_CLOSE_S,
 ) -> float:
     """Return when the water has to be cut for the outage to be told at `wanted`: the longer it lasts, the likelier.
 
-    `dry` says what a home draws whose water is cut at a moment.
+    `dry` says what a home draws whose water is cut at a moment; `close_s`, how near to the latest such moment is near enough.
     """
     low, high = at.now_s - CUT_SEARCH_S, at.now_s
-    while high - low > CUT_CLOSE_S:
+    while high - low > close_s:
         middle = (low + high) / 2
         low, high = (middle, high) if _is_told(at, homes, dry, middle, wanted) else (low, middle)
     return low

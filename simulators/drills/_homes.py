@@ -205,12 +205,12 @@ def _plain(one: Report) -> bool:
     return isinstance(one.said, float) and one == Report(one.at, one.device, one.gateway, one.said)
 
 
-def slices(since: float, live_s: float, until: float) -> list[float]:
-    """Return where the stretches of a history end that are sent together: days, then hours, the last one whole.
+def slices(since: float, live_s: float, until: float, last_s: float = HOUR_S) -> list[float]:
+    """Return where the stretches of a history end that are sent together: days, then hours, the last `last_s` whole.
 
     `since`, `live_s`: as in `reading_times`; up to `until` it is sent by days.  Neighbours arrive together, so that what they
-    have in common is seen; the last hour is one stretch, so that what fell due in it is told at its worst.
+    have in common is seen; the end is one stretch, so that what fell due in it is told at its worst.
     """
     days = np.arange(since + DAY_S, until, DAY_S).tolist()
-    hours = np.arange(live_s - HOUR_S, until, -HOUR_S).tolist()[::-1]
+    hours = np.arange(live_s - last_s, until, -HOUR_S).tolist()[::-1]
     return [*days, until, *hours, live_s]

@@ -24,5 +24,5 @@ DRILL = Drill(
     ),
     ends_s=3600.0,
     watched_s=WATCHED_S,
-    history_days=14,
+    history_days=7,
 )
