@@ -205,7 +205,7 @@ def test_an_application_is_not_called_covered_before_its_list_is_done(strict):
 def test_it_prints_with_a_place_to_sign_and_without_buttons(strict):
     page = desk(strict)
     assert "签名、日期" in page
-    style = strict.visitor().get(re.search(r'href="(/static/shuian\.css[^"]*)"', page)[1]).text
+    style = strict.visitor().get(re.search(r'href="(/static/reports\.css[^"]*)"', page)[1]).text
     printed = style.rpartition("@media print")[2]
     assert ".only-paper { display: block" in printed
     assert ".answers { display: none" in printed
