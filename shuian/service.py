@@ -37,6 +37,7 @@ from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import mirror, reports
 from shuian.anchors import Anchors
+from shuian.battery_check import BatteryCheck
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.clock_check import ClockCheck
 from shuian.commissioning import Commissioning
@@ -47,6 +48,7 @@ from shuian.judge import Judge, said
 from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.played import Played
 from shuian.rehearsals import Rehearsals
 from shuian.retention import Keeper
 
@@ -205,10 +207,14 @@ class Service:
             self.clock,
             self._listening,
         )
-        self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
+        of_now = (self.readings, lambda: self.pipeline.rows, self.clock)
+        self.judge = Judge(self.pipeline, ClockCheck(*of_now), BatteryCheck(*of_now))
         self.history = History(self.readings, self.pipeline)
         self.rehearsals = Rehearsals(self.store, self.clock, self._open_broker, self.config.service.zone)
-        self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
+        self._played = Played(self.registry, self.clock)
+        self.mirror = held.enter_context(
+            mirror.running(self.config.influx, folder, self.readings, self._played.without)
+        )
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def _committed(self, households: Collection[str] = ()) -> None:
@@ -270,7 +276,7 @@ class Service:
         try:
             return Source(
                 settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
-                lately=self.lately, rules=self.config.rules,
+                lately=self.lately, rules=self.config.rules, limits=self.config.limits,
             )  # fmt: skip
         except TlsError as wrong:
             raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None
