@@ -26,6 +26,7 @@ from alerts.schema import (
     households,
     notices,
     offers,
+    replies,
     residents,
     served_before,
     shifts,
@@ -108,7 +109,7 @@ class _Posts:
     """Whom messages reached at which address, read once."""
 
     def __init__(self, conn: Connection) -> None:
-        n, p = notices.c, contact_points.c
+        n, p, r = notices.c, contact_points.c, replies.c
         proved = (
             select(
                 n.recipient_kind,
@@ -129,6 +130,10 @@ class _Posts:
             self._reached[key] = _Reached(
                 _later(before.delivered_at, row.delivered_at), _later(before.seen_at, row.seen_at)
             )
+        answered = select(r.channel, r.address, func.max(r.at).label("at")).where(r.result == "done")
+        self._answered = {
+            (row.channel, row.address): row.at for row in conn.execute(answered.group_by(r.channel, r.address))
+        }
         bad = select(p.channel, p.address).where(p.bad_at.is_not(None))
         self._bad = {(row.channel, row.address) for row in conn.execute(bad)}
 
@@ -136,9 +141,10 @@ class _Posts:
         """Return what is known of the addresses that somebody has now: proof of an earlier one counts no more."""
         listed = ways(channel, address)
         found = [self._reached.get((kind, who, *way), _Reached(None, None)) for way in listed]
+        answered = max((self._answered[way] for way in listed if way in self._answered), default=None)
         return _Post(
             max((one.delivered_at for one in found if one.delivered_at), default=None),
-            max((one.seen_at for one in found if one.seen_at), default=None),
+            _later(max((one.seen_at for one in found if one.seen_at), default=None), answered),
             bool(listed) and all(tuple(way) in self._bad for way in listed),
             frozenset(way.channel for way in listed),
         )
@@ -149,6 +155,8 @@ class _Posts:
         for (_, _, channel, _), reached in self._reached.items():
             if reached.at is not None:
                 found[channel] = max(reached.at, found.get(channel, reached.at))
+        for (channel, _), at in self._answered.items():
+            found[channel] = max(at, found.get(channel, at))
         return found
 
 
