@@ -206,13 +206,14 @@ def _consents(conn: Connection, now: datetime) -> tuple[dict[str, dict[str, date
 def _meters(conn: Connection, now: datetime) -> dict[str, list[Meter]]:
     """Return by home the water meters that are fitted, with the newest proof since they were."""
     d, a = devices.c, applications.c
-    taps = fittings.proofs(conn)
     fitted = d.valid_from <= now, or_(d.valid_to.is_(None), d.valid_to > now), d.resolution_l.is_not(None)
     verified = select(a.household, a.test_at).where(a.state.in_(VERIFIED), a.test_at.is_not(None))
     tested = {row.household: row.test_at for row in conn.execute(verified)}
+    there = conn.execute(select(d.id, d.household, d.valid_from).where(*fitted).order_by(d.id)).all()
+    taps = fittings.proofs(conn, [row.id for row in there])
     found: dict[str, list[Meter]] = {}
-    for row in conn.execute(select(d.id, d.household, d.valid_from).where(*fitted).order_by(d.id)):
-        proofs = (taps.get((fittings.about(row.id), row.household)), tested.get(row.household))
+    for row in there:
+        proofs = (taps.get((row.id, row.household)), tested.get(row.household))
         at = max((one for one in proofs if one is not None and one >= row.valid_from), default=None)
         found.setdefault(row.household, []).append(Meter(row.id, at))
     return found
