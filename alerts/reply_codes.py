@@ -51,6 +51,8 @@ class Outcome(NamedTuple):
 
     done: Done
     household: str | None = None
+    realm: str = "live"
+    """Of the offer that the code belongs to: answers to what is played are counted nowhere."""
 
 
 def parse(text: str) -> Said | None:
@@ -94,8 +96,8 @@ def _answered(conn: Connection, store: Store, channel: str, reply: Reply, now: d
     reply = replace(reply, id=name)
     key = replies.c.channel == channel, replies.c.id == reply.id
     if conn.execute(select(replies.c.id).where(*key)).first() is not None:
-        return Outcome("repeated")
-    outcome = _acted(conn, store, channel, reply, now)
+        return Outcome("repeated", realm=_realm(conn, reply, now))
+    outcome = _acted(conn, store, channel, reply, now)._replace(realm=_realm(conn, reply, now))
     row = {"channel": channel, "id": reply.id, "address": reply.address, "at": now, "result": outcome.done}
     conn.execute(insert(replies).values(**row))
     return outcome
@@ -109,8 +111,7 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     wrong = select(func.count()).where(r.address == reply.address, r.result == "wrong", r.at > now - HOUR)
     if (conn.scalar(wrong) or 0) >= MOST_WRONG:
         return Outcome("blocked")
-    mine = c.address == reply.address, c.code == said.code, c.expires_at > now - KEPT
-    code = conn.execute(select(reply_codes).where(*mine).order_by(c.n.desc()).limit(1)).mappings().first()
+    code = _code(conn, reply, said, now)
     if code is None:
         return Outcome("wrong")
     if code["turn"] is not None:
@@ -133,6 +134,18 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     if said.accepts:
         _tell(conn, store.policy, offer, channel, reply, "reply_accepted", now)
     return Outcome("done", acted.case.household)
+
+
+def _code(conn: Connection, reply: Reply, said: Said, now: datetime) -> RowMapping | None:
+    c = reply_codes.c
+    mine = c.address == reply.address, c.code == said.code, c.expires_at > now - KEPT
+    return conn.execute(select(reply_codes).where(*mine).order_by(c.n.desc()).limit(1)).mappings().first()
+
+
+def _realm(conn: Connection, reply: Reply, now: datetime) -> str:
+    said = parse(reply.text)
+    code = None if said is None else _code(conn, reply, said, now)
+    return "live" if code is None else str(code["realm"])
 
 
 def _on_duty(conn: Connection, policy: Policy, code: RowMapping, said: Said, now: datetime) -> Outcome:

@@ -23,8 +23,8 @@ from ingest.measures import MOST_AHEAD, PLAUSIBLE_FROM, milliseconds, plain, rfc
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import MOST_BYTES, parse, parse_object, show
 
-MOST_MEASUREMENTS = 3_000
-"""Measurements in one message: a month of quarter-hours. [-]"""
+MOST_MEASUREMENTS = 1_500
+"""Measurements in one message: a day of minutes has 1,440, a fortnight of quarter-hours 1,344. [-]"""
 MOST_ALARMS = 50
 
 _FLEET = ("shuian", "fleet")
@@ -98,7 +98,7 @@ def _up(device: str, fields: Mapping[str, object], received_at: datetime, retain
     if not isinstance(items, list):
         raise Unreadable(f"measurements: want a list, got {show(items)}")
     if len(items) > MOST_MEASUREMENTS:
-        raise Unreadable(f"measurements: want at most {MOST_MEASUREMENTS}, got {len(items)}")
+        raise Unreadable(f"measurements: want at most {MOST_MEASUREMENTS}, got {len(items)}: send them in parts")
     complaints: list[str] = []
     common = _time(fields.get("time"), received_at)
     if common[0] and fields.get("time_quality") == "unsynchronized":

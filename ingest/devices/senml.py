@@ -93,7 +93,9 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         Not a list, or records that break the format, with what could be read of the others.
     """
     if payload.count(b"{") > MOST_RECORDS:  # before the work of reading them
-        raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {payload.count(b'{')} objects")
+        raise Unreadable(
+            f"payload: want a list of at most {MOST_RECORDS} records, got {payload.count(b'{')}: send them in parts"
+        )
     records = parse(payload)
     if not isinstance(records, list):
         raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {show(records)}")

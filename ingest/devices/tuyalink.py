@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings
+from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings, taken
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -69,7 +69,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     message = Message(_NAME, received_at, retain, memory, fields.get("time"), fields.get("msgId"), _OWN)
     if report[1] == "event/trigger":
         return _event(named(device), data, message)
-    told = list(points(named(device), data))
+    told = taken(points(named(device), data))
     told, past = _apart(told)
     now = readings(told, device, message, calls(device, data)) if told or not past else []
     if report[1] == "data/history_report":
