@@ -109,7 +109,8 @@ def _services(device: str, services: object) -> Iterator[Point]:
         for name, value in told.items() if isinstance(told, dict) else ():
             if not isinstance(value, dict | list):
                 identifier = f"{service.get('service_id', '')}.{name}"
-                yield Point(device, identifier, value, service.get("event_time"), product=product)
+                stamp = service.get("event_time", service.get("eventTime"))  # the older spelling of its interfaces
+                yield Point(device, identifier, value, stamp, product=product)
 
 
 def _forwarded(fields: Mapping[str, object], message: Message) -> list[Reading]:
