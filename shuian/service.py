@@ -276,7 +276,7 @@ class Service:
         try:
             return Source(
                 settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
-                lately=self.lately, rules=self.config.rules,
+                lately=self.lately, rules=self.config.rules, limits=self.config.limits,
             )  # fmt: skip
         except TlsError as wrong:
             raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None

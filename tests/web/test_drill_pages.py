@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from alerts import access, audit, drill_runs, schema
 from alerts.events import Accepted
 from alerts.web.ports import CannotPlay, Started
+from shuian import rehearsals
 from shuian.rehearsals import Rehearsals
 from simulators.drills import DRILLS
 from tests.web.rehearsed import acts, begin, forty, over, stage, strike, told, well
@@ -24,6 +25,12 @@ def played_by(community, player):
     """Give the pages a player."""
     community.app.state.site = replace(community.app.state.site, player=player)
     return player
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """A busy machine may take longer than an operator is let wait."""
+    monkeypatch.setattr(rehearsals, "BEGINS_S", 60.0)
 
 
 @pytest.fixture
@@ -49,7 +56,7 @@ def desk(community):
 
 def at_end(player, run):
     """Wait until a player is through with a run."""
-    for _ in range(1000):
+    for _ in range(6000):
         if not player.plays(run):
             return
         time.sleep(0.01)

@@ -11,10 +11,10 @@ from alerts import access, schema, tokens
 from alerts.channels import Result, sms, wecom
 from alerts.outbox import Dispatcher
 from shuian.drill import Api, Player, told
+from shuian.rehearsals import Inside
 from simulators.drills import DRILLS
 from simulators.gateways import Gateways
 from tests.web.conftest import BASE
-from tests.web.test_drill_player import Through
 
 STEP = timedelta(seconds=60)
 HOMES = 40
@@ -93,7 +93,7 @@ def stage(community):
         conn.execute(insert(s.shifts).values(area="dg", **on))
         token = tokens.add(conn, "d", ["registry:read", "drills:run"], None, timedelta(days=1), "cli", now)
     headers = {"Authorization": f"Bearer {token}"}
-    community.api = Api(httpx.Client(transport=Through(community.app), base_url=BASE, headers=headers))
+    community.api = Api(httpx.Client(transport=Inside(community.app), base_url=BASE, headers=headers))
     return community
 
 
