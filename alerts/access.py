@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple, cast
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement, Select
 
-from alerts import audit
+from alerts import audit, drill_scope
 from alerts.registry.agreed import holds
 from alerts.schema import (
     area_events,
@@ -335,8 +335,14 @@ def areas_of_worker(conn: Connection, worker: str, now: datetime) -> frozenset[s
 
 
 def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition on `cases` under which a worker may see a case: by area, by offer, by owning it or being next."""
-    in_area = cases.c.household.in_(select(households.c.id).where(households.c.area.in_(its_areas)))
+    """Return the condition on `cases` under which a worker may see a case: by area, by offer, by owning it or being next.
+
+    One of a drill is seen by area only by who took part in a drill at that home.
+    """
+    in_area = and_(
+        cases.c.household.in_(select(households.c.id).where(households.c.area.in_(its_areas))),
+        or_(cases.c.realm == "live", drill_scope.shown_to(f"worker:{worker}", cases.c.household)),
+    )
     offered = exists().where(offers.c.realm == cases.c.realm, offers.c.case_id == cases.c.id, offers.c.worker == worker)
     not_ended = cases.c.state.not_in(
         ("CONSENT_REVIEW", "CANCELLED_CONSENT")
@@ -344,11 +350,16 @@ def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bo
     return or_(and_(or_(in_area, offered), not_ended), cases.c.owner == worker, cases.c.next_owner == worker)
 
 
-def events_of_worker(its_areas: Collection[str]) -> ColumnElement[bool]:
-    """Return the condition on `area_events` under which a worker may see one: a home of their areas is part of it."""
-    of_event = area_members.c.realm == area_events.c.realm, area_members.c.event == area_events.c.id
-    at_home = households.c.id == area_members.c.household, households.c.area.in_(its_areas)
-    return exists().where(*of_event, *at_home)
+def events_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition on `area_events` under which a worker may see one: a home of their areas is part of it.
+
+    One of a drill is seen only by who took part in a drill at such a home.
+    """
+    m = area_members.c
+    of_event = m.realm == area_events.c.realm, m.event == area_events.c.id
+    at_home = households.c.id == m.household, households.c.area.in_(its_areas)
+    mine = or_(m.realm == "live", drill_scope.shown_to(f"worker:{worker}", m.household))
+    return exists().where(*of_event, *at_home, mine)
 
 
 def home_of_relative(conn: Connection, contact: str, now: datetime) -> str | None:

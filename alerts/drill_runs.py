@@ -8,13 +8,13 @@ over.  No line of this module runs in a transaction of a live case.
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, insert, select, update
 
-from alerts import audit, case_rows, drill_scope, owed, registry
+from alerts import area_notices, audit, case_rows, drill_scope, owed, registry
 from alerts.casefile import Case, State
 from alerts.effects import FAMILY, STAFF, Notify, TellTold
 from alerts.errors import DrillError
@@ -47,6 +47,17 @@ MOST_HOMES = 200
 
 
 @dataclass(frozen=True, slots=True)
+class Down:
+    """A provider of messages that is played to be down for a while, for this drill only."""
+
+    channel: str
+    begins_s: float = 0.0
+    """After the beginning of the drill. [s]"""
+    ends_s: float | None = None
+    """None: until its end. [s]"""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be begun."""
 
@@ -60,6 +71,7 @@ class Plan:
     lasts: timedelta
     wanted: Sequence[Mapping[str, Any]] = ()
     """What must happen (`alerts.drill_score`)."""
+    down: Sequence[Down] = ()
 
 
 def start(conn: Connection, plan: Plan, now: datetime, by: str) -> str:
@@ -78,7 +90,7 @@ def start(conn: Connection, plan: Plan, now: datetime, by: str) -> str:
     conn.execute(
         insert(drills).values(
             id=name, drill=plan.drill, kind=plan.kind, started_at=now, ends_at=now + plan.lasts, by=by, state="running",
-            wanted=json.dumps(list(plan.wanted), ensure_ascii=False),
+            wanted=json.dumps(list(plan.wanted), ensure_ascii=False), down=json.dumps([asdict(one) for one in plan.down]),
         )
     )  # fmt: skip
     rows = [{"drill": name, "household": home, "part": part} for part, home in plan.homes.items()]
@@ -97,6 +109,12 @@ def _may_begin(conn: Connection, plan: Plan, homes: Sequence[str]) -> None:
         raise DrillError(f"want a hard end within {LONGEST}; got {plan.lasts}")
     if not 0 < len(homes) <= MOST_HOMES or len(homes) != len(plan.homes):
         raise DrillError(f"want 1 to {MOST_HOMES} homes, each named once; got {len(homes)} in {len(plan.homes)} parts")
+    if wrong := [
+        one for one in plan.down if one.begins_s < 0 or (one.ends_s is not None and one.ends_s <= one.begins_s)
+    ]:
+        raise DrillError(
+            f"want a provider down from 0 s on and until later; got {wrong[0].begins_s} to {wrong[0].ends_s}"
+        )
     known = set(conn.scalars(select(households.c.id).where(households.c.id.in_(homes))))
     if missing := [home for home in homes if home not in known]:
         raise DrillError(f"want homes of the registry; it has no {', '.join(missing)}")
@@ -112,6 +130,10 @@ def _may_take_part(conn: Connection, plan: Plan, homes: Sequence[str], people: S
     real = sorted({*homes} - realms.rehearsed(conn, homes)) + sorted({*people} - realms.played(conn, people))
     if real and plan.kind != "live":
         raise DrillError(f"a {plan.kind} drill is for homes and people of a drill area; {', '.join(real)} are real")
+    if plan.kind == "live" and not {*plan.people} - realms.played(conn, plan.people):
+        raise DrillError(
+            "a live rehearsal is for real people who are named beforehand, each as worker:ID, operator:ID or contact:ID; nobody is"
+        )
     homes_at, people_at = real_reds(conn, homes, people)
     if busy := sorted(homes_at | people_at):
         raise DrillError(f"no drill now: something real and red is open for {', '.join(busy)}")
@@ -139,7 +161,7 @@ def end(conn: Connection, drill: str, now: datetime, by: str, why: Why, policy: 
     homes = homes_of(conn, drill)
     for case in _open(conn, homes):
         _close(conn, case, now, policy, by)
-    _end_areas(conn, homes, now)
+    _end_areas(conn, homes, now, policy)
     state = "ended" if why in ("finished", "time") else "aborted"
     values = {"state": state, "ended_at": now, "ended_by": by, "why": why}
     conn.execute(update(drills).where(drills.c.id == drill).values(**values))
@@ -174,16 +196,17 @@ def _close(conn: Connection, case: Case, now: datetime, policy: Policy, by: str)
     owed.apply(conn, after, told, now, policy, registry.roster(conn, case.household, now))
 
 
-def _end_areas(conn: Connection, homes: Collection[str], now: datetime) -> None:
+def _end_areas(conn: Connection, homes: Collection[str], now: datetime, policy: Policy) -> None:
+    """End what many homes of a drill have at once; whoever was told of it hears that it is over."""
     e, m, n = area_events.c, area_members.c, notices.c
     theirs = select(m.event).where(m.realm == "drill", m.household.in_(homes))
-    conn.execute(
-        update(area_events)
-        .where(e.realm == "drill", e.id.in_(theirs), e.ended_at.is_(None))
-        .values(ended_at=now, ended_by="system")
-    )
+    held = list(conn.scalars(select(e.id).where(e.realm == "drill", e.id.in_(theirs), e.ended_at.is_(None))))
     waiting = n.realm == "drill", n.area_event.in_(theirs), n.state.in_(("pending", "unknown"))
     conn.execute(update(notices).where(*waiting).values(state="cancelled", done_at=now, next_at=None, poll_at=None))
+    mine = e.realm == "drill", e.id.in_(held)
+    conn.execute(update(area_events).where(*mine).values(ended_at=now, ended_by="system"))
+    for event in conn.execute(select(area_events).where(*mine)).mappings().all():
+        area_notices.over(conn, event, now, policy)
 
 
 # --- life comes --------------------------------------------------------------------------------------------------------

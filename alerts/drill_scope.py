@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 
 from alerts.registry import realms
 from alerts.schema import drill_homes, drill_people, drills
@@ -64,6 +64,27 @@ def takes_part(conn: Connection, person: str) -> bool:
     d, p = drills.c, drill_people.c
     mine = p.person == person, p.out_at.is_(None), d.state == "running"
     return conn.execute(select(d.id).join(drill_people, p.drill == d.id).where(*mine).limit(1)).first() is not None
+
+
+def rehearses(conn: Connection, person: str, now: datetime) -> bool:
+    """Whether somebody takes part in a drill that runs, or would if nothing real had come."""
+    d, p = drills.c, drill_people.c
+    mine = p.person == person, d.ends_at > now, or_(d.state == "running", d.why == "real")
+    return conn.execute(select(d.id).join(drill_people, p.drill == d.id).where(*mine).limit(1)).first() is not None
+
+
+def run_at(conn: Connection, person: str, household: str) -> datetime | None:
+    """Return the beginning of the drill that runs at a home and in which this person takes part; None: none does."""
+    d, p, h = drills.c, drill_people.c, drill_homes.c
+    at_home = exists().where(h.drill == d.id, h.household == household, h.out_at.is_(None))
+    mine = p.person == person, p.out_at.is_(None), d.state == "running", at_home
+    return conn.scalar(select(d.started_at).join(drill_people, p.drill == d.id).where(*mine).limit(1))
+
+
+def shown_to(person: str, household: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that what is played at a home may be seen by somebody: they took part in a drill there."""
+    h, p = drill_homes.c, drill_people.c
+    return exists().where(h.household == household, p.drill == h.drill, p.person == person)
 
 
 def realm_of(conn: Connection, about: Sequence[P]) -> list[Realm | None]:

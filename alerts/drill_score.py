@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, select
 
+from alerts.drill_down import Unsent, unsent
 from alerts.errors import DrillError
 from alerts.schema import (
     area_events,
@@ -66,6 +67,8 @@ class Score:
     lines: tuple[Line, ...]
     out: tuple[str, ...]
     """People for whom it ended early, because they were needed for something real."""
+    unsent: tuple[Unsent, ...] = ()
+    """What no provider took."""
 
     @property
     def good(self) -> int:
@@ -106,7 +109,7 @@ def score(conn: Connection, drill: str, now: datetime) -> Score:
     ]
     out = tuple(conn.scalars(select(p.person).where(p.drill == drill, p.out_at.is_not(None)).order_by(p.person)))
     kept = ("id", "drill", "kind", "state", "why", "started_at", "ends_at", "ended_at")
-    return Score(**{name: row[name] for name in kept}, lines=tuple(lines), out=out)
+    return Score(**{name: row[name] for name in kept}, lines=tuple(lines), out=out, unsent=unsent(conn, row))
 
 
 def _is_of(home: str, part: str) -> bool:
@@ -223,7 +226,9 @@ def _of_notice(row: RowMapping, roles: Mapping[str, Sequence[str]], note: Note) 
     if row["template"].removeprefix("family_").startswith("drill_"):
         return  # the word that it is over tells nobody of what was played
     if row["state"] in ARRIVED:
-        note("told", row["delivered_at"] or row["seen_at"] or row["done_at"], *mine)
+        # The first of these: who opens a message an hour later was told an hour before.
+        proofs = (row["done_at"], row["delivered_at"], row["seen_at"])
+        note("told", min((at for at in proofs if at is not None), default=None), *mine)
     note("seen", row["seen_at"], *mine)
 
 

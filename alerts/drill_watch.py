@@ -9,10 +9,10 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from alerts import drill_runs, drill_scope
+from alerts import drill_down, drill_runs, drill_scope
 from alerts.channels import RESERVE
 from alerts.policy import Policy
-from alerts.schema import cases, drill_homes, drills, notices
+from alerts.schema import drills, notices
 
 Work = Callable[[Connection], Collection[str]]
 """One piece of a round, in a transaction; returns the households whose cases moved."""
@@ -43,12 +43,11 @@ def due(conn: Connection, policy: Policy, now: datetime) -> list[Work]:
 
 def _spent(conn: Connection) -> set[str]:
     """Return the drills of which a message was held back, because it would have used what is kept for real ones."""
-    n, d, h = notices.c, drills.c, drill_homes.c
-    refused = (
-        select(h.drill)
-        .join(drills, d.id == h.drill)
-        .join(cases, (cases.c.realm == "drill") & (cases.c.household == h.household))
-        .join(notices, (n.realm == "drill") & (n.case_id == cases.c.id))
-        .where(d.state == "running", n.last_error == RESERVE, n.created_at >= d.started_at)
-    )
-    return set(conn.scalars(refused.distinct()))
+    n, d = notices.c, drills.c
+    return {
+        run.id
+        for run in conn.execute(select(d.id, d.started_at).where(d.state == "running")).all()
+        if conn.execute(
+            drill_down.of(run.id, n.id).where(n.last_error == RESERVE, n.created_at >= run.started_at).limit(1)
+        ).first()
+    }

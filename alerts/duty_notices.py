@@ -19,6 +19,8 @@ from alerts.texts import Texts
 
 TO_WORKERS = ("hand_over", "check_in", "check_in_backup")
 TO_LEADS = ("check_in_missed", "gaps", "gap_soon")
+TESTS = ("reach_test", "family_reach_test")
+"""Sent when somebody wants to know whether a person is reached (`alerts.reach_tests`): to staff, to relatives."""
 ASKS = frozenset({"check_in", "check_in_backup"})
 """Those that a short answer by message may say yes or no to."""
 LIFE = timedelta(hours=1)
@@ -56,6 +58,11 @@ def holds(conn: Connection, notice: RowMapping, turn: RowMapping, now: datetime)
             return to_take_over(conn, notice["recipient"]) > 0
         case "gaps" | "gap_soon":
             return bool(_still_empty(conn, notice))
+        case "reach_test":
+            return bool(now < turn["end"])
+        case "family_reach_test":
+            agrees = registry.still_agreeing(conn, {notice["recipient"]}, now)
+            return bool(now < turn["end"] and agrees)
         case "check_in":
             return turn["owner_at"] is None and bool(now < turn["end"])
         case name:

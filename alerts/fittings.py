@@ -24,24 +24,35 @@ class Confirmed(NamedTuple):
 
 def asked(conn: Connection, device: str, household: str, by: str, now: datetime) -> None:
     """Note that somebody is asked to open a tap now."""
-    audit.append(conn, now, KIND, by, _about(device), did="tap_asked", household=household)
+    audit.append(conn, now, KIND, by, about(device), did="tap_asked", household=household)
 
 
 def confirm(conn: Connection, device: str, household: str, litres: float, by: str, now: datetime) -> None:
     """Note that a tap was opened in the home and the meter told of so many litres."""
-    audit.append(conn, now, KIND, by, _about(device), did="confirmed", household=household, litres=round(litres, 3))
+    audit.append(conn, now, KIND, by, about(device), did="confirmed", household=household, litres=round(litres, 3))
+
+
+def proofs(conn: Connection) -> dict[tuple[str, str], datetime]:
+    """Return when each device, by what the chain calls it (`about`), was last proved to be a home's."""
+    named = chain.c.kind == KIND, chain.c.about >= "device:", chain.c.about < "device;"
+    found: dict[tuple[str, str], datetime] = {}
+    for row in conn.execute(select(chain.c.about, chain.c.at, chain.c.data).where(*named).order_by(chain.c.n)):
+        data = json.loads(row.data)
+        if data.get("did") == "confirmed":
+            found[row.about, data["household"]] = row.at
+    return found
 
 
 def confirmed(conn: Connection, device: str) -> Confirmed | None:
     """Return the newest proof about a device, None: there is none."""
-    about = select(chain).where(chain.c.kind == KIND, chain.c.about == _about(device)).order_by(chain.c.n.desc())
-    for row in conn.execute(about):
+    said = select(chain).where(chain.c.kind == KIND, chain.c.about == about(device)).order_by(chain.c.n.desc())
+    for row in conn.execute(said):
         data = json.loads(row.data)
         if data.get("did") == "confirmed":
             return Confirmed(row.at, row.actor, data["household"])
     return None
 
 
-def _about(device: str) -> str:
+def about(device: str) -> str:
     """Return what the chain calls a device: by its id, or by a digest of one that is too long for it."""
     return f"device:{device}" if len(device) <= MOST_ID else f"device:sha256-{sha256(device.encode()).hexdigest()}"

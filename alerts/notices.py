@@ -89,6 +89,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("drill_real", CASE, urgent=True),
         Template("folded", CASE, ENDED | {State.FOLDED}),
         Template("finished", CONSOLE),
+        Template("reach_test", DUTY),
         # to operators
         Template("operator_unattended", CONSOLE, frozenset({State.UNATTENDED}), urgent=True),
         Template("operator_ask", CONSOLE, frozenset({State.SUSPECTED})),
@@ -108,6 +109,7 @@ TEMPLATES: Mapping[str, Template] = {
         Template("family_drill_over", FAMILY_PAGE),
         Template("family_ended", FAMILY_PAGE),
         Template("family_declared_away", FAMILY_PAGE),
+        Template("family_reach_test", FAMILY_PAGE),
         *(Template(f"family_outcome.{code}", FAMILY_PAGE) for code, o in OUTCOMES.items() if o.tell_family),
         # about many homes at once
         Template(area_notices.BEGUN, WORK, area="begun"),
@@ -187,7 +189,8 @@ def write(
         known = known or grounds(conn, [about])[about.realm, about.id]
         subject, lines = _of_case(conn, texts, notice, about, known, now)
     elif notice["turn"] is not None:
-        subject = texts(lang, f"notice.subject.{'duty' if notice['recipient_kind'] == 'worker' else 'operator'}")
+        kind = "duty" if notice["recipient_kind"] == "worker" else notice["recipient_kind"]
+        subject = texts(lang, f"notice.subject.{kind}")
         lines = duty_notices.lines(conn, texts, notice, about, now)
     else:
         subject = texts(lang, f"notice.subject.{notice['recipient_kind']}")
@@ -197,7 +200,7 @@ def write(
         drill = texts(lang, "notice.drill")
         subject, lines[0] = f"{drill}{subject}", f"{drill}{lines[0]}"
     params = {"number": number(notice["root"])}
-    if notice["turn"] is not None:
+    if notice["turn"] is not None and notice["recipient_kind"] != "contact":
         params |= {"level": texts(lang, "notice.level.duty")}
     if isinstance(about, Case) and known is not None and notice["recipient_kind"] != "contact":
         params |= {"level": texts(lang, f"notice.level.{about.severity}")}

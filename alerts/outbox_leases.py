@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Integer, RowMapping, bindparam, func, insert, select, update
 
-from alerts import audit, notice_truth, reply_codes
+from alerts import audit, drill_down, notice_truth, reply_codes
 from alerts.access import NewLink
 from alerts.casefile import Case
 from alerts.channels import Answered, Outgoing, Sender
@@ -66,6 +66,8 @@ class Claimed:
     attempt: int
     channel: str
     outgoing: Outgoing
+    down: bool = False
+    """Its drill plays the provider to be down: it is not handed over."""
 
 
 class Leases:
@@ -192,8 +194,9 @@ class Leases:
         numbers = conn.scalars(_ATTEMPTS, rows).all()
         said = [_handed_over(notice, number) for (notice, _), number in zip(going, numbers, strict=True)]
         audit.append_all(conn, now, "handed_over", "system", said)
+        down = drill_down.down(conn, [notice for notice, _ in going], now)
         return [
-            Claimed(notice["realm"], notice["id"], number, notice["channel"], outgoing)
+            Claimed(notice["realm"], notice["id"], number, notice["channel"], outgoing, notice["id"] in down)
             for (notice, _), number, outgoing in zip(going, numbers, written, strict=True)
         ]
 

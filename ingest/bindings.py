@@ -21,8 +21,8 @@ class Binding:
     """Smallest step of the register [L]; None: a sensor, which has none."""
     modulus_l: float | None = None
     """Register size: the value after which it starts again at 0. [L]"""
-    zone: str = "UTC"
-    """IANA zone of a local device clock."""
+    zone: str | None = None
+    """IANA zone of the device's clock where it sends local time without an offset: its home's unless it has its own."""
     period_s: int = 3600
     """How often the device reports. [s]"""
     consented: bool = True

@@ -8,8 +8,9 @@ pause, until it can.
 import logging
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, tzinfo
 from threading import Event
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -72,7 +73,7 @@ class Committer:
         self._stopping = stopping
         self._retry_s = retry_s
         self._lately = Lately() if lately is None else lately
-        self._memory = DeviceMemory(self._said_before, self._unit, worth=self._worth, rules=rules)
+        self._memory = DeviceMemory(self._said_before, self._unit, worth=self._worth, zone=self._zone, rules=rules)
         self._limits = limits or Limits()
         self._commit_seconds = metrics.COMMIT_SECONDS.labels(name)
         self.trouble: str | None = None
@@ -163,6 +164,11 @@ class Committer:
         """Return the litres of one count by the registry, None: it says nothing of that."""
         binding = self._binding(device, time)
         return None if binding is None else binding.litres_per_pulse
+
+    def _zone(self, device: str, time: datetime) -> tzinfo | None:
+        """Return the zone of the device's clock by the registry, None: it says none."""
+        binding = self._binding(device, time)
+        return None if binding is None or binding.zone is None else ZoneInfo(binding.zone)
 
     def _binding(self, device: str, time: datetime) -> Binding | None:
         try:

@@ -11,7 +11,7 @@ time.  Facts of devices without consent are held here like others, a word each, 
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from ingest.key_map import KeyMap
 from ingest.rules import NO_RULES, ReaderRules
@@ -26,6 +26,8 @@ Unit = Callable[[str, datetime], str | None]
 """(device, time) -> the unit of its register by the registry, None: not said."""
 Worth = Callable[[str, datetime], float | None]
 """(device, time) -> litres of one count by the registry, None: not said."""
+Zone = Callable[[str, datetime], tzinfo | None]
+"""(device, time) -> the zone of its clock by the registry, None: not said."""
 
 
 def _never_heard(device: str, quantity: str) -> bool | None:  # noqa: ARG001  what is asked without a store
@@ -49,6 +51,8 @@ class DeviceMemory:
         Facts to hold.
     worth : callable, optional
         Asked for the litres of one count of a register that counts in steps of its own.
+    zone : callable, optional
+        Asked for the zone of a clock that says no offset.
     rules : ReaderRules
         What the installation's configuration says to readers; never changes.
     """
@@ -60,9 +64,10 @@ class DeviceMemory:
         most: int = MOST_FACTS,
         *,
         worth: Worth = _not_said,
+        zone: Zone = _not_said,
         rules: ReaderRules = NO_RULES,
     ) -> None:
-        self._past, self._unit, self._most, self._worth = past, unit, most, worth
+        self._past, self._unit, self._most, self._worth, self._zone = past, unit, most, worth, zone
         self.rules = rules
         self._facts: OrderedDict[tuple[str, str], Fact] = OrderedDict()
         self._below: DeviceMemory | None = None
@@ -72,7 +77,7 @@ class DeviceMemory:
 
     def draft(self) -> "DeviceMemory":
         """Return a memory that knows what this one knows and keeps what it is told to itself until `settle`."""
-        above = DeviceMemory(self._past, self._unit, self._most, worth=self._worth, rules=self.rules)
+        above = DeviceMemory(self._past, self._unit, self._most, worth=self._worth, zone=self._zone, rules=self.rules)
         above._below = self
         return above
 
@@ -107,6 +112,10 @@ class DeviceMemory:
     def litres_per_count(self, device: str, time: datetime) -> float | None:
         """Return the litres of one count of the device's register by the registry, None: not said."""
         return self._worth(device, time)
+
+    def zone(self, device: str, time: datetime) -> tzinfo | None:
+        """Return the zone of the device's clock by the registry, None: not said."""
+        return self._zone(device, time)
 
     @property
     def keys(self) -> KeyMap:

@@ -15,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from shuian import cli_broker, cli_drill, cli_report, people_commands
+from shuian import cli_broker, cli_drill, cli_golive, cli_report, people_commands
 from shuian.errors import BadInput, ShuianError, Trouble
 
 app = typer.Typer(
@@ -31,8 +31,8 @@ app.add_typer(user, name="user")
 app.add_typer(cli_drill.app, name="drill")
 for name in ("audit", "consent", "token"):
     app.add_typer(getattr(people_commands, f"{name}_app"), name=name)
-app.command("forget")(people_commands.forget)
-app.command("report")(cli_report.report)
+for command in (people_commands.forget, cli_report.report, cli_golive.golive):
+    app.command()(command)
 app.command("broker-config")(cli_broker.broker_config)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration file.")]
@@ -174,7 +174,7 @@ def replay(
     ],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
     fmt: Annotated[
-        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota or aliyun_tsl")
+        str, typer.Option("--as", help="native, chirpstack or any other format of docs/formats.md")
     ] = "native",
     speed: Annotated[
         float, typer.Option(help="Seconds of the record in one second; 0: as fast as the broker takes it.")
@@ -199,7 +199,8 @@ def simulate(
     homes: Annotated[int, typer.Option(help="How many, 1 to 100000.")],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
     fmt: Annotated[
-        str, typer.Option("--as", help="native, wmbusmeters, chirpstack, zigbee2mqtt, tasmota, aliyun_tsl or mixed")
+        str,
+        typer.Option("--as", help="Any format of docs/formats.md, several with commas between them, or mixed: all."),
     ] = "native",
     profile: Annotated[
         str | None, typer.Option(help="frugal, average (the default), generous; nl- before it: the Netherlands.")

@@ -1,7 +1,7 @@
 """What an installer asks: whether a device is heard, what is missing and how that is set, and whose tap it hears."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
@@ -20,6 +20,8 @@ COARSE_L = 10.0
 UNLIKE = 2.0
 """So many times longer or shorter than the registry says is another period."""
 LATE_PERIODS = 3.0
+HALF_HOUR, NEAR, MOST_STEPS = timedelta(minutes=30), timedelta(minutes=3), 28
+"""Zones differ by whole half hours, 14 hours at most; messages that are not kept back arrive within minutes."""
 LOOK_BACK_S = 3 * 86_400
 """How far back the report before a tap is looked for. [s]"""
 SHOWN = (WATER_VOLUME_TOTAL, "water_flow", *(name for name in HEARD_BY if name != WATER_VOLUME_TOTAL))
@@ -86,7 +88,7 @@ def _of_water(heard: Sequence[Understood], binding: Binding) -> list[Lack]:
 def _of_time(heard: Sequence[Understood], binding: Binding) -> list[Lack]:
     flags = {flag for one in heard for reading in one.readings for flag in reading.flags}
     found = []
-    if "time_zone_missing" in flags:
+    if "time_zone_missing" in flags or _of_another_zone(heard):
         found.append(Lack("zone", False))
     elif "implausible_time" in flags:
         found.append(Lack("clock", False))
@@ -100,6 +102,19 @@ def _of_time(heard: Sequence[Understood], binding: Binding) -> list[Lack]:
             slots = {"want": f"{binding.period_s / 60:g}", "got": f"{seen / 60:.3g}"}
             found.append(Lack("period", False, slots))
     return found
+
+
+def _of_another_zone(heard: Sequence[Understood]) -> bool:
+    """Tell whether all that was heard live is off by the same whole half hours, as between two zones."""
+    late = [
+        one.received_at - reading.time
+        for one in heard
+        for reading in one.readings
+        if not one.retain and reading.time is not None and not {"batch", "history"}.intersection(reading.flags)
+    ]
+    steps = {round(one / HALF_HOUR) for one in late}
+    near = all(abs(one - round(one / HALF_HOUR) * HALF_HOUR) <= NEAR for one in late)
+    return len(heard) > 1 and near and len(steps) == 1 and 0 not in steps and abs(next(iter(steps))) <= MOST_STEPS
 
 
 def drawn(readings: Sequence[StoredReading], since: datetime) -> Drawn | None:

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from alerts import channels
 from alerts.errors import PolicyError
+from alerts.go_live_facts import Settings as GoLive
 from alerts.policy import Policy
 from detectors.errors import RuleError
 from detectors.partition import Settings as DetectSettings
@@ -108,6 +109,7 @@ class Config:
     detect: DetectSettings = field(default_factory=DetectSettings)
     policy: Policy = field(default_factory=Policy)
     web: WebSettings = field(default_factory=WebSettings)
+    go_live: GoLive = field(default_factory=GoLive)
     channels: Mapping[str, Any] = field(default_factory=dict)
     plain: tuple[PlainRule, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
@@ -159,6 +161,7 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     service = _section(ServiceSettings, table.get("service", {}), "service", faults)
     detect = _section(DetectSettings, table.get("detect", {}), "detect", faults)
     web = _section(WebSettings, table.get("web", {}), "web", faults)
+    live = _section(GoLive, table.get("go_live", {}), "go_live", faults)
     server = _section(ServerSettings, table.get("broker", {}), "broker", faults)
     influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
     kept = _section(Retention, table.get("retention", {}), "retention", faults)
@@ -188,13 +191,13 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None or server is None or kept is None:
+    if faults or service is None or detect is None or web is None or live is None or server is None or kept is None:
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
     brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
-    return Config(service, brokers, server, kept, detect, policy, web, wanted, plain, formats, meanings, influx)
+    return Config(service, brokers, server, kept, detect, policy, web, live, wanted, plain, formats, meanings, influx)
 
 
 def broker_defaults(site: str, entry: Any) -> Any:

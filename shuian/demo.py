@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any
 from unicodedata import east_asian_width
 
-from alerts import registry
+from sqlalchemy import Connection
+
+from alerts import registry, tokens
 from alerts.access import Role, new_link
 from alerts.policy import Policy
 from shuian import config as configuration
 from shuian import logs, registry_import
 from shuian.errors import BadInput
 from shuian.fleet import Fleet
-from shuian.neighbourhood import HISTORY, ZONE
+from shuian.neighbourhood import HISTORY, ZONE, accepted
 from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import Incidents
 from shuian.neighbourhood.lives import Life
@@ -52,10 +54,14 @@ HINTS_AGAIN = (
     "从上次的地方继续，不会再出新事件；要从头看，请加 --fresh。",
 )
 HINTS = (
+    "Rehearse all that apart from life, twelve drills at once: make drill · 与真实分开的演练，十二场同时：make drill",
     "Each link works once, and opens all pages of that person. Ctrl-C ends it.",
     "每个链接只能打开一次；Ctrl-C 结束。",
 )
 LINK_LIFE = timedelta(days=1)
+LETS_IN = "drills.token"
+"""The file in the demo's folder that lets `shuian drill` in."""
+TOKEN_LIFE = timedelta(days=400)
 STAGING_S = 12.0
 """What placing the stories and sending the last two days takes: then the present begins. [s]"""
 
@@ -96,9 +102,18 @@ def settings(data: Path, port: int) -> configuration.Config:
     table: dict[str, Any] = {
         "service": {"data": str(data.absolute())},
         "web": {"port": port, "duty_phone": "0755-0000-0000"},
+        "go_live": {"drills": []},  # what is played here is played by who looks at it
         "channels": {
             "email": {"host": "127.0.0.1", "port": port + 2, "sender": "shuian@demo.invalid", "loopback_only": True},
             "webhook": {"secret": "demo", "loopback_only": True},
+            "sms": {  # drills only: nobody else of the demo has a telephone number
+                "endpoint": f"http://127.0.0.1:{port + 1}",
+                "key_id": "demo",
+                "secret": "demo",
+                "sign_name": "水安",
+                "templates": {"drill_offer": "SMS_9"},
+                "loopback_only": True,
+            },
         },
     }
     return dataclasses.replace(
@@ -122,6 +137,7 @@ async def run(data: Path, stop: asyncio.Event) -> None:
     ):
         with service.engine.begin() as conn:
             registry.apply(registry.read(data / "registry", registry_import.formats()), conn, wall_clock())
+            accepted.accept(conn, config.go_live, config.policy, start)
         service.pipeline.refresh()
         lives = await asyncio.to_thread(lambda: [Life(home, start, wall_clock()) for home in HOMES])
         if first:
@@ -133,10 +149,25 @@ async def run(data: Path, stop: asyncio.Event) -> None:
             _write(data, state)
         fleet = await _live(service, lives, Incidents(**state["incidents"]), start, stop)
         if not stop.is_set():
+            _write(data, state | {"broker": service.broker_url})
             _links(service, config.base_url, port, first)
         await stop.wait()
         _say("\n正在停止；再运行一次，就从这里继续。Stopping; run it again and it goes on where it was.")
         await asyncio.to_thread(fleet.end)
+
+
+def drill_token(conn: Connection, data: Path, now: datetime) -> None:
+    """See that the demo's folder holds a token with which a program can bring the homes of a drill, and play it."""
+    file = data / LETS_IN
+    if file.exists() and tokens.of(conn, file.read_text("utf-8").strip(), now) is not None:
+        return
+    name = f"drills-{now:%Y%m%d-%H%M%S}"
+    token = tokens.add(conn, name, ("registry:write", "drills:run"), None, TOKEN_LIFE, "demo", now)
+    new = data / f"{LETS_IN}.new"
+    new.unlink(missing_ok=True)
+    new.touch(0o600)
+    new.write_text(token, "utf-8")
+    new.replace(file)
 
 
 async def _stage(service: Service, lives: list[Life], start: datetime, stop: asyncio.Event) -> Incidents | None:
@@ -185,6 +216,7 @@ def _links(service: Service, base: str, port: int, first: bool) -> None:
     )
     with service.engine.begin() as conn:
         now = wall_clock()
+        drill_token(conn, service.config.service.data, now)
         rows = [
             (label, f"{base}/link/{new_link(conn, role, who, goto, now, LINK_LIFE)}")
             for label, role, who, goto in people

@@ -1,209 +1,132 @@
-"""A script played at a tabletop on a running service, through its interface for programs.
+"""A whole drill with homes and people of its own: brought, played to its end, and taken out again.
 
-Findings are played in where a script's faults would be found; then, once a second, what reached the people who do not exist
-is read, and they do what the script says they do.  Everything is decided from what the service says, so that a player that is
-killed leaves a drill that ends itself.
+`play` is what a program calls, as often and as many side by side as it likes: runs share nothing.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from typing import Any
 
-import httpx
-
+from shuian import drill_stage, drill_technical
+from shuian.drill_api import Api
+from shuian.drill_cast import Reach
+from shuian.drill_player import Player, script, wall_clock
+from shuian.drill_technical import Technical
 from shuian.errors import BadInput, Trouble
-from simulators.drills import DRILLS, Drill, Role
-from simulators.drills._story import Deeds, Told, deeds
-from simulators.faults import faults
+from simulators.drills import Drill, Kind
+from simulators.publisher import Publisher, PublishError
 
-KIND = "drill"
-PLAYED = {"quiet": "quiet", "surge": "surge", "leak": "leak"}
-"""Findings that can be played in, and the reason that is given; areas and meters need readings."""
-BEGAN_S = 12 * 3600.0
-"""A finding that falls due at the beginning began so long before. [s]"""
-LOOK_S = 1.0
-"""How often the service is asked: never more than two events a second. [s]"""
-UNPLAYED = frozenset({"declare away", "confirm away", "back"})
-"""Deeds that are about the registry, and so no part of a tabletop."""
+__all__ = ["Api", "Player", "Reach", "play", "script", "told"]
+
+KINDS: tuple[Kind, ...] = ("tabletop", "technical")
+"""Kinds for which a cast is brought."""
+SENT_S = 2.0
+"""The last word of a drill goes out within this; then the addresses of its people are deleted. [s]"""
+Say = Callable[[str], None]
 
 
-def script(name: str) -> Drill:
-    """Return a script.
-
-    Raises
-    ------
-    BadInput
-        There is none of that name.
-    """
-    if name not in DRILLS:
-        raise BadInput(f"there is no drill {name!r}; there are {', '.join(DRILLS)}", "see: shuian drill list")
-    return DRILLS[name]
-
-
-class Api:
-    """The service as a program sees it; every refusal is told in words.
-
-    Parameters
-    ----------
-    client : httpx.Client
-        With the service's address and the token in its headers.
-    """
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-
-    def __call__(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, may: int = 0) -> Any:
-        """Return what the service answers; None for the refusal `may`.
-
-        Raises
-        ------
-        Trouble
-            It cannot be reached, or refuses.
-        """
-        try:
-            answer = self._client.request(method, f"/api/v1{path}", json=body)
-        except httpx.HTTPError as error:
-            raise Trouble(
-                f"the service cannot be reached: {type(error).__name__}", "is it running? name it with --url"
-            ) from None
-        if answer.status_code == may:
-            return None
-        if answer.is_error:
-            said = answer.json().get("detail", "") if "json" in answer.headers.get("content-type", "") else ""
-            raise Trouble(
-                f"the service refuses ({answer.status_code}): {said}", "docs/drills.md says what a drill needs"
-            )
-        return answer.json()
-
-    def rows(self, path: str) -> Iterator[dict[str, Any]]:
-        """Yield the rows of all pages of a list."""
-        after = ""
-        while True:
-            joined = "&" if "?" in path else "?"
-            page = self("GET", f"{path}{joined}limit=500{after}")
-            yield from page["items"]
-            if not page["next"]:
-                return
-            after = f"&after={page['next']}"
-
-
-def homes_for(drill: Drill, api: Api) -> dict[str, str]:
-    """Return a home of the service's drill areas for each that a script names.
-
-    Raises
-    ------
-    BadInput
-        There are fewer.
-    """
-    areas = {row["id"]: row for row in api.rows("/areas")}
-    played = {name for name, row in areas.items() if row["kind"] == KIND}
-    while more := {name for name, row in areas.items() if row.get("parent") in played} - played:
-        played |= more
-    free = sorted(row["id"] for area in sorted(played) for row in api.rows(f"/households?area={area}"))
-    if len(free) < drill.number_of_homes:
-        raise BadInput(
-            f"want {drill.number_of_homes} homes of drill areas for this drill, the registry has {len(free)}",
-            "import more below an area of the kind drill (docs/drills.md)",
-        )
-    return {name: home for (name, _), home in zip(drill.named(), free, strict=False)}
-
-
-@dataclass
-class Player:
-    """A script while it is played.
+def play(
+    name: str, kind: Kind, api: Api, broker: str = "", say: Say = print, *,
+    area: str = "", how: Reach | None = None, tz: str = "", stop: threading.Event | None = None,
+    clock: Callable[[], datetime] = wall_clock, sleep: Callable[[float], None] = time.sleep,
+) -> dict[str, Any]:  # fmt: skip
+    """Play a script with a cast of its own, to its end, and return its score.
 
     Parameters
     ----------
     name : str
-        Of the script.
-    drill : Drill
-        The script.
+        Of the script (`simulators.drills.DRILLS`).
+    kind : {"tabletop", "technical"}
     api : Api
-        The service.
-    clock : callable
-        The time, aware UTC.
+        The service; its token has the scopes ``registry:write`` and ``drills:run``.
+    broker : str
+        ``mqtt[s]://[user:password@]host[:port]``: where the meters of a technical drill speak.
+    say : callable
+        Told in a line what goes on.
+    area : str
+        Below which the cast is put; empty: the first area of the kind ``drill``.
+    how : Reach, optional
+        How its people are reached; None: as whoever works in that area.
+    tz : str
+        IANA zone of its homes; empty: that of the service's first home.
+    stop : threading.Event, optional
+        Set it to stop the drill: what Ctrl-C does for a program that plays one alone.
+    clock, sleep : callable
+        The time, aware UTC, and waiting for seconds of it.
+
+    Returns
+    -------
+    dict
+        What ``GET /drills/ID`` answers (`alerts.drill_score`); `shuian.drill.told` puts it into words.
+
+    Raises
+    ------
+    BadInput
+        There is no such script or kind, or no area for drills.
+    Trouble
+        The service or the broker cannot be reached, or refuses.  The cast is taken out all the same.
     """
+    drill = _playable(name, kind)
 
-    name: str
-    drill: Drill
-    api: Api
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    id: str = ""
-    done: list[Deeds] = field(default_factory=list)
+    def rest(seconds: float) -> None:
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
+        sleep(seconds)
 
-    def begin(self) -> str:
-        """Begin the drill, play in what the detectors would find, and return its id."""
-        self.start = self.clock()
-        self._part = dict(self.drill.named())
-        wanted = [one.data() for one in self.drill.must]
-        plan = {"drill": self.name, "kind": "tabletop", "homes": homes_for(self.drill, self.api)}
-        self.id = self.api("POST", "/drills", plan | {"lasts_s": self.drill.ends_s, "wanted": wanted})["id"]
-        for strikes in self.drill.strikes:
-            kinds = [kind for kind in faults()[strikes.fault].finds if kind in PLAYED]
-            for home, part in self._part.items():
-                if part == strikes.part and kinds:
-                    self._play(home, kinds[0], strikes.begins)
-        return self.id
-
-    def _play(self, home: str, kind: str, begins: float | str) -> None:
-        before_s = -begins if isinstance(begins, float) else BEGAN_S
-        onset = (self.start - timedelta(seconds=before_s)).isoformat()
-        said = {"id": f"{home}-{kind}".replace(" ", "_"), "home": home, "kind": kind, "reason": PLAYED[kind]}
-        self.api("POST", f"/drills/{self.id}/findings", said | {"severity": "red", "onset": onset})
-
-    def step(self) -> bool:
-        """Let people do what is due now; False: the drill is over."""
-        score = self.api("GET", f"/drills/{self.id}")
-        if score["state"] != "running":
-            return False
-        due = [line["verdict"] for line in score["lines"] if not line["never"]]
-        if due and "waits" not in due:
-            self.end()
-            return False
-        told, who = self._told()
-        for deed in deeds(self.drill, told, self.done, (self.clock() - self.start).total_seconds()):
-            self.done.append(deed)
-            if deed.because is not None and deed.what not in UNPLAYED:
-                self._do(deed, who[deed.because])
-        return True
-
-    def _told(self) -> tuple[list[Told], dict[str, tuple[str, str]]]:
-        """Return what people were told, by each role that they play, and of each notice its reader and home."""
-        told, who = [], {}
-        for row in self.api("GET", f"/drills/{self.id}/told")["items"]:
-            at_s = (datetime.fromisoformat(row["at"]) - self.start).total_seconds()
-            who[row["id"]] = row["who"], row["home"]
-            roles: list[Role] = row["roles"]
-            told += [Told(row["id"], role, self._part[row["home"]], row["notice"], at_s) for role in roles]
-        return told, who
-
-    def _do(self, deed: Deeds, of: tuple[str, str]) -> None:
-        """Let somebody do something; a case that is over by then stays as it is."""
-        who, home = of
-        said = {"id": f"{deed.because}-{deed.what}".replace(" ", "_"), "who": who, "home": home, "do": deed.what}
-        self.api("POST", f"/drills/{self.id}/deeds", said | {"code": deed.code}, may=409)
-
-    def end(self, why: str = "finished") -> None:
-        """End the drill."""
-        self.api("POST", f"/drills/{self.id}/end", {"why": why})
-
-    def run(self, say: Callable[[str], None] = print, sleep: Callable[[float], None] = time.sleep) -> dict[str, Any]:
-        """Play it to its end and return its score; Ctrl-C stops it and the drill."""
-        say(f"drill {self.begin()}: {self.drill.happens}")
-        try:
-            while self.step():
-                sleep(LOOK_S)
-        except KeyboardInterrupt:
-            self.end("asked")
-        score: dict[str, Any] = self.api("GET", f"/drills/{self.id}")
+    with ExitStack() as held:
+        out = held.enter_context(_connected(broker)) if kind == "technical" else None
+        drill_stage.clean(api, clock())
+        cast = drill_stage.cast(api, name, drill, clock(), area=area, how=how, tz=tz, lead_s=drill_technical.LEAD_S)
+        held.callback(drill_stage.leave, api, cast.tag)
+        drill_stage.enter(api, cast)
+        if out is not None:
+            score = Technical(cast, api, out, say, clock, rest).play()
+        else:
+            score = Player(name, drill, api, clock, kind, cast.by_name).run(say, rest)
+        sleep(SENT_S)
         return score
+
+
+def _playable(name: str, kind: Kind) -> Drill:
+    """Return a script that brings its own cast, and can be played as asked."""
+    drill = script(name)
+    can = [one for one in drill.kinds if one in KINDS]
+    if kind not in KINDS:
+        raise BadInput(
+            f"want a kind of {', '.join(KINDS)}; got {kind!r}", "real people play themselves: docs/drills.md"
+        )
+    if kind not in can:
+        raise BadInput(f"{name} cannot be played as {kind}", f"play it as {' or '.join(can)}")
+    return drill
+
+
+@contextmanager
+def _connected(broker: str) -> Iterator[Publisher]:
+    if not broker:
+        raise BadInput("a technical drill speaks over MQTT", "name the broker: --broker mqtt://127.0.0.1:1883")
+    try:
+        with drill_technical.publisher(broker) as out:
+            yield out
+    except PublishError as trouble:
+        raise Trouble(str(trouble), "name the broker that the service hears, with --broker") from None
+
+
+WHY = {
+    "finished": "it is through",
+    "time": "its time is up",
+    "asked": "somebody stopped it",
+    "reserve": "it stopped itself: a message would have used what is kept for real ones",
+    "real": "something real came",
+}
+"""Why a drill is over, in words."""
 
 
 def told(score: Mapping[str, Any]) -> list[str]:
     """Return the score in lines to be read."""
-    why = f" ({score['why']})" if score["why"] else ""
+    why = f" ({WHY.get(score['why'], score['why'])})" if score["why"] else ""
     lines = [f"{score['drill']}  {score['kind']}  {score['state']}{why}  since {score['started_at']}"]
     for line in score["lines"]:
         took = "–" if line["took_s"] is None else f"{line['took_s']:.0f} s"
@@ -214,4 +137,7 @@ def told(score: Mapping[str, Any]) -> list[str]:
     good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
     lines.append(f"{good} of {len(score['lines'])} as they had to be")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
+    lines += [
+        f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]
+    ]
     return lines

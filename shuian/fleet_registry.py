@@ -95,11 +95,11 @@ def _homes(plan: Plan) -> dict[str, Sheet]:
 
 def _devices(plan: Plan, home: int, since: str) -> Iterable[tuple[object, ...]]:
     fmt = plan.format(home)
-    unit = encoding.UNIT_UNSAID.get(fmt, "")
-    pulse = f"{plan.resolution_l:g}" if fmt in encoding.COUNTS_PULSES else ""
-    step_l = max(plan.resolution_l, 1.0) if fmt in encoding.WHOLE_LITRES else plan.resolution_l
+    how = encoding.played(fmt)
+    pulse = f"{plan.resolution_l:g}" if how.counts else ""
+    step_l = max(plan.resolution_l, how.step_l)
     yield (
-        plan.meter(home), fmt, household(home), since, "", unit, pulse, f"{step_l:g}", "",
+        plan.meter(home), fmt, household(home), since, "", how.unit, pulse, f"{step_l:g}", "",
         round(plan.cadence.period_s), "UTC", gateway(home),
     )  # fmt: skip
     for kind in encoding.SENSORS if plan.sensors else ():

@@ -286,6 +286,7 @@ class Service:
             zone=self.config.service.zone,
             demo=self.demo,
             formats={name: one.sensors for name, one in FORMATS.items()},
+            go_live=self.config.go_live,
         )
         return web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,

@@ -138,7 +138,8 @@ def plan(
     where = _zone(zone or (PROFILES[people].zone if model is None else model.zone))
     if resolution_l not in RESOLUTIONS_L:
         raise BadInput(f"no meter counts in steps of {resolution_l:g} L", "take 0.1, 1 or 10")
-    formats = encoding.METERS if fmt == MIXED else (one_of(fmt, (*encoding.METERS, MIXED), "format"),)
+    wanted = encoding.MIXED if fmt == MIXED else fmt.split(",")
+    formats = tuple(one_of(one.strip(), (*encoding.METERS, MIXED), "format") for one in wanted)
     cadence = PERIODS[one_of(period, PERIODS, "period")]
     asked = tuple(fault(one) for one in struck)
     try:

@@ -30,4 +30,4 @@ def chunks(registers: Sequence[Register], fmt: str) -> Iterator[list[Message]]:
 
 def _device(fmt: str, household: str, number: int) -> str:
     """Return the name of a meter: its household's, where a format does not want an address of its own."""
-    return encoding.meter(fmt, number) if fmt == "chirpstack" else household
+    return encoding.meter(fmt, number) if encoding.played(fmt).only_so else household

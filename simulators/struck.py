@@ -135,7 +135,8 @@ def _arriving(plan: Plan, said: list[Report], strikes: Sequence[Strike]) -> list
     formats = {plan.meter(home): plan.format(home) for one in strikes for home in one.homes}
 
     def encode(one: Report) -> bytes:
-        return encoding.report(one, formats.get(one.device, "native"), plan.resolution_l)[-1][1]
+        written = encoding.report(one, formats.get(one.device, "native"), plan.resolution_l)
+        return written[-1][1] if written else b""
 
     for one in strikes:
         mine = {device for home in one.homes for device in senses.devices(plan, home)}

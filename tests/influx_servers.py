@@ -81,9 +81,16 @@ class Influx(Server):
         assert not [one["error"] for one in results if "error" in one], results
         return [series for one in results for series in one.get("series", ())]
 
+    def _holds(self, shown: str, database: str, name: str) -> bool:
+        return any(name == row[0] for series in self.query(shown, database) for row in series.get("values", ()))
+
     def points(self, database: str, policy: str = "shuian") -> dict[tuple[str, str, int], dict[str, Any]]:
-        """Return everything: (device, measurement, time) -> its fields."""
-        found = {}
+        """Return everything: (device, measurement, time) -> its fields; of a policy that is not there yet nothing."""
+        found: dict[tuple[str, str, int], dict[str, Any]] = {}
+        if not self._holds("SHOW DATABASES", "", database) or not self._holds(
+            "SHOW RETENTION POLICIES", database, policy
+        ):
+            return found
         for series in self.query(f'SELECT * FROM "{policy}"./.*/', database):
             for values in series["values"]:
                 fields = dict(zip(series["columns"], values, strict=True))

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from starlette.responses import JSONResponse, Response
 
 from alerts import tokens
-from alerts.api import drills, fields, problems, rows
+from alerts.api import drills, fields, golive, problems, rows
 from alerts.api.fields import RESOURCES
 from alerts.api.problems import Problem
 from alerts.registry.sheets import REFERENCES
@@ -66,7 +66,11 @@ def _described() -> dict[str, Any]:
 @cache
 def _routers() -> Mapping[str, APIRouter]:
     """Return the routes by their tag; they learn from each request whose site they serve, and are made once."""
-    return {sheet: _resource(sheet) for sheet in RESOURCES} | {"cases": _cases(), "drills": drills.routes(asking)}
+    return {sheet: _resource(sheet) for sheet in RESOURCES} | {
+        "cases": _cases(),
+        "drills": drills.routes(asking),
+        "golive": golive.routes(asking),
+    }
 
 
 # --- who asks ------------------------------------------------------------------------------------------------------

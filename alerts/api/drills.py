@@ -11,13 +11,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 from starlette.responses import JSONResponse
 
-from alerts import case_rows, drill_runs, drill_score, receipts
+from alerts import drill_runs, drill_scope, drill_score, receipts
+from alerts.api import drill_areas
+from alerts.api.drill_areas import Event
 from alerts.api.problems import Problem
 from alerts.claims import NewFinding
-from alerts.drill_runs import Plan
+from alerts.drill_runs import Down, Plan
 from alerts.errors import DrillError, UnknownOutcome
 from alerts.events import Accepted, Arrived, Declined, NoAnswer, OutcomeRecorded, SetOff, Tap
 from alerts.outcomes import outcome
@@ -55,6 +57,14 @@ class Wanted(_Body):
     never: bool = False
 
 
+class Fails(_Body):
+    """A provider of messages that is played to be down for this drill; seconds from its beginning."""
+
+    channel: Short
+    begins_s: float = Field(0.0, ge=0)
+    ends_s: float | None = Field(None, gt=0)
+
+
 class Begin(_Body):
     """A drill to be begun."""
 
@@ -64,6 +74,7 @@ class Begin(_Body):
     people: list[Short] = Field(default_factory=list, max_length=100)
     lasts_s: float = Field(gt=0)
     wanted: list[Wanted] = Field(default_factory=list, max_length=200)
+    down: list[Fails] = Field(default_factory=list, max_length=20)
 
 
 class Played(_Body):
@@ -101,6 +112,7 @@ def routes(asking: Callable[[str], Callable[[Request], Token]]) -> APIRouter:
     _reading(router, Player)
     _hearing(router, Player)
     _playing(router, Player)
+    _of_many(router, Player)
     return router
 
 
@@ -111,7 +123,7 @@ def _reading(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with _site(request).looking() as conn:
             rows = conn.execute(select(drills).order_by(drills.c.started_at.desc(), drills.c.id)).mappings()
             mine = [_plain(dict(row)) for row in rows if _within(conn, token, row["id"])][:MOST]
-        return JSONResponse({"items": [{k: v for k, v in one.items() if k != "wanted"} for one in mine]})
+        return JSONResponse({"items": [{k: v for k, v in one.items() if k not in ("wanted", "down")} for one in mine]})
 
     @router.get("/drills/{name}", operation_id="get_drill")
     def got(request: Request, name: Name, token: Player) -> JSONResponse:
@@ -139,7 +151,8 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
         """Begin a drill; 409 with why it may not be."""
         site, now = _site(request), _site(request).clock()
         wanted = [one.model_dump() for one in said.wanted]
-        plan = Plan(said.drill, said.kind, said.homes, said.people, timedelta(seconds=min(said.lasts_s, 1e6)), wanted)
+        lasts, down = timedelta(seconds=min(said.lasts_s, 1e6)), [Down(**one.model_dump()) for one in said.down]
+        plan = Plan(said.drill, said.kind, said.homes, said.people, lasts, wanted, down)
         with site.engine.begin() as conn:
             if token.areas is not None:
                 _all_within(conn, token, set(said.homes.values()))
@@ -155,10 +168,20 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
         site, now = _site(request), _site(request).clock()
         with site.looking() as conn:
             home = _home(conn, token, name, said.home)
+            _runs(conn, name)
         finding = NewFinding(
             f"{name}-{said.id}", "drill", home, said.kind, said.severity, said.onset, now, said.reason, said.evidence
         )
         return JSONResponse({"case": site.store.raise_finding(finding, now)})
+
+    @router.post("/drills/{name}/findings/{finding}/clear", operation_id="clear_finding")
+    def cleared(request: Request, name: Name, finding: Name, token: Player) -> JSONResponse:
+        """Let a finding that was played in hold no longer: the water is used again, the meter is heard."""
+        site, now = _site(request), _site(request).clock()
+        with site.looking() as conn:
+            _mine(conn, token, name)
+        site.store.clear_finding(f"{name}-{finding}", now, now, "drill")
+        return JSONResponse({"cleared": True})
 
     @router.post("/drills/{name}/deeds", operation_id="play_deed")
     def done(request: Request, name: Name, said: Deed, token: Player) -> JSONResponse:
@@ -167,15 +190,15 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with site.looking() as conn:
             home = _home(conn, token, name, said.home)
             _may_play(conn, name, said.who)
-            open_ones = case_rows.load_open(conn, cases.c.realm == "drill", cases.c.household == home)
-        if not open_ones:
+            case = _case(conn, name, home, ended=said.do == "see")
+        if case is None:
             raise Problem(409, "no-case", "no case of this drill is open at that home")
         if said.do == "see":
             with site.engine.begin() as conn:
-                receipts.looked(conn, "drill", open_ones[0].id, said.who, now)
-            return JSONResponse({"result": "done", "state": open_ones[0].state})
+                receipts.looked(conn, "drill", case["id"], said.who, now)
+            return JSONResponse({"result": "done", "state": case["state"]})
         event = _event(said)
-        acted = site.store.act("drill", open_ones[0].id, event, now, f"{name}-{said.id}")
+        acted = site.store.act("drill", case["id"], event, now, f"{name}-{said.id}")
         return JSONResponse({"result": acted.result, "state": acted.case.state})
 
     @router.post("/drills/{name}/end", operation_id="end_drill")
@@ -187,6 +210,28 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
             homes = drill_runs.end(conn, name, now, token.actor, said.why, site.store.policy)
         site.store.on_commit(homes)
         return JSONResponse({"ended": bool(homes)})
+
+
+def _of_many(router: APIRouter, Player: Any) -> None:  # noqa: N803
+    @router.post("/drills/{name}/areas", operation_id="begin_area", status_code=201)
+    def cut(request: Request, name: Name, said: Event, token: Player) -> JSONResponse:
+        """Let several homes of a drill have one trouble; how many it has.  The same id again changes nothing."""
+        site, now = _site(request), _site(request).clock()
+        with site.looking() as conn:
+            homes = {_home(conn, token, name, part) for part in said.homes}
+            _runs(conn, name)
+            new = drill_areas.event(conn, name, said, homes, now)
+        site.store.begin_area(new, now)
+        return JSONResponse({"homes": len(homes)}, 201)
+
+    @router.post("/drills/{name}/areas/{event}/end", operation_id="end_area")
+    def back(request: Request, name: Name, event: Name, token: Player) -> JSONResponse:
+        """Let it be over; one that is over or was never begun stays as it is."""
+        site, now = _site(request), _site(request).clock()
+        with site.looking() as conn:
+            _mine(conn, token, name)
+        site.store.end_area(drill_areas.named(name, event), now, now, "drill")
+        return JSONResponse({"ended": True})
 
 
 def _site(request: Request) -> Site:
@@ -234,12 +279,25 @@ def _home(conn: Connection, token: Token, name: str, part: str) -> str:
     return home
 
 
+def _runs(conn: Connection, name: str) -> None:
+    if drill_scope.ends_by(conn, name) is None:
+        raise Problem(409, "over", "this drill is over: nothing can be played into it any more")
+
+
 def _may_play(conn: Connection, name: str, who: str) -> None:
     p = drill_people.c
     inside = conn.scalar(select(p.person).where(p.drill == name, p.person == who))
     if inside is None or not realms.played(conn, [who]):
         wanted = "somebody of this drill who does not exist: real people act for themselves"
         raise Problem(403, "real", f"want {wanted}", [("who", wanted)])
+
+
+def _case(conn: Connection, name: str, home: str, *, ended: bool) -> RowMapping | None:
+    """Return the newest case of a drill at a home: one that is open, or also one that has ended, which can be read."""
+    c, since = cases.c, select(drills.c.started_at).where(drills.c.id == name).scalar_subquery()
+    mine = c.realm == "drill", c.household == home, c.opened_at >= since
+    found = select(c.id, c.state).where(*mine).order_by(c.closed_at.is_(None).desc(), c.opened_at.desc())
+    return conn.execute(found if ended else found.where(c.closed_at.is_(None))).mappings().first()
 
 
 def _event(said: Deed) -> Tap:

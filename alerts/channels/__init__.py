@@ -14,7 +14,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
-RESERVE = "the reserve of this number"
+RESERVE = "the reserve for real messages"
 """What a channel says of a message of a drill that it held back for the sake of real ones; the drill then stops."""
 
 
@@ -38,6 +38,11 @@ class Outgoing:
     """worker, family or operator."""
     params: Mapping[str, str] = field(default_factory=dict)
     """What such a text leaves open: number, level, place, code."""
+
+    @property
+    def may_use_reserve(self) -> bool:
+        """Whether it may use what is kept for real messages: those of life, and the word that another one is real."""
+        return self.realm == "live" or self.template == "drill_real"
 
 
 @dataclass(frozen=True, slots=True)

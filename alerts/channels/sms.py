@@ -80,7 +80,10 @@ class Quota:
         self._sent: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def take(self, to: str, realm: str, now_s: float) -> bool:
-        """Count one more message to a number, unless that would be too many; `now_s` by any clock that only rises."""
+        """Count one more message to a number, unless that would be too many; `now_s` by any clock that only rises.
+
+        `realm`: ``live`` may use all of them, anything else leaves the reserve alone.
+        """
         sent = self._sent[to]
         while sent and sent[0] <= now_s - 3600:
             sent.popleft()
@@ -109,8 +112,9 @@ class Channel:
         template = template_of(outgoing, self._settings.templates)
         if template is None:
             return Result("failed", permanent=True, detail=f"no template for {outgoing.template}")
-        if not self._quota.take(outgoing.address, outgoing.realm, time.monotonic()):
-            if outgoing.realm != "live":
+        kind = "live" if outgoing.may_use_reserve else "drill"
+        if not self._quota.take(outgoing.address, kind, time.monotonic()):
+            if kind != "live":
                 return Result("failed", permanent=True, detail=RESERVE)
             return Result("failed", detail="quota of this number")
         try:

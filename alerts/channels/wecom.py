@@ -2,7 +2,8 @@
 
 A robot takes 20 messages a minute and refuses, with error 45009 inside an HTTP 200, what comes above that.  So the first
 messages of a minute go out at once, and when those are used up what waits goes out together, one message every few
-seconds.  Whether anybody read it a robot never tells: there are no receipts, only links that are opened.
+seconds.  Drills have fewer of both: the rest of each minute is kept for real messages.  Whether anybody read it a robot never
+tells: there are no receipts, only links that are opened.
 Source: WeCom developer centre, "group robot configuration" (path/91770): 20 messages a minute, markdown of at most 4,096
 bytes, ``errcode`` 0 for success; "global error codes" (path/90313).
 """
@@ -14,10 +15,12 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
+from typing import NamedTuple
 
 import httpx
 
-from alerts.channels import Outgoing, Result, Sample, is_loopback
+from alerts.channels import RESERVE, Outgoing, Result, Sample, is_loopback
 
 MOST_BYTES = 4096
 BETWEEN = "\n\n----\n\n"
@@ -35,6 +38,8 @@ class Settings:
     """Most messages of one robot within a minute."""
     at_once: int = 14
     """So many of them leave without waiting; the rest carries what comes above, together."""
+    live_reserve: int = 8
+    """So many of the messages of a minute are kept for real cases: a drill stops before."""
     wait_s: float = 12.0
     """The longest that a message may wait to go out with others; below the time limit of an attempt. [s]"""
     timeout_s: float = 6.0
@@ -72,11 +77,20 @@ def fitting(waiting: Sequence[Outgoing]) -> int:
     return n
 
 
+class _Limits(NamedTuple):
+    most: int
+    """Within a minute, whoever spoke."""
+    at_once: int
+
+
 @dataclass(eq=False)
 class _Robot:
-    """One robot in one realm: when it spoke within the last minute, and what waits."""
+    """What waits for one robot, of life or of drills; when it spoke within the last minute, for whomever."""
 
-    spoke: deque[float] = field(default_factory=deque)
+    spoke: deque[float]
+    limits: _Limits
+    full: Result
+    """What becomes of a message that would have to wait for too long."""
     waiting: list[tuple[Outgoing, asyncio.Future[Result]]] = field(default_factory=list)
     speaking: asyncio.Task[None] | None = None
 
@@ -90,15 +104,18 @@ class Channel:
     def __init__(self, settings: Settings) -> None:
         if not 0 < settings.at_once < settings.per_minute:
             raise ValueError(f"want at_once from 1 to below per_minute, got {settings.at_once}, {settings.per_minute}")
+        if not 0 <= settings.live_reserve < settings.per_minute - 1:
+            raise ValueError(f"want live_reserve below {settings.per_minute - 1}, got {settings.live_reserve}")
         self._settings = settings
         self._client = httpx.AsyncClient(timeout=settings.timeout_s, follow_redirects=False, trust_env=False)
-        self._robots: dict[str, _Robot] = {}
+        self._robots: dict[tuple[str, bool], _Robot] = {}
+        self._spoke: dict[str, deque[float]] = {}
 
     async def send(self, outgoing: Outgoing) -> Result:
         """Try once: at once, or together with others within a few seconds."""
         if self._settings.loopback_only and not is_loopback(httpx.URL(outgoing.address).host):
             return Result("failed", permanent=True, detail="not this machine (loopback_only)")
-        robot = self._robots.setdefault(outgoing.address, _Robot())
+        robot = self._robot(outgoing.address, real=outgoing.may_use_reserve)
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         robot.waiting.append((outgoing, done))
         if robot.speaking is None or robot.speaking.done():
@@ -108,13 +125,26 @@ class Channel:
         finally:
             robot.waiting = [one for one in robot.waiting if one[1] is not done]
 
+    def _robot(self, address: str, *, real: bool) -> _Robot:
+        """Return who speaks for life, or for drills: apart, so that nothing real waits behind something that is played."""
+        known = self._robots.get((address, real))
+        if known is not None:
+            return known
+        s = self._settings
+        played = s.per_minute - s.live_reserve
+        limits = _Limits(s.per_minute, s.at_once) if real else _Limits(played, min(s.at_once, max(1, played // 2)))
+        full = Result("failed", detail="this robot has spoken too often") if real else Result("failed", True, RESERVE)
+        robot = _Robot(self._spoke.setdefault(address, deque()), limits, full)
+        self._robots[address, real] = robot
+        return robot
+
     async def _speak(self, robot: _Robot) -> None:
         """Send what waits for one robot until nothing does."""
         while robot.waiting:
             pause_s = self._pause_s(robot, time.monotonic())
             if pause_s > self._settings.wait_s:
                 for _, done in robot.waiting:
-                    _tell(done, Result("failed", detail="this robot has spoken too often"))
+                    _tell(done, robot.full)
                 return
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
@@ -128,26 +158,26 @@ class Channel:
             for _, done in together:
                 _tell(done, result)
 
-    def _together(self, robot: _Robot) -> list[tuple[Outgoing, "asyncio.Future[Result]"]]:
+    @staticmethod
+    def _together(robot: _Robot) -> list[tuple[Outgoing, "asyncio.Future[Result]"]]:
         """Return what goes out in the next message: one while there is room, else all that fits; no drill with life."""
-        first = robot.waiting[0][0]
-        if len(robot.spoke) < self._settings.at_once:
+        if len(robot.spoke) < robot.limits.at_once:
             return robot.waiting[:1]
-        same = [one for one in robot.waiting if one[0].realm == first.realm]
-        chosen = same[: fitting([one for one, _ in same])]
-        robot.waiting = chosen + [one for one in robot.waiting if one not in chosen]
-        return chosen
+        realm = robot.waiting[0][0].realm
+        same = list(takewhile(lambda one: one[0].realm == realm, robot.waiting))
+        return same[: fitting([one for one, _ in same])]
 
-    def _pause_s(self, robot: _Robot, now_s: float) -> float:
+    @staticmethod
+    def _pause_s(robot: _Robot, now_s: float) -> float:
         """Return how long the robot keeps silent now."""
-        s, spoke = self._settings, robot.spoke
+        (most, at_once), spoke = robot.limits, robot.spoke
         while spoke and spoke[0] <= now_s - MINUTE_S:
             spoke.popleft()
-        if len(spoke) < s.at_once:
+        if len(spoke) < at_once:
             return 0.0
-        if len(spoke) >= s.per_minute:
-            return spoke[-s.per_minute] + MINUTE_S - now_s
-        return max(0.0, spoke[-1] + MINUTE_S / (s.per_minute - s.at_once) - now_s)
+        if len(spoke) >= most:
+            return spoke[-most] + MINUTE_S - now_s
+        return max(0.0, spoke[-1] + MINUTE_S / (most - at_once) - now_s)
 
     async def _post(self, waiting: Sequence[Outgoing]) -> Result:
         body = {"msgtype": "markdown", "markdown": {"content": content(waiting)}}

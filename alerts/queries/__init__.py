@@ -10,7 +10,7 @@ from alerts.queries.console import Overview, Unwatched, overview
 from alerts.queries.deliveries import NOTICE_STATES, delivery_counts, delivery_log, lost, undelivered
 from alerts.queries.duty import DESK, unpromised, unpromised_at
 from alerts.queries.families import FamilyView, family
-from alerts.queries.households import SORTS, HouseholdView, homes, household, household_list
+from alerts.queries.households import SORTS, HouseholdView, homes, homes_in, household, household_list
 from alerts.queries.live import Touched, touched
 from alerts.queries.meters import MeterFacts, meter_facts
 from alerts.queries.models import CaseCard, CaseEvent, CaseView, Home, Person, Resident, Sign, Told
@@ -63,6 +63,7 @@ __all__ = [
     "drifts_of",
     "family",
     "homes",
+    "homes_in",
     "household",
     "household_list",
     "household_of",

@@ -50,9 +50,10 @@ class AreaEvent:
         return self.ended_at is None
 
 
-def open_areas(conn: Connection, *where: ColumnElement[bool], realm: str = "live") -> tuple[AreaEvent, ...]:
-    """Return the area events that hold now, the longest first."""
-    return area_list(conn, area_events.c.realm == realm, area_events.c.ended_at.is_(None), *where)
+def open_areas(conn: Connection, *where: ColumnElement[bool], realm: str | None = "live") -> tuple[AreaEvent, ...]:
+    """Return the area events that hold now, the longest first; `realm` None: of life and of drills."""
+    mine = () if realm is None else (area_events.c.realm == realm,)
+    return area_list(conn, *mine, area_events.c.ended_at.is_(None), *where)
 
 
 def areas_of(conn: Connection, household: str, realm: str = "live") -> tuple[AreaEvent, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select
 from sqlalchemy.engine import Row
 from sqlalchemy.sql import ColumnElement
 
-from alerts import audit, registry
+from alerts import audit, drill_scope, registry
 from alerts.events import Timer
 from alerts.queries.models import (
     SEVERITIES,
@@ -203,7 +203,7 @@ def case(conn: Connection, case_id: str, now: datetime, *where: ColumnElement[bo
     return CaseView(
         card=card,
         residents=residents_of(conn, card.home.id, now),
-        family=_family(conn, card.home.id, now),
+        family=_family(conn, card, now),
         told=tuple(told(conn, notices.c.realm == card.realm, notices.c.case_id == card.id)),
         events=_events(conn, card),
         offered_to=frozenset(conn.scalars(live_offer)),
@@ -257,7 +257,8 @@ def residents_of(conn: Connection, household: str, now: datetime) -> tuple[Resid
     )
 
 
-def _family(conn: Connection, household: str, now: datetime) -> tuple[Person, ...]:
+def _family(conn: Connection, card: CaseCard, now: datetime) -> tuple[Person, ...]:
+    """Return the relatives who may be called about a case: about one of a drill only those who take part in it."""
     agreed = and_(
         consents.c.resident == contacts.c.resident,
         consents.c.recipient.in_(("", contacts.c.id)),
@@ -268,11 +269,12 @@ def _family(conn: Connection, household: str, now: datetime) -> tuple[Person, ..
         .distinct()
         .join(residents, residents.c.id == contacts.c.resident)
         .join(consents, agreed)
-        .where(residents.c.household == household)
+        .where(residents.c.household == card.home.id)
         .order_by(contacts.c.position, contacts.c.id)
         .add_columns(contacts.c.position)
     )
-    return tuple(Person(row.id, row.name, dialable(row.address)) for row in conn.execute(query))
+    known = [Person(row.id, row.name, dialable(row.address)) for row in conn.execute(query)]
+    return tuple(one for one in known if card.realm == "live" or drill_scope.takes_part(conn, f"contact:{one.id}"))
 
 
 def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = False, most: int = PAGE) -> list[Told]:
@@ -300,6 +302,7 @@ def told(conn: Connection, *where: ColumnElement[bool], newest_first: bool = Fal
 
 def _told(row: Row[Any]) -> Told:
     return Told(
+        realm=row.realm,
         case_id=row.case_id,
         home=home_of(row) if row.home_id else None,
         zone=Place(row.zone_kind, row.zone_name, row.zone_building) if row.zone_kind else None,

@@ -111,6 +111,8 @@ class Overview:
     """Areas with homes to watch for which nobody is on shift now."""
     suppressed: tuple[Suppressed, ...]
     load: tuple[Load, ...]
+    set_up: frozenset[str] = frozenset()
+    """Homes with a meter and consent that are being set up: nobody may rely on it yet."""
     drills: tuple[tuple[str, datetime], ...] = ()
     """Drills that run: the name of the script, and when it ends at the latest."""
 
@@ -166,12 +168,12 @@ class Overview:
 
     @property
     def watched(self) -> int:
-        """Homes about which silence would mean something now."""
-        return self.homes - len(self.blind)
+        """Homes that are covered, and about which silence would mean something now."""
+        return self.homes - len(self.blind | self.set_up)
 
 
-def overview(conn: Connection, now: datetime) -> Overview:
-    """Return what the console shows."""
+def overview(conn: Connection, now: datetime, set_up: frozenset[str] = frozenset()) -> Overview:
+    """Return what the console shows; `set_up`: the homes that are being set up."""
     on, events = duty(conn, now), open_areas(conn)
     standing = sorted(cards(conn, cases.c.closed_at.is_(None)), key=by_urgency)
     real = [card for card in standing if card.realm == "live"]
@@ -202,6 +204,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
         ),
         suppressed=_suppressed(conn, now - DAY),
         load=loads(conn, on, now),
+        set_up=set_up & {one.home.id for one in watched},
         drills=_running(conn),
     )
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from alerts import drill_scope
 from alerts.access import home_of_relative
 from alerts.queries.absences import Absence
 from alerts.queries.areas import AreaEvent, areas_of
@@ -36,6 +37,8 @@ class FamilyView:
     """What the home shares with its neighbours now: water cut off, or a gateway that is not heard."""
     undo: Undo | None
     """The tap that closed `last_closed`, as long as it can be taken back."""
+    drill: bool = False
+    """`case` and `last_closed` are played: the reader takes part in a drill at this home, and nothing real is open."""
 
     def undoable_for(self, actor: str, now: datetime) -> int:
         """Return for how many whole seconds `actor` can still take that tap back."""
@@ -48,7 +51,30 @@ def family(conn: Connection, contact: str, now: datetime) -> FamilyView | None:
     if household is None:
         return None
     name = conn.scalars(select(contacts.c.name).where(contacts.c.id == contact)).one()
-    return home_view(conn, household, name, now)
+    view = home_view(conn, household, name, now)
+    since = drill_scope.run_at(conn, f"contact:{contact}", household)
+    return view if since is None or view.case is not None else _played(conn, view, since, now)
+
+
+def _played(conn: Connection, view: FamilyView, since: datetime, now: datetime) -> FamilyView:
+    """Return what somebody sees who takes part in a drill that began then: its case, as long as nothing real is open."""
+    case, closed = _care(conn, view.home.id, now, cases.c.realm == "drill", cases.c.opened_at >= since)
+    if case is None and closed is None:
+        return view
+    undo = undo_of(conn, closed) if closed else None
+    return replace(view, case=case, last_closed=closed, undo=undo, drill=True, journeys=(), away_until=None)
+
+
+def _care(
+    conn: Connection, household: str, now: datetime, *where: ColumnElement[bool]
+) -> tuple[CaseCard | None, CaseCard | None]:
+    """Return the open case about the people of a home, and the one that was closed last."""
+    care = (*where, cases.c.household == household, cases.c.stream == "care")
+    closed = cards(conn, *care, cases.c.closed_at.is_not(None), newest_first=True)
+    case = next((_as_told(conn, card, now) for card in open_cards(conn, *care)), None)
+    if case is None and closed and (before := _as_told(conn, closed[0], now)).is_open:
+        case, closed = before, closed[1:]
+    return case, next(iter(closed), None)
 
 
 def home_view(conn: Connection, household: str, reader: str, now: datetime) -> FamilyView:
@@ -56,17 +82,13 @@ def home_view(conn: Connection, household: str, reader: str, now: datetime) -> F
     home = conn.execute(
         select(*HOME).join(areas, areas.c.id == households.c.area).where(households.c.id == household)
     ).one()
-    care = (cases.c.realm == "live", cases.c.household == household, cases.c.stream == "care")
-    closed = cards(conn, *care, cases.c.closed_at.is_not(None), newest_first=True)
-    case = next((_as_told(conn, card, now) for card in open_cards(conn, *care)), None)
-    if case is None and closed and (before := _as_told(conn, closed[0], now)).is_open:
-        case, closed = before, closed[1:]
+    case, closed = _care(conn, household, now, cases.c.realm == "live")
     return FamilyView(
         contact=reader,
         home=home_of(home),
         residents=residents_of(conn, household, now),
         case=case,
-        last_closed=next(iter(closed), None),
+        last_closed=closed,
         away_until=conn.scalar(
             select(func.max(absences.c.end)).where(
                 absences.c.household == household, absences.c.start <= now, absences.c.end > now
@@ -83,7 +105,7 @@ def home_view(conn: Connection, household: str, reader: str, now: datetime) -> F
         ),
         leak=_leak(conn, household),
         events=areas_of(conn, household),
-        undo=undo_of(conn, closed[0]) if closed else None,
+        undo=undo_of(conn, closed) if closed else None,
     )
 
 

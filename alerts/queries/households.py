@@ -1,7 +1,7 @@
 """Households for the operator: a list to search in, and everything that is written down about one."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,14 @@ def homes(conn: Connection, names: Sequence[str]) -> tuple[Home, ...]:
     asked = select(*HOME).join(areas, areas.c.id == households.c.area).where(households.c.id.in_(names))
     found = [home_of(row) for row in conn.execute(asked)] if names else []
     return tuple(sorted(found, key=lambda one: (in_order(one.building), in_order(one.riser or ""), in_order(one.door))))
+
+
+def homes_in(conn: Connection, names: Collection[str], within: Collection[str]) -> int:
+    """Return how many of the homes of these ids lie in some areas."""
+    if not names:
+        return 0
+    there = conn.execute(select(households.c.id).where(households.c.area.in_(within)))
+    return sum(row.id in names for row in there)
 
 
 def _names(conn: Connection) -> dict[str, list[str]]:

@@ -128,6 +128,7 @@ class Told:
     It is about a case (`case_id`, `home`) or about an area event (`zone`).
     """
 
+    realm: str
     case_id: str | None
     home: Home | None
     zone: Place | None

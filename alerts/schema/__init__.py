@@ -31,6 +31,7 @@ from alerts.schema.registry import (
     households,
     registry_version,
     residents,
+    served_before,
     shifts,
     workers,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "replies",
     "reply_codes",
     "residents",
+    "served_before",
     "sessions",
     "shifts",
     "taps",

@@ -16,6 +16,7 @@ drills = Table(
     Column("ended_by", String(80)),
     Column("why", String(24)),  # finished, time, asked, reserve, real
     Column("wanted", Text, nullable=False),  # JSON: what must happen, to whom and by when
+    Column("down", Text, nullable=False, server_default="[]"),  # JSON: which provider is played to be down, from when to when
 )  # fmt: skip
 Index("ix_drills_state", drills.c.state, drills.c.ends_at)
 drill_homes = Table(

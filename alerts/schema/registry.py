@@ -122,6 +122,11 @@ applications = Table(
 )  # fmt: skip
 Index("ix_applications_state", applications.c.state)
 Index("ix_applications_household", applications.c.household)
+served_before = Table(
+    "served_before", metadata,
+    Column("household", String(64), primary_key=True),  # no reference: a home may be taken out of the registry
+    Column("until", Utc, nullable=False),  # shown as covered until then, as it was before there was a checklist
+)  # fmt: skip
 registry_version = Table(
     "registry_version", metadata,
     Column("one", Integer, primary_key=True),

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
-from alerts import api
+from alerts import api, database
 from alerts.access import WrongTries
 from alerts.reports import Reports
 from alerts.texts import Texts
@@ -24,12 +24,14 @@ from alerts.web import (
     entry,
     family,
     gateway,
+    golive,
     households,
     machine,
     meters,
     report,
     worker,
 )
+from alerts.web.cover import Cover
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
@@ -102,6 +104,12 @@ def create(
         Fragments(),
         Done(),
         reports,
+        Cover(
+            lambda: database.reading(engine).connect(),
+            lambda: store.policy.ladders,
+            settings.go_live,
+            bool(settings.duty_phone),
+        ),
         fitting,
     )
     app.state.site, app.state.dispatcher = site, dispatcher
@@ -117,6 +125,7 @@ def create(
         meters,
         devices,
         report,
+        golive,
         machine,
         gateway,
     )

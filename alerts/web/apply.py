@@ -6,6 +6,7 @@ address that sends many is put off for a while, and so is everybody when very ma
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -89,7 +90,7 @@ def listed(visit: Visiting) -> Response:
 
 def _list(visit: Visit, session: access.Session, problem: str = "", about: str = "") -> Response:
     with visit.site.looking() as conn:
-        found = queries.application_list(conn, visit.now)
+        found = [_with_list(visit, one) for one in queries.application_list(conn, visit.now)]
         within = queries.areas_within(conn)
         user = queries.name_of(conn, session.actor)
     tests = {one.id: visit.water(one.household).last_use_at for one in found if one.household and one.state == "fitted"}
@@ -138,6 +139,10 @@ def step(
     }
     if verb not in acts:
         raise Refused(400, "cannot")
+    if verb == "cover":
+        site.cover.forget()  # what was proved a moment ago counts
+        if _kept_back(visit, name):
+            return _list(visit, session, verb, name)
     try:
         with site.engine.begin() as conn:
             acts[verb](conn)
@@ -145,6 +150,19 @@ def step(
         return _list(visit, session, verb, name)
     site.store.on_commit(frozenset())
     return visit.go(f"/c/applications#a-{name}")
+
+
+def _with_list(visit: Visit, one: queries.Application) -> queries.Application:
+    """Return an application that says when the list of going live keeps its home back."""
+    waits = one.state == "verified" and one.household is not None and visit.keeps_back(one.household)
+    return replace(one, lacking=(*one.lacking, "golive")) if waits else one
+
+
+def _kept_back(visit: Visit, name: str) -> bool:
+    """Whether the list of going live keeps the home of an application from being covered."""
+    with visit.site.looking() as conn:
+        found = next((one for one in queries.application_list(conn, visit.now) if one.id == name), None)
+    return found is not None and found.household is not None and bool(visit.keeps_back(found.household))
 
 
 def _used_at(visit: Visit, name: str) -> datetime | None:

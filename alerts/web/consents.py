@@ -86,7 +86,7 @@ def _page(visit: Visit, template: str, resident: str, **more: Any) -> Response:
     if view is None:
         raise Refused(404, "not_found")
     words, zone, water = visit.words, view.view.home.zone, visit.water(view.household)
-    says = family.state(view.view, water, visit.now)
+    says = family.relied_on(family.state(view.view, water, visit.now), bool(visit.keeps_back(view.household)))
     params: dict[str, Any] = dict(says.params)
     if "part" in params:
         params["part"] = words.t(f"page.part.{params['part']}")

@@ -33,7 +33,7 @@ def overview(visit: Visiting) -> Response:
 
 def _overview(visit: Visit, session: access.Session) -> Page:
     with visit.site.looking() as conn:
-        view = queries.overview(conn, visit.now)
+        view = queries.overview(conn, visit.now, visit.set_up())
         user = queries.name_of(conn, session.actor)
     words = visit.words
     title = words.t("page.c.title_count", n=view.unowned) if view.unowned else words.t("page.c.title")
@@ -48,6 +48,7 @@ def _overview(visit: Visit, session: access.Session) -> Page:
         title=title,
         unpromised=[" ".join(one) for one in unpromised],
         view=view,
+        marked="some" if view.drills or len(view.real) < len(view.queue) else "",
         user=user,
         tab="desk",
         health=health,
@@ -148,6 +149,7 @@ def deliveries(visit: Visiting, state: str = "") -> Response:
         user=user,
         tab="log",
         notices=shown,
+        marked="some" if any(one.realm != "live" for one in shown) else "",
         counts=counts,
         chosen=chosen,
         states=queries.NOTICE_STATES,

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.responses import RedirectResponse, Response
 
 from alerts import fittings, queries
+from alerts.registry import realms
 from alerts.web.ports import Drawn, Fitted
 from alerts.web.site import Refused, Visit, Visiting
 
@@ -62,9 +63,11 @@ def device(visit: Visiting, id: str = "", since: str = "") -> Response:
         facts = queries.meter_facts(conn)
         proof = fittings.confirmed(conn, fitted.device)
         by = queries.name_of(conn, proof.by) if proof else ""
+        drill = fitted.household is not None and bool(realms.rehearsed(conn, [fitted.household]))
     held = proof if proof and proof.household == fitted.household else None
     return visit.page(
         "c_device",
+        drill=drill,
         title=visit.words.t("page.c.device.title"),
         user=user,
         tab="meters",
@@ -103,6 +106,7 @@ def act(
         raise Refused(409, "cannot")
     with visit.site.engine.begin() as conn:
         fittings.confirm(conn, fitted.device, fitted.household, test.drawn.litres, session.actor, visit.now)
+    visit.site.cover.forget()
     return visit.go(f"/c/device?{urlencode({'id': id})}")
 
 

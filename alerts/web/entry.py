@@ -36,7 +36,8 @@ def link(token: str, visit: Visiting) -> Response:
             touched = receipts.opened(conn, token, visit.now)
         _changed(visit, touched)
         return visit.go(found.goto)
-    return visit.page("link", 200 if found.state == "fresh" else 410, state=found.state)
+    drill = found.realm == "drill"
+    return visit.page("link", 200 if found.state == "fresh" else 410, state=found.state, drill=drill)
 
 
 @router.post("/link/{token}")
@@ -55,7 +56,8 @@ def open_link(token: str, visit: Visiting) -> Response:
     if session is None and found.state == "ended":
         return visit.page("message", 403, about="sharing_ended")
     if session is None:
-        return visit.page("link", 410, state=found.state if found.state != "fresh" else "used")
+        state = found.state if found.state != "fresh" else "used"
+        return visit.page("link", 410, state=state, drill=found.realm == "drill")
     return _enter(visit, session, found.goto)
 
 

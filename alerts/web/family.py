@@ -138,6 +138,12 @@ def _day_start(local: datetime) -> datetime:
     return start if local >= start else start - timedelta(days=1)
 
 
+def relied_on(says: State, kept_back: bool) -> State:
+    """Return what is said of a home that is being set up: nothing calm, whatever the meter says; troubles as they are."""
+    calm = says.look in ("ok", "wait") and not says.key.startswith("ended.")
+    return State("setting_up", "wait") if kept_back and calm else says
+
+
 @router.get("/f")
 def page(visit: Visiting) -> Response:
     """The state of the home of one's relative."""
@@ -167,11 +173,13 @@ def answer(
 ) -> Response:
     """Say how the resident is, when we asked, or that nobody is at home; what has moved on stays as it is (409)."""
     session = visit.must_be("family")
-    visit.proves_origin(form)
     view = _view(visit, session)
+    visit.proves_origin(form, "drill" if view is not None and view.drill else "live")
     if view is None:
         return visit.page("message", about="sharing_ended")
     if is_about_absence(do):
+        if view.drill:
+            raise Refused(400, "cannot")  # an absence is of the home, and no part of a drill
         done = carry_out(visit, session, view.home.id, do, tap, until=until)
     else:
         done = _answered(visit, session, view, do, tap, case)
@@ -194,7 +202,8 @@ def _view(visit: Visit, session: access.Session) -> queries.FamilyView | None:
 
 def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_late: bool = False) -> Page:
     water = visit.water(view.home.id)
-    says = state(view, water, visit.now)
+    kept_back = bool(visit.keeps_back(view.home.id))
+    says = relied_on(state(view, water, visit.now), kept_back)
     params: dict[str, Any] = dict(says.params)
     if "part" in params:
         params["part"] = visit.words.t(f"page.part.{params['part']}")
@@ -205,23 +214,28 @@ def _page(visit: Visit, session: access.Session, view: queries.FamilyView, too_l
         part="parts/f.html",
         title=words.t(f"page.f.{says.key}.short"),
         view=view,
+        marked="all" if view.drill else "",
         zone=view.home.zone,
         look=says.look,
         sentence=words.t(f"page.f.{says.key}.sentence", **params),
         more=words.t(f"page.f.{says.key}.more"),
         why=_why(visit, view),
-        also=_also(visit, view, says),
+        also=_also(visit, view, says, kept_back),
         answers=_answers(case),
         undo_case=view.last_closed if view.undoable_for(session.actor, visit.now) else None,
         undo_s=view.undoable_for(session.actor, visit.now),
         in_care=in_care(view),
-        may_declare=says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
+        may_declare=not view.drill and says.key != "ended.DECEASED" and (case is None or case.state == "FOLDED"),
         journeys=view.journeys if says.key != "ended.DECEASED" else (),
         heard=_heard(visit, water),
-        promised=serving.calmly(visit.served(view.home.id), words) if says.key != "ended.DECEASED" else "",
+        promised="" if kept_back else _promised(visit, view, says),
         unpromised=_unpromised(visit, view) if says.key != "ended.DECEASED" else "",
         too_late=too_late,
     )
+
+
+def _promised(visit: Visit, view: queries.FamilyView, says: State) -> str:
+    return serving.calmly(visit.served(view.home.id), visit.words) if says.key != "ended.DECEASED" else ""
 
 
 def _unpromised(visit: Visit, view: queries.FamilyView) -> str:
@@ -247,10 +261,12 @@ def _why(visit: Visit, view: queries.FamilyView) -> str | None:
     return visit.words.sign("family", case.signs[0], view.home.zone) if case.owner is None else None
 
 
-def _also(visit: Visit, view: queries.FamilyView, says: State) -> list[str]:
+def _also(visit: Visit, view: queries.FamilyView, says: State, kept_back: bool) -> list[str]:
     """Return the lines below: what follows, until when, and what has nothing to do with the person."""
     words, zone, case = visit.words, view.home.zone, view.case
     lines = []
+    if kept_back and says.key not in ("setting_up", "ended.DECEASED"):
+        lines.append(words.t("page.f.setting_up.note"))
     if case is not None and case.state != "FOLDED" and (follows := _next_step(visit, case)):
         lines.append(follows)
     if says.key == "away" and view.away_until is not None:

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from alerts import access, queries
 from alerts.queries.schematic import MOST_CELLS, buildings
 from alerts.queries.states import STATES
+from alerts.registry import realms
 from alerts.web import absences, charts, serving
 from alerts.web.ports import Day, Water
 from alerts.web.site import Refused, Visit, Visiting
@@ -91,10 +92,14 @@ def _page(visit: Visit, session: access.Session, view: queries.HouseholdView) ->
     away = [(absence.start, absence.end) for absence in (*view.past, *view.absences)]
     with visit.site.looking() as conn:
         user = queries.name_of(conn, session.actor)
+        drill = bool(realms.rehearsed(conn, [view.home.id]))
         unpromised = queries.unpromised_at(conn, visit.site.store.policy.ladders, view.home.id)
     return visit.page(
         "c_household",
+        drill=drill,
         unpromised=unpromised,
+        missing=[words.t(f"page.golive.short.{key}") for key in visit.keeps_back(view.home.id)],
+        community=next((area for area, one in visit.checklists().items() if view.home.id in one.homes), ""),
         title=words.address(view.home),
         user=user,
         tab="households",

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alerts.go_live_facts import Settings as GoLive
+
+NOT_ASKED = GoLive(required=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -22,6 +26,10 @@ class Settings:
     """Say on every page that nobody here exists."""
     refresh_s: int = 30
     """How often an open, visible page asks again while it hears nothing from the stream; half as often while it does. [s]"""
+
+    go_live: GoLive = NOT_ASKED
+    """What a community proves before its homes are shown as covered.  A service says whether it must; pages alone do not
+    know what was promised to anybody."""
 
     @property
     def secure(self) -> bool:

@@ -20,8 +20,10 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 
 from alerts import access, database, registry
+from alerts.go_live import Checklist, Key
 from alerts.reports import Reports
 from alerts.texts import Texts
+from alerts.web.cover import Cover
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
 from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Readings, Served, Water
@@ -68,6 +70,7 @@ class Site:
     fragments: Fragments
     taps: Done
     reports: Reports
+    cover: Cover
     fitting: Fitting | None = None
 
     @cached_property
@@ -182,6 +185,20 @@ class Visit:
             log.exception("how well a home is served cannot be had")
             return None
 
+    def checklists(self) -> Mapping[str, Checklist]:
+        """Return what each community has proved before its homes are shown as covered."""
+        return self.site.cover.lists(self.now, self.version[1])
+
+    def keeps_back(self, household: str) -> tuple[Key, ...]:
+        """Return what keeps a home from being shown as covered; nothing: it is."""
+        return self.site.cover.keeps_back(household, self.now, self.version[1])
+
+    def set_up(self) -> frozenset[str]:
+        """Return the homes that are being set up: they may not be shown as covered yet."""
+        if not self.site.cover.settings.required:
+            return frozenset()
+        return frozenset(home for one in self.checklists().values() for home, keys in one.homes.items() if keys)
+
     def budget(self) -> tuple[Budget | None, tuple[str, ...]]:
         """Return whether the budget is kept, and the homes that can only be asked; nothing when that cannot be had."""
         try:
@@ -249,6 +266,7 @@ class Visit:
             "icon": Markup(ICON),  # noqa: S704  (a constant)
             "other_html_lang": HTML_LANG[self.words.other],
             "drill": False,
+            "marked": "",
             "zone": self.site.zone,
         }
         template = "live.html" if self.wants_part and "part" in context else f"{name}.html"

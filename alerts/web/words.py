@@ -77,6 +77,10 @@ class Words:
         """Return a time of day, with the day when it is not today."""
         return self.texts.moment(self.lang, moment, zone, self.now)
 
+    def whole_day(self, moment: datetime, zone: ZoneInfo) -> str:
+        """Return the day of a proof or of its end, with the year: it may lie far off."""
+        return f"{moment.astimezone(zone):%Y-%m-%d}"
+
     def until(self, moment: datetime, zone: ZoneInfo) -> str:
         """Return the end of something: midnight as the evening before it, which is how people say it."""
         local = moment.astimezone(zone)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.sql import ColumnElement
 from starlette.responses import Response
 
-from alerts import access, queries, receipts
+from alerts import access, drill_scope, queries, receipts
 from alerts.schema import cases
 from alerts.web import actions, charts, signs
 from alerts.web.absences import carry_out, is_about_absence
@@ -38,7 +38,7 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         slow = queries.open_cards(conn, seen, cases.c.state != "FOLDED", stream="technical")
         away = queries.journeys_in(conn, its_areas, visit.now) if tab == "slow" else ()
         drifts = queries.drifts_in(conn, its_areas, visit.now) if tab == "slow" else ()
-        events = queries.open_areas(conn, access.events_of_worker(its_areas))
+        events = queries.open_areas(conn, access.events_of_worker(session.person, its_areas), realm=None)
         taking = queries.to_take(conn, session.person, visit.now)
         asks = visit.site.store.policy.check_in
         asked = asks and any(post.waits for post in queries.posts(conn, session.person, visit.now))
@@ -51,6 +51,7 @@ def _waiting(visit: Visit, session: access.Session, tab: str) -> Page:
         title=title,
         tab=tab if tab in ("mine", "done", "slow") else "",
         shown=shown,
+        marked="some" if "drill" in {*(card.realm for card in shown), *(event.realm for event in events)} else "",
         away=away,
         drifts=drifts,
         taking=len(taking),
@@ -67,7 +68,8 @@ def _done(visit: Visit, conn: Connection, seen: ColumnElement[bool]) -> list[que
 
 def _earlier(event: queries.AreaEvent, waits: Sequence[queries.CaseCard]) -> list[queries.CaseCard]:
     """Return the cases that the event does not explain: in one of its homes, and open for themselves."""
-    return [card for card in waits if event.kind == "water_outage" and card.home.id in event.households]
+    mine = [card for card in waits if card.realm == event.realm and card.home.id in event.households]
+    return mine if event.kind == "water_outage" else []
 
 
 @router.get("/w/a/{case_id}")
@@ -121,9 +123,11 @@ def me(visit: Visiting) -> Response:
         view = queries.worker(conn, session.person, visit.now, visit.now + timedelta(days=2))
         mine = access.areas_of_worker(conn, session.person, visit.now)
         unpromised = queries.unpromised(conn, visit.site.store.policy.ladders, visit.now, mine)
+        set_up = queries.homes_in(conn, visit.set_up(), mine)
     if view is None:
         raise Refused(401, "no_session")
-    return visit.page("w_me", me=view, unpromised=[" ".join(one) for one in unpromised])
+    said = [" ".join(one) for one in unpromised]
+    return visit.page("w_me", me=view, unpromised=said, set_up=set_up, leads=view.role == "lead")
 
 
 def _view(visit: Visit, session: access.Session, case_id: str) -> queries.CaseView:
@@ -166,7 +170,11 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
     """Render a case for whoever may act on it."""
     card, words, zone = view.card, visit.words, view.card.home.zone
     with visit.site.looking() as conn:
-        events, away = queries.areas_of(conn, card.home.id), queries.journeys_of(conn, card.home.id, visit.now)
+        events, away = (
+            queries.areas_of(conn, card.home.id, card.realm),
+            queries.journeys_of(conn, card.home.id, visit.now),
+        )
+        real = card.realm == "live" and card.is_open and drill_scope.rehearses(conn, session.actor, visit.now)
     days, water = visit.days(card.home.id), visit.water(card.home.id)
     found = card.signs[0] if card.signs else None
     sign = signs.as_it_stands(found, water, visit.now) if found and card.is_open else found
@@ -186,6 +194,7 @@ def case_page(visit: Visit, session: access.Session, view: queries.CaseView, too
         others=card.other_signs,
         zone=zone,
         drill=card.realm == "drill",
+        real=real,
         bar=actions.bar(view, session.actor),
         action=f"/w/a/{card.id}" if session.role == "worker" else f"/c/case/{card.id}",
         undo_s=view.undoable_for(session.actor, visit.now),

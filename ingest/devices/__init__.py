@@ -17,12 +17,25 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ingest.device_memory import DeviceMemory
+from ingest.devices._clock import at_home
+from ingest.devices._played import AS_ENCODED, Played, Registers, Said
 from ingest.errors import IngestError, Unreadable
 from ingest.readings import Reading
 from ingest.rules import NO_RULES, ReaderRules
 from ingest.strict_json import MOST_BYTES
 
-__all__ = ["FORMATS", "Decoded", "DeviceMemory", "Format", "Sample", "Unreadable", "decode"]
+__all__ = [
+    "FORMATS",
+    "Decoded",
+    "DeviceMemory",
+    "Format",
+    "Played",
+    "Registers",
+    "Said",
+    "Sample",
+    "Unreadable",
+    "decode",
+]
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +73,7 @@ class Format:
 
     For the broker's access lists: `writes` and `reads` are topic filters of a device that has a credential of its own,
     with ``{device}`` where its name stands; none: such devices speak through a gateway, whose filters are `gateway`.
+    `played` is how simulators play a water meter of it; None: no meter of it is played.
     """
 
     name: str
@@ -74,6 +88,7 @@ class Format:
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     gateway: tuple[str, ...] = ()
+    played: Played | None = AS_ENCODED
 
 
 class Decoded(NamedTuple):
@@ -134,9 +149,10 @@ def decode(
     if len(payload) > reader.most_bytes:
         return Decoded(reader.name, (), f"payload: want at most {reader.most_bytes} bytes, got {len(payload)}")
     try:
-        readings = tuple(reader.decode(topic, payload, received_at, retain, memory))
+        readings = at_home(reader.decode(topic, payload, received_at, retain, memory), memory, received_at)
     except Unreadable as error:
-        return Decoded(reader.name, error.readings, str(error), error.device or _owner(error.readings))
+        readings = at_home(error.readings, memory, received_at)
+        return Decoded(reader.name, readings, str(error), error.device or _owner(readings))
     except IngestError:
         raise
     except Exception as error:  # a fault of ours in one reader must not stop all the others

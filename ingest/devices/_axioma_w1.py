@@ -19,16 +19,20 @@ right: the network's time stands in for its now.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from ingest.devices._lorawan import Found, Uplink
+from ingest.devices._played import Registers, Said
 from ingest.measures import EPOCH, PLAUSIBLE_FROM
 from ingest.readings import WATER_VOLUME_TOTAL
 
 PORT, ALARM_PORT = 100, 103
 MOST_DELTAS = 15
+_TOGETHER = MOST_DELTAS + 2
+"""Registers of one uplink: the present one, the log's first, and what follows it."""
+_FIRST_EUI = 0x70B3D57ED0000000
 _ENHANCED_BYTES, _ENHANCED_DELTAS = 51, 23
 _NO_TOTAL = 0xFFFFFFFF
 _PADDING = 0x2F
@@ -200,6 +204,32 @@ def frame(at: datetime, litres: float, batch: Sequence[tuple[datetime, float]] =
     if times != [times[0] + place * step for place in range(len(times))]:
         raise ValueError(f"want registers an hour apart that end less than two hours before now, got {times}")
     return head + struct.pack(f"<II{len(deltas)}H", times[0], totals[0], *deltas)
+
+
+def eui(home: int) -> str:
+    """Return the address of a simulated meter: below a prefix of The Things Industries, nobody's device."""
+    return f"{_FIRST_EUI + home:016x}"
+
+
+def written(said: Registers, encode: Callable[[datetime, float, Registers], Said]) -> list[Said]:
+    """Write registers in as few uplinks as frames allow; what a frame cannot hold together goes one by one.
+
+    Parameters
+    ----------
+    said : sequence of (datetime, float)
+        In order of time; registers [L] are cut to what a frame can carry.
+    encode : callable
+        (time, register, registers of the hours before) -> an uplink.
+    """
+    fitting = [(at, min(max(litres, 0.0), _NO_TOTAL - 1.0)) for at, litres in said]
+    uplinks = []
+    for end in range(len(fitting) % _TOGETHER or _TOGETHER, len(fitting) + 1, _TOGETHER):
+        *before, (at, litres) = fitting[max(0, end - _TOGETHER) : end]
+        try:
+            uplinks.append(encode(at, litres, before))
+        except ValueError:  # a register that fell, or a clock that was set
+            uplinks += [encode(*one, ()) for one in (*before, (at, litres))]
+    return uplinks
 
 
 def _seconds(time: datetime) -> int:

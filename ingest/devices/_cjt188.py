@@ -221,9 +221,22 @@ def answer(address: str, litres: float, at: datetime | None = None, *, status: i
         raise ValueError(f"want an address of 14 digits and 0 to 999999999 L, got {address!r} and {litres}")
     total = bytes.fromhex(f"{steps:08d}")[::-1] + b"\x2c"
     shown = bytes(7) if at is None else bytes.fromhex(f"{at:%Y%m%d%H%M%S}")[::-1]
-    data = b"\x90\x1f\x01" + total + total + shown + bytes([status, 0])
-    body = bytes([_START, 0x10]) + bytes.fromhex(address)[::-1] + bytes([_ANSWER | _READ, len(data)]) + data
+    return _framed(address, _ANSWER | _READ, b"\x90\x1f\x01" + total + total + shown + bytes([status, 0]))
+
+
+def unable(address: str) -> bytes:
+    """Return the answer of a meter, called by 14 digits, that lives and cannot read its register."""
+    return _framed(address, _ANSWER | _ABNORMAL | _READ, b"\x90\x1f\x01")
+
+
+def _framed(address: str, control: int, data: bytes) -> bytes:
+    body = bytes([_START, 0x10]) + bytes.fromhex(address)[::-1] + bytes([control, len(data)]) + data
     return b"\xfe\xfe" + body + bytes([sum(body) & 0xFF, _END])
+
+
+def fitting(litres: float) -> float:
+    """Return a register [L] as near as eight digits of ten litres come to it."""
+    return min(max(litres, 0.0), 999_999_990.0)
 
 
 def texts(fields: object, depth: int = 0) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import NONE, Stamp, stamp
 from ingest.devices._discovery import meaning
 from ingest.devices._plain import Kind, Message, name, reachable, read, text
@@ -181,6 +181,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"{device}/json", json.dumps(fields, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when
+    """Write that the camera works, and nothing of what it read."""
+    return f"{device}/error", b"no error"
+
+
 _READ = datetime(2022, 3, 9, 12, 48, 38, tzinfo=UTC)
 
 FORMAT = Format(
@@ -191,6 +196,7 @@ FORMAT = Format(
     encode=encode,
     rank=2,
     writes=("{device}/+",),
+    played=Played(named=lambda home: f"wm-{home:06d}/main", only_so=True, unit="m3", alive=_alive),
     samples=(
         Sample(
             source="jomjol/AI-on-the-edge-device issue #709, as the one JSON of ClassFlowMQTT.cpp",

@@ -20,7 +20,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._thing_model import (
     CALLS,
     DEVICE,
@@ -232,6 +232,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"/sys/{_PRODUCT}/{device}/thing/event/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    report = {"id": str(milliseconds(at)), "version": "1.0", "params": {}, "method": "thing.event.property.post"}
+    return f"/sys/{_PRODUCT}/{device}/thing/event/property/post", json.dumps(report, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="aliyun_tsl",
     matches=matches,
@@ -240,6 +245,7 @@ FORMAT = Format(
     encode=encode,
     writes=("/sys/+/{device}/thing/#",),
     reads=("/sys/+/{device}/thing/#",),  # answers to its reports, and settings
+    played=Played(unit="m3", step_l=1.0, message_id="id", alive=_alive),
     samples=(
         Sample(
             source="Alibaba Cloud IoT Platform help, document 89301: WF is no water flow here",

@@ -19,7 +19,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._cjt188 import clock, frames, octets, said
 from ingest.devices._thing_identifiers import Meant
 from ingest.devices._thing_model import DEVICE, Message, Point, points, readings, taken
@@ -37,6 +37,8 @@ _VALVE = {11: True, 22: False, 33: False}
 """Open, closed, closed because of debt; 44 is stuck."""
 _STUCK = 44
 _MOST = 10**10
+_FIRST_UNIT = 860_000_000_000_000
+"""Serial numbers of simulated units: fifteen digits, as an IMEI."""
 _OWN: Mapping[str, str] = {"ev": "batteryvoltage"}
 _HW230_HEAD = frozenset({"cm", "ec", "pk", "im", "id", "ss"})
 _NUMERAL = re.compile(r"\d{1,12}(?:\.\d{1,3})?", re.ASCII)
@@ -229,6 +231,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # no
     return f"yomtey/prod/s/{device}", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _lives(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  these units send no time
+    report = {"DEVTYPE": "M0", "SN": device, "UPTIME": 60, "BATT": 3650}
+    return f"yomtey/prod/s/{device}", json.dumps(report, separators=(",", ":")).encode()
+
+
 _IMEI = "867713070000000"
 _MISSING = ("time_missing",)
 
@@ -239,6 +246,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("yomtey/+/s/{device}", "pushinfo/{device}", "/iotinfo/{device}"),
+    played=Played(named=lambda home: f"{_FIRST_UNIT + home:015d}", unit="L", step_l=10.0, timed=False, alive=_lives),
     samples=(
         Sample(
             source="paobo/M-CB-780, AMICO_YOMTEY/DC/mqtt_DC_SW.lua: a register",

@@ -23,7 +23,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable, _axioma_w1, _lorawan_uplink
+from ingest.devices import Format, Played, Sample, Unreadable, _axioma_w1, _lorawan_uplink
 from ingest.devices._lorawan import Found, Uplink, alive, battery
 from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -216,6 +216,16 @@ def encode(
     return topic, json.dumps(event, separators=(",", ":")).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return _axioma_w1.written(said, lambda at, litres, batch: encode(device, at, litres, batch=batch))
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    event = {"time": zulu(at), "deviceInfo": {"devEui": device.lower()}, "margin": 10, "batteryLevel": 91.0}
+    topic = f"application/{_APPLICATION}/device/{device.lower()}/event/status"
+    return topic, json.dumps(event, separators=(",", ":")).encode()
+
+
 _NAMES = b'"deviceInfo":{"tenantName":"ChirpStack","deviceName":"Test device","devEui":"0101010101010101"}'
 _TOPIC_UP = "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/0101010101010101/event/up"
 _HEARD = datetime(2022, 7, 18, 9, 34, 15, 775023, tzinfo=UTC)
@@ -229,6 +239,9 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("application/#",),
+    played=Played(
+        named=_axioma_w1.eui, only_so=True, step_l=1.0, message_id="deduplicationId", alive=_alive, write=_write
+    ),
     samples=(
         Sample(
             source="chirpstack/chirpstack-docs: src/chirpstack/integrations/events.md, bytes that nobody knows",

@@ -8,11 +8,12 @@ inside the messages of other formats, which are therefore asked first.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
-from ingest.devices._cjt188 import Frame, answer, clock, frames, octets, said, texts
+from ingest.devices import Format, Played, Sample, Unreadable
+from ingest.devices._cjt188 import Frame, answer, clock, fitting, frames, octets, said, texts, unable
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse
 
@@ -97,6 +98,14 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"cjt188/{device}/up", answer(device, litres, at).hex().upper().encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, fitting(litres)) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  an answer without a register has no clock
+    return f"cjt188/{device}/up", unable(device).hex().upper().encode()
+
+
 _READ = b"6810670517240000008116901F01000300002C000300002C0000000000000000FFC316"
 _ADDRESS = "00000024170567"
 
@@ -108,6 +117,7 @@ FORMAT = Format(
     encode=encode,
     rank=9,  # its frames also come inside the messages of other formats
     gateway=("cjt188/#", "dtu/#"),
+    played=Played(named=lambda home: f"{home:014d}", only_so=True, step_l=10.0, alive=_alive, write=_write),
     samples=(
         Sample(
             source="paobo/M-CB-780, AMICO_YOMTEY/DC/mqtt_DC_SW.lua: a captured frame, as hexadecimal text",

@@ -16,13 +16,13 @@ personal data and never come out; only where a message names no device, a digest
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
-from ingest.devices._cjt188 import answer, frames, octets
+from ingest.devices import Format, Played, Sample, Unreadable
+from ingest.devices._cjt188 import answer, fitting, frames, octets
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings, taken
 from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -188,6 +188,15 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return "ctwing/push", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, fitting(litres)) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    report = {"timestamp": milliseconds(at), "messageType": "deviceOnlineOfflineReport", "eventType": 1}
+    return "ctwing/push", json.dumps({**report, "deviceId": device}, separators=(",", ":")).encode()
+
+
 _ALARM = "acf7baaee65e431eadfb8f5f00000000"
 
 FORMAT = Format(
@@ -197,6 +206,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("ctwing/#",),
+    played=Played(step_l=10.0, alive=_alive, write=_write),
     samples=(
         Sample(
             source="a public project: a smoke alarm with a platform codec; its cell and numbers stay out",

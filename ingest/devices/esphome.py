@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample
+from ingest.devices import Format, Played, Sample
 from ingest.devices._discovery import meaning
 from ingest.devices._names import measured, named_unit, switched
 from ingest.devices._plain import Kind, Message, name, reachable, read, text
@@ -104,6 +104,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # no
     return f"{prefix}/sensor/{identifier}/state", f"{Decimal(str(plain(Decimal(str(litres))))) / 1000:f}".encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when
+    prefix, _, identifier = device.rpartition("/")
+    return f"{prefix}/sensor/{identifier}/state", b"nan"
+
+
 FORMAT = Format(
     name="esphome",
     matches=matches,
@@ -118,6 +123,7 @@ FORMAT = Format(
         "+/status",
         "homeassistant/+/+/+/config",
     ),
+    played=Played(named=lambda home: f"wm-{home:06d}/water_total", only_so=True, unit="m3", timed=False, alive=_alive),
     samples=(
         Sample(
             source="esphome/esphome-docs: components/mqtt.rst (layout), a total found at subscribing",

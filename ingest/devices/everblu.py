@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import Stamp, stamp
 from ingest.devices._discovery import meaning
 from ingest.devices._plain import Kind, Message, name, number, reachable, read, text
@@ -109,6 +109,10 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # no
     return f"everblu/cyble/{device}/liters", str(int(plain(Decimal(str(litres))))).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when
+    return f"everblu/cyble/{device}/status", b"online"
+
+
 FORMAT = Format(
     name="everblu",
     matches=matches,
@@ -116,6 +120,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("everblu/cyble/{device}/+",),
+    played=Played(named=lambda home: f"{home:07d}", only_so=True, step_l=1.0, timed=False, alive=_alive),
     samples=(
         Sample(
             source="genestealer/everblu-meters-esp8266-improved: docs/HISTORICAL_DATA.md",

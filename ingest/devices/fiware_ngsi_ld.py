@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.measures import FACTORS, convert, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, show
@@ -208,6 +208,11 @@ def encode(
     return topic, json.dumps({"metadata": {}, "body": notification}, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    entity = {"id": device, "type": _TYPE, "dateObserved": zulu(at)}
+    return "fiware/notify", json.dumps(entity, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="fiware_ngsi_ld",
     matches=matches,
@@ -215,6 +220,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("fiware/#",),
+    played=Played(named=lambda home: f"urn:ngsi-ld:{_TYPE}:wm-{home:06d}", alive=_alive),
     samples=(
         Sample(
             source="smart-data-models/dataModel.WaterConsumption: example-normalized, the register with its unit and time",

@@ -16,13 +16,14 @@ or a small ``on`` decide here; for any other base say so in ``[formats]``.
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample
+from ingest.devices import Format, Played, Sample
 from ingest.devices._discovery import CONFIG, Meaning, learn, meaning, note
 from ingest.devices._names import measured, switched
 from ingest.devices._plain import Kind, Message, name, read, text
@@ -162,6 +163,15 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # no
     return f"homeassistant/{device.replace('.', '/')}/state", str(plain(Decimal(str(litres)))).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    """Write the unit before the state: whoever listens only now has not heard it."""
+    return [encode_unit(device), *(encode(device, at, litres) for at, litres in said)]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  the time is another message
+    return f"homeassistant/{device.replace('.', '/')}/state", b"unavailable"
+
+
 def encode_unit(device: str) -> tuple[str, bytes]:
     """Write the attribute that says that the state of `device` is in litres.
 
@@ -179,6 +189,9 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("homeassistant/#",),
+    played=Played(
+        named=lambda home: f"sensor.water_meter_{home:06d}", only_so=True, timed=False, alive=_alive, write=_write
+    ),
     samples=(
         Sample(
             source="home-assistant/home-assistant.io: source/_integrations/mqtt_statestream.markdown, found at subscribing",

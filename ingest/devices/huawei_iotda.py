@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._thing_model import DEVICE, MOST_POINTS, Message, Point, available, named, readings, taken
 from ingest.measures import moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -165,6 +165,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"$oc/devices/{device}/sys/properties/report", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    service = {"service_id": "Connectivity", "properties": {"rssi": -71}, "event_time": f"{at:%Y%m%dT%H%M%S}Z"}
+    return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -172,6 +177,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$oc/devices/{device}/sys/#",),
+    played=Played(step_l=1.0, alive=_alive),
     samples=(
         Sample(
             source="Huawei Cloud IoTDA, API reference, device reporting properties: value2 and level2 say nothing",

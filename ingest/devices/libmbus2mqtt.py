@@ -19,7 +19,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import NONE, Stamp, stamp
 from ingest.devices._plain import Kind, Message, name, reachable, read
 from ingest.measures import zulu
@@ -32,6 +32,8 @@ _FLOWS = ("volume_flow", "flow")
 _HEAT = re.compile(r"energy|heat|power|return_temperature|cooling", re.IGNORECASE)
 _HEAT_UNIT = re.compile(r"\b(?:energy|power|Wh|J|J/h|W|return temperature)\b", re.IGNORECASE)
 _MOST_RECORDS = 200
+_FIRST_ADDRESS = 20_000_000
+"""Secondary addresses of simulated meters: eight digits."""
 
 
 class Place(NamedTuple):
@@ -133,6 +135,10 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"libmbus2mqtt/device/{device}/state", json.dumps({"records": {"0": record}}, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when
+    return f"libmbus2mqtt/device/{device}/availability", b"online"
+
+
 FORMAT = Format(
     name="libmbus2mqtt",
     matches=matches,
@@ -140,6 +146,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("libmbus2mqtt/#", "homeassistant/+/+/+/config"),
+    played=Played(named=lambda home: str(_FIRST_ADDRESS + home), step_l=1.0, alive=_alive),
     samples=(
         Sample(
             source="nilvanis/libmbus2mqtt: tests/fixtures/itron_cyble.xml (records 4 to 6), as a state without a template",

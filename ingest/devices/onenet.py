@@ -17,7 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, named, own_clock, points, readings, taken
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -122,6 +122,11 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"$sys/{_PRODUCT}/{device}/thing/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    report = {"id": str(milliseconds(at)), "version": "1.0", "params": {}}
+    return f"$sys/{_PRODUCT}/{device}/thing/property/post", json.dumps(report, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -129,6 +134,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$sys/+/{device}/#",),
+    played=Played(step_l=1.0, message_id="id", alive=_alive),
     samples=(
         Sample(
             source="OneNET documentation, OneJSON, property post: WF says too little",

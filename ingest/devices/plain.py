@@ -5,11 +5,12 @@ Source: the installation itself.  A rule says which topics, what the value is, w
 How this works.  Every rule whose topic fits makes one reading, by the mapper of the other plain-value formats (`_plain`).
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import NONE, stamp
 from ingest.devices._plain import Kind, Message, at, name, read, text
 from ingest.measures import plain
@@ -80,6 +81,18 @@ def encode(topic: str, at: datetime, litres: float) -> tuple[str, bytes]:  # noq
     return topic, str(plain(Decimal(str(litres)))).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(f"plain/{device}/litres", at, litres) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:  # noqa: ARG001  nothing says when
+    return f"plain/{device}/litres", b"nan"
+
+
+_FLEET = ReaderRules(plain=(PlainRule("plain/{device}/litres", WATER_VOLUME_TOTAL, unit="L"),))
+"""What ``shuian.toml`` must say so that simulated devices are read."""
+
+
 _RULES = ReaderRules(
     plain=(
         PlainRule("cellar/{device}/meter", WATER_VOLUME_TOTAL, pointer="/water/total", unit="m³", time="/at"),
@@ -93,6 +106,7 @@ FORMAT = Format(
     sniff=sniff,
     decode=decode,
     encode=encode,
+    played=Played(timed=False, alive=_alive, write=_write, rules=_FLEET),
     samples=(
         Sample(
             source="a JSON of somebody's own, and two rules for it",

@@ -15,14 +15,14 @@ without a zone unless ``-M time:tz`` is set, or a place in a file (``@0.03s``). 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import Stamp, stamp
 from ingest.devices._plain import Kind, Message, name, number, reachable, read
 from ingest.devices._radio_meters import counts, is_water, r900, r900_alarms
@@ -228,6 +228,16 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return "rtl_433/simulated/events", f'{head[:-1]},"volume_m3":{volume},"mic":"CRC"}}'.encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, max(litres, 0.0)) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    model, _, ident = device.partition(":")
+    event = {"time": zulu(at.astimezone(UTC)), "model": model, "id": ident, "battery_ok": 1, "mic": "CRC"}
+    return "rtl_433/simulated/events", json.dumps(event, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="rtl_433",
     matches=matches,
@@ -235,6 +245,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("rtl_433/#",),
+    played=Played(named=lambda home: f"Simulated-Water:{home + 1}", only_so=True, alive=_alive, write=_write),
     samples=(
         Sample(
             source="merbanan/rtl_433_tests: tests/r900/01/g018_912.6M_1000k.json (id masked)",

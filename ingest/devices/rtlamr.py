@@ -13,12 +13,12 @@ those in the registry are stored.  A line that is no JSON because a number has l
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._clock import NONE, Stamp, stamp
 from ingest.devices._discovery import meaning
 from ingest.devices._plain import Kind, Message, name, number, reachable, read, text
@@ -31,6 +31,8 @@ _TOPIC = re.compile(r"((?:.*/)?rtlamr[^/]*)(?:/([^/]+))?/([^/]+)", re.DOTALL)
 _LINE = re.compile(rb'\s*\{(?:"Time"\s*:.*"Type"\s*:.*"Message"\s*:|Time:\S+\s.*\w\+?:\{)', re.DOTALL)
 _PLAIN = re.compile(r"\{Time:(\S+)\s(?:Offset:\s*\d+\s+Length:\s*\d+\s+)?([A-Za-z0-9]+\+?):\{(.*)\}\s*\}", re.DOTALL)
 _MOST_LINE = 4_000
+_FIRST_METER = 50_000_000
+"""Numbers of simulated meters: eight digits."""
 _FIELD = re.compile(r"(\w+):\s*(0x[0-9A-Fa-f]+|-?\d+)(?![\w.])", re.ASCII)
 _IDS = {
     "SCM": "ID",
@@ -184,6 +186,15 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"rtlamr/{device}/state", json.dumps(fields, separators=(",", ":")).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, max(litres, 0.0)) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    fields = {"reading": "", "lastseen": zulu(at.astimezone(UTC).replace(microsecond=0))}
+    return f"rtlamr/{device}/state", json.dumps(fields, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="rtlamr",
     matches=matches,
@@ -191,6 +202,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("rtlamr/#", "homeassistant/+/+/config"),
+    played=Played(named=lambda home: str(_FIRST_METER + home), only_so=True, unit="L", alive=_alive, write=_write),
     samples=(
         Sample(
             source="allangood/rtlamr2mqtt: README.md, before its discovery message",

@@ -21,7 +21,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._lorawan import Found, battery
 from ingest.devices._senml_records import NAME, Record, resolved_records
 from ingest.key_map import Meaning
@@ -222,6 +222,15 @@ def encode(device: str, readings: Sequence[tuple[datetime, float]], *, prefix: s
     return f"{prefix}/{device}", json.dumps(records, separators=(",", ":")).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, said)]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    record = {"bn": device, "bt": at.timestamp(), "n": "/status", "vs": "ok"}
+    return f"senml/{device}", json.dumps([record], separators=(",", ":")).encode()
+
+
 _HUMIDITY = b"""[{"bn":"urn:dev:ow:10e2073a01080063","bt":1.320067464e+09,"bu":"%RH","v":20},
 {"u":"lon","v":24.30621},{"u":"lat","v":60.07965},{"t":60,"v":20.3}]"""
 _PERCENT = Reading(
@@ -235,6 +244,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("senml/#",),
+    played=Played(alive=_alive, write=_write),
     samples=(
         Sample(
             source="RFC 8428, section 5.1.1: the smallest form, without a time",

@@ -15,13 +15,13 @@ any of our business says that the device lives.  Answers to commands say again w
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ingest import key_map
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable, _shelly_components, _shelly_gen1
+from ingest.devices import Format, Played, Sample, Unreadable, _shelly_components, _shelly_gen1
 from ingest.devices._lorawan import Found, alive
 from ingest.measures import EPOCH, plausible
 from ingest.readings import Reading
@@ -203,8 +203,15 @@ def _stamped(one: Found, device: str, time: datetime | None, flags: tuple[str, .
     return Reading(device, one.quantity, one.value, one.unit, time, (*kept, *one.flags, *flags), one.extra)
 
 
-def encode(device: str, at: datetime, *, leak: bool | None = None, flow_l_h: float | None = None) -> tuple[str, bytes]:
-    """Write the notification of a flood sensor, or of a water valve that sees `flow_l_h`.
+def encode(
+    device: str,
+    at: datetime,
+    *,
+    leak: bool | None = None,
+    flow_l_h: float | None = None,
+    litres: float | None = None,
+) -> tuple[str, bytes]:
+    """Write the notification of a flood sensor, or of a water valve that sees `flow_l_h` and has counted `litres`.
 
     Parameters
     ----------
@@ -216,6 +223,8 @@ def encode(device: str, at: datetime, *, leak: bool | None = None, flow_l_h: flo
         What a flood sensor says.
     flow_l_h : float, optional
         What a valve says. [L/h]
+    litres : float, optional
+        Register of a valve [L]; sent in m³ with six decimals.
 
     Returns
     -------
@@ -225,15 +234,30 @@ def encode(device: str, at: datetime, *, leak: bool | None = None, flow_l_h: flo
     Raises
     ------
     ValueError
-        Neither a leak nor a flow.
+        Neither a leak nor a flow nor a register.
     """
     components: dict[str, object] = {}
     if leak is not None:
         components["flood:0"] = {"id": 0, "alarm": leak}
     if flow_l_h is not None:
         components["number:200"] = {"value": float(Decimal(str(flow_l_h)) / 60_000)}
+    if litres is not None:
+        components["object:200"] = {"value": {"counter": {"total": round(litres / 1000, 6)}}}
     if not components:
-        raise ValueError("want a leak or a flow, got neither")
+        raise ValueError("want a leak, a flow or a register, got none")
+    return _notify(device, at, components)
+
+
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, litres=max(litres, 0.0)) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    return _notify(device, at, {"sys": {"cfg_rev": 7}})
+
+
+def _notify(device: str, at: datetime, components: Mapping[str, object]) -> tuple[str, bytes]:
+    """Write a notification of components, to the hundredth of a second."""
     params = {"ts": round(at.timestamp(), 2), **components}
     message = {"src": device, "dst": f"{device}/events", "method": "NotifyStatus", "params": params}
     return f"{device}/events/rpc", json.dumps(message, separators=(",", ":")).encode()
@@ -247,6 +271,7 @@ FORMAT = Format(
     encode=encode,
     sensors=True,
     writes=("{device}/events/rpc", "{device}/status/+", "{device}/online", "shellies/{device}/#"),
+    played=Played(named=lambda home: f"neowatervalve-{home:012x}", only_so=True, alive=_alive, write=_write),
     samples=(
         Sample(
             source="home-assistant/core tests/components/shelly in the frame of Shelly's documentation: a flood",

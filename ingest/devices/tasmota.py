@@ -17,12 +17,12 @@ addresses of the Wi-Fi network are never stored.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable, _tasmota_nested
+from ingest.devices import Format, Played, Sample, Unreadable, _tasmota_nested
 from ingest.measures import EPOCH, plain, plausible, rfc3339, zulu
 from ingest.readings import Reading, Value
 from ingest.strict_json import parse_object, show
@@ -272,6 +272,15 @@ def encode(device: str, at: datetime, litres: float, *, litres_per_pulse: float 
     ).encode()
 
 
+def _write(device: str, said: Sequence[tuple[datetime, float]], pulse_l: float) -> list[tuple[str, bytes]]:
+    return [encode(device, at, max(litres, 0.0), litres_per_pulse=pulse_l) for at, litres in said]
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    fields = {"Time": f"{at:%Y-%m-%dT%H:%M:%S}Z", "Wifi": {"RSSI": 60}}
+    return f"tele/{device}/STATE", json.dumps(fields, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="tasmota",
     matches=matches,
@@ -280,6 +289,7 @@ FORMAT = Format(
     encode=encode,
     writes=("tele/{device}/+", "stat/{device}/+"),
     reads=("cmnd/{device}/+",),
+    played=Played(counts=True, alive=_alive, write=_write),
     samples=(
         Sample(
             source="hhaim/hass: comment of a custom component, 23 s after a restart",

@@ -18,12 +18,12 @@ An event copied from the console stands in a wrapper (``as.up.data.forward``) an
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable, _axioma_w1, _lorawan_uplink, _tts_normalized
+from ingest.devices import Format, Played, Sample, Unreadable, _axioma_w1, _lorawan_uplink, _tts_normalized
 from ingest.devices._lorawan import Found, Uplink, alive, battery
 from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading, Value
@@ -198,7 +198,13 @@ def _reading(
 
 
 def encode(
-    device: str, at: datetime, litres: float, *, normalized: bool = False, leak: bool = False
+    device: str,
+    at: datetime,
+    litres: float,
+    *,
+    batch: Sequence[tuple[datetime, float]] = (),
+    normalized: bool = False,
+    leak: bool = False,
 ) -> tuple[str, bytes]:
     """Write the uplink of an Axioma W1 `device` whose register showed `litres` at `at`.
 
@@ -210,6 +216,8 @@ def encode(
         The meter's clock and the network's (aware); the meter sends whole seconds.
     litres : float
         Register [L]; the meter shows whole litres.
+    batch : sequence of (datetime, float), optional
+        Registers of the hours before [L], as `_axioma_w1.frame` takes them.
     normalized : bool, optional
         Write the network's vocabulary and no bytes.
     leak : bool, optional
@@ -227,14 +235,24 @@ def encode(
     """
     if not _EUI.fullmatch(device):
         raise ValueError(f"want a DevEUI of 16 hex digits, got {device!r}")
-    ident = f"eui-{device.lower()}"
-    frame = _axioma_w1.frame(at, litres, status=0x20 if leak else 0)
-    uplink: dict[str, object] = {"received_at": zulu(at)}
+    frame = _axioma_w1.frame(at, litres, batch, 0x20 if leak else 0)
     if normalized:
         total = {"metering": {"water": {"total": int(litres)}}, "water": {"leak": leak}}
-        uplink |= {"f_port": 1, "normalized_payload": [total]}
-    else:
-        uplink |= {"f_port": _axioma_w1.PORT, "frm_payload": base64.b64encode(frame).decode()}
+        return _message(device, at, {"f_port": 1, "normalized_payload": [total]})
+    return _message(device, at, {"f_port": _axioma_w1.PORT, "frm_payload": base64.b64encode(frame).decode()})
+
+
+def _write(device: str, said: Sequence[tuple[datetime, float]], _: float) -> list[tuple[str, bytes]]:
+    return _axioma_w1.written(said, lambda at, litres, batch: encode(device, at, litres, batch=batch))
+
+
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    return _message(device, at, {"f_cnt": 1})
+
+
+def _message(device: str, at: datetime, said: Mapping[str, object]) -> tuple[str, bytes]:
+    """Write an uplink around what it says."""
+    ident, uplink = f"eui-{device.lower()}", {"received_at": zulu(at), **said}
     ids = {"device_id": ident, "application_ids": {"application_id": _APPLICATION}, "dev_eui": device.upper()}
     message = {"end_device_ids": ids, "received_at": zulu(at), "uplink_message": uplink}
     return f"v3/{_APPLICATION}@ttn/devices/{ident}/up", json.dumps(message, separators=(",", ":")).encode()
@@ -254,6 +272,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("v3/#",),
+    played=Played(named=_axioma_w1.eui, only_so=True, step_l=1.0, alive=_alive, write=_write),
     samples=(
         Sample(
             source="TheThingsIndustries/lorawan-stack-docs: doc/content/integrations/data-formats",

@@ -21,7 +21,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings, taken
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -126,6 +126,12 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"tylink/{device}/thing/property/report", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    at_ms = milliseconds(at)
+    report = {"msgId": str(at_ms), "time": at_ms, "data": {"rssi": {"value": -71, "time": at_ms}}}
+    return f"tylink/{device}/thing/property/report", json.dumps(report, separators=(",", ":")).encode()
+
+
 _TABLE = "Tuya, table of the smart water meter: the identifiers in the shape of a property report"
 
 FORMAT = Format(
@@ -135,6 +141,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("tylink/{device}/thing/#",),
+    played=Played(step_l=1.0, message_id="msgId", alive=_alive),
     samples=(
         Sample(
             source="Tuya developer documentation, Properties, Actions, and Events: a lamp",

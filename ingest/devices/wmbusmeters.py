@@ -10,12 +10,15 @@ earlier period: none of them is read.  ``timestamp`` is the receiver's clock in 
 ``device_date_time`` are the meter's clock without a zone and are only passed on as `meter_time_local`.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from ingest.devices import DeviceMemory, Format, Sample, Unreadable
+from msgspec.structs import replace
+
+from ingest.devices import DeviceMemory, Format, Played, Sample, Unreadable
 from ingest.devices._wmbus_alarms import alarm_flags
 from ingest.measures import convert, plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading, Value
@@ -39,6 +42,8 @@ _TEMPERATURE = re.compile(r"(?:(min|max)_)?(flow|external)_temperature(?:_last_(
 _PLACES = {"flow": "water", "external": "ambient"}
 _NO_TEMPERATURE_C = frozenset(map(Decimal, ("127", "-100", "-32.768")))
 _COLDEST_C, _HOTTEST_C = -60, 120
+_FIRST_ADDRESS = 70_000_000
+"""Radio addresses of simulated meters: eight digits."""
 
 _ID = re.compile(r"[0-9A-Za-z._:-]{1,64}", re.ASCII)
 _LOCAL_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)", re.ASCII)
@@ -84,6 +89,9 @@ def decode(
     time, flags = _time(fields, received_at, retain)
     complaints: list[str] = []
     readings = _values(fields, device, time, flags, complaints)
+    if "time_zone_missing" in flags:
+        local = {"time_local": str(fields["timestamp"]).replace(" ", "T")}
+        readings = [replace(one, extra={**one.extra, **local}) for one in readings]
     if complaints:
         raise Unreadable("; ".join(complaints), device=device, readings=readings)
     return readings
@@ -203,6 +211,12 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return f"wmbusmeters/{device}", payload.encode()
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    fields: dict[str, object] = {"media": "cold water", "meter": "iperl", "name": device, "id": device}
+    fields |= {"total_m3": None, "timestamp": zulu(at.astimezone(UTC).replace(microsecond=0))}
+    return f"wmbusmeters/{device}", json.dumps(fields, separators=(",", ":")).encode()
+
+
 _README = b"""{"media":"cold water","meter":"multical21","name":"MyTapWater","id":"12345678","total_m3":6.388,
  "target_m3":6.377,"max_flow_m3h":0.000,"flow_temperature":8,"external_temperature":23,"current_status":"DRY",
  "time_dry":"22-31 days","timestamp":"2018-02-08T09:07:22Z"}"""
@@ -215,6 +229,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("wmbusmeters/#",),
+    played=Played(named=lambda home: f"{_FIRST_ADDRESS + home:08d}", step_l=1.0, alive=_alive),
     samples=(
         Sample(
             source="wmbusmeters/wmbusmeters: README.md, keys of older releases",

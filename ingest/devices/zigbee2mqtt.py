@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Sample, Unreadable
+from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._zigbee_devices import MOST_BYTES, learn
 from ingest.devices._zigbee_state import KEYS, State, read
 from ingest.measures import EPOCH, plain, plausible, rfc3339, zulu
@@ -91,8 +91,9 @@ def _text(payload: bytes) -> str:
 def _state(state: State) -> list[Reading]:
     found, complaints = read(state)
     time, flags = _time(state.fields.get("last_seen"), state.received_at)
+    local = {"time_local": str(state.fields["last_seen"]).replace(" ", "T")} if "time_zone_missing" in flags else {}
     flags = (*(("retained",) if state.retain else ()), *flags)
-    readings = [Reading(state.device, f.quantity, f.value, f.unit, time, (*f.flags, *flags)) for f in found]
+    readings = [Reading(state.device, f.quantity, f.value, f.unit, time, (*f.flags, *flags), local) for f in found]
     if complaints:
         raise Unreadable("; ".join(complaints), device=state.device, readings=readings)
     return readings
@@ -148,6 +149,10 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     return encode_state(device, at, water_consumed=plain(Decimal(str(litres))))
 
 
+def _alive(device: str, at: datetime) -> tuple[str, bytes]:
+    return encode_state(device, at, battery=91)
+
+
 def encode_state(device: str, at: datetime, **state: Any) -> tuple[str, bytes]:
     """Write the message of any `device`: keys and values as the gateway sends them, such as ``contact=False``.
 
@@ -170,6 +175,7 @@ FORMAT = Format(
     sensors=True,
     most_bytes=MOST_BYTES,
     gateway=("zigbee2mqtt/#",),
+    played=Played(unit="L", alive=_alive),
     samples=(
         Sample(
             source="Koenkk/zigbee2mqtt.io: docs/guide/usage/mqtt_topics_and_messages.md, motion and nothing else",

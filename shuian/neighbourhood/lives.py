@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -108,7 +109,21 @@ def reading_times(since: float, until: float, period_s: float, phase_s: float) -
     return times
 
 
-def phase(home: Home) -> float:
+class Timed(Protocol):
+    """A home whose meter reports every so often."""
+
+    @property
+    def period_s(self) -> int:
+        """Return how often [s]."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Return what shifts it within the period."""
+        ...
+
+
+def phase(home: Timed) -> float:
     """Return how long after the full period a home's meter reports [s]: quarter hours are sharp, hours are not."""
     return 0.0 if home.period_s < 3600 else home.seed * 131.0 % home.period_s
 

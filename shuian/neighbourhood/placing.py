@@ -9,6 +9,7 @@ taken, and the service knows of it as soon as it has heard the history.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from detectors.findings import Severity
 from detectors.outage import Group, Outages
 from detectors.partition import Settings
 from detectors.silence import limit
-from shuian.neighbourhood.homes import HOMES, Home, told
+from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import LEAK_L_H, TAP_L_S, Incidents, left_declared
 from shuian.neighbourhood.lives import Life
-from shuian.neighbourhood.rehearsal import Rehearsal, first_of, joined, last_signs, sign_news
+from shuian.neighbourhood.rehearsal import Home, Rehearsal, first_of, joined, last_signs, sign_news
 from simulators.doings import Doings
 from simulators.faults.person import fall as falls
 from simulators.faults.person.fall import fall
@@ -57,7 +58,7 @@ LOOK_UNTIL_S = 300.0
 
 
 @dataclass(frozen=True)
-class _QuietStory:
+class QuietStory:
     """A story that is found by the quiet after it."""
 
     home: Home
@@ -71,22 +72,23 @@ def place(at: Rehearsal, lives: Sequence[Life], start: datetime) -> Incidents:
     """Return when each story begins for a demo that started at `start` and has heard the history that `at` knows."""
     did = {life.home.id: life.did for life in lives}
     quiet = {
-        "fall": _QuietStory(told("fall"), "red", fall, (-falls.FLUSH_S, 0.0)),
-        "out": _QuietStory(told("out"), "amber", trip, (-LAST_USE_S, 60.0 - LAST_USE_S)),
-        "cut_fall": _QuietStory(told("cut_fall"), "red", fall, (-falls.FLUSH_S, 0.0)),
+        "fall": QuietStory(told("fall"), "red", fall, (-falls.FLUSH_S, 0.0)),
+        "out": QuietStory(told("out"), "amber", trip, (-LAST_USE_S, 60.0 - LAST_USE_S)),
+        "cut_fall": QuietStory(told("cut_fall"), "red", fall, (-falls.FLUSH_S, 0.0)),
     }
     due = {name: at.now_s + after for name, after in DUE_S.items()}
-    cut_s = _cut(at, [home for home in HOMES if home.story == "cut"], did, due["cut"])
+    dry = {home: partial(_dry, did[home.id].draws, home, at.now_s + BACK_S) for home in HOMES if home.story == "cut"}
+    cut_s = cut_begins(at, list(dry), {home.id: one for home, one in dry.items()}, due["cut"])
     latest = {"cut_fall": cut_s - BEFORE_CUT_S}
     flow = {
-        "running": _FlowStory(told("running"), "surge", "red", _running, (0.0, 2.0)),
-        "tap": _FlowStory(told("tap"), "surge", "amber", _tap, (2.0, 8.0)),
-        "leak": _FlowStory(told("leak"), "leak", "blue", _leak, (23.0, 25.0)),
+        "running": FlowStory(told("running"), "surge", "red", _running, (0.0, 2.0)),
+        "tap": FlowStory(told("tap"), "surge", "amber", _tap, (2.0, 8.0)),
+        "leak": FlowStory(told("leak"), "leak", "blue", _leak, (23.0, 25.0)),
     }
     begun = {
-        name: _quiet(at, story, did[story.home.id], due[name], latest.get(name, np.inf))
+        name: quiet_begins(at, story, did[story.home.id], due[name], latest.get(name, np.inf))
         for name, story in quiet.items()
-    } | {name: _flow(at, story, did[story.home.id], due[name]) for name, story in flow.items()}
+    } | {name: flow_begins(at, story, did[story.home.id], due[name]) for name, story in flow.items()}
     return Incidents(
         placed_s=at.now_s,
         fall_s=begun["fall"],
@@ -111,7 +113,7 @@ def _silent_after_s(settings: Settings, home: Home) -> float:
 # --- quiet -------------------------------------------------------------------------------------------------------------
 
 
-def _quiet(at: Rehearsal, story: _QuietStory, did: Doings, wanted: float, latest: float = np.inf) -> float:
+def quiet_begins(at: Rehearsal, story: QuietStory, did: Doings, wanted: float, latest: float = np.inf) -> float:
     """Return when the story has to begin for its level to come due at `wanted`, or as soon before as possible.
 
     Within an hour of the clock the level mostly moves steadily with the minute of the last use; between hours it jumps.
@@ -129,12 +131,17 @@ def _quiet(at: Rehearsal, story: _QuietStory, did: Doings, wanted: float, latest
     return float(np.stack([low, high]).ravel()[np.argmax(before)])
 
 
-def _dues(at: Rehearsal, story: _QuietStory, did: Doings, begins: Floats) -> Floats:
+def _dues(at: Rehearsal, story: QuietStory, did: Doings, begins: Floats) -> Floats:
     """Return when the level comes due for each beginning; inf: never."""
-    home, parts, signs = story.home, [], []
-    partition = at.fresh([home] * len(begins))
-    for row, begin in enumerate(begins.tolist()):
-        changed = story.change(did, begin)
+    return _all_dues(at, [(story, did, begin) for begin in begins.tolist()])
+
+
+def _all_dues(at: Rehearsal, told: Sequence[tuple[QuietStory, Doings, float]]) -> Floats:
+    """Return when the level of each story comes due, given what somebody does and when it begins; inf: never."""
+    partition = at.fresh([story.home for story, _, _ in told])
+    parts, signs = [], []
+    for row, (story, did, begin) in enumerate(told):
+        home, changed = story.home, story.change(did, begin)
         until = begin + 1.5 * home.period_s
         times = at.times(home, until, [begin + more for more in story.reads])
         parts.append(at.news(row, changed.draws, times, home.period_s))
@@ -142,14 +149,35 @@ def _dues(at: Rehearsal, story: _QuietStory, did: Doings, begins: Floats) -> Flo
     partition.step(joined(parts))
     if signs:
         partition.hear_signs(sign_news(signs))
-    return np.nan_to_num(partition.deadline(story.severity), nan=np.inf)
+    due = np.empty(len(told))
+    for severity in {story.severity for story, _, _ in told}:
+        mine = np.array([story.severity == severity for story, _, _ in told])
+        due[mine] = np.nan_to_num(partition.deadline(severity), nan=np.inf)[mine]
+    return due
+
+
+def quiets_begin(
+    at: Rehearsal, stories: Sequence[QuietStory], did: Sequence[Doings], latest: Sequence[float]
+) -> list[float]:
+    """Return when each of many stories has to begin for its level to have come due by now, to the hour.
+
+    `latest`: when each may begin at the latest.  Where no quiet comes due at all, the one that is due first is taken.
+    """
+    newest = np.minimum(at.now_s - 3600.0, np.asarray(latest, np.float64))
+    begins = newest[:, None] - np.arange(0, SEARCH_H * 3600, 3600.0)
+    told = [(*one, begin) for *one, tries in zip(stories, did, begins.tolist(), strict=True) for begin in tries]
+    dues = _all_dues(at, told).reshape(begins.shape)
+    past = dues <= at.now_s
+    chosen = np.where(past.any(axis=1), past.argmax(axis=1), dues.argmin(axis=1))
+    found: list[float] = begins[np.arange(len(begins)), chosen].tolist()
+    return found
 
 
 # --- flow --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _FlowStory:
+class FlowStory:
     """A story that is found by the water that runs."""
 
     home: Home
@@ -172,7 +200,7 @@ def _leak(did: Doings, begin: float) -> Draws:
     return leak(did.draws, begin, LEAK_L_H)
 
 
-def _flow(at: Rehearsal, story: _FlowStory, did: Doings, wanted: float) -> float:
+def flow_begins(at: Rehearsal, story: FlowStory, did: Doings, wanted: float) -> float:
     """Return when water has to begin to run for the first finding of its level to be raised as near to `wanted` as can be."""
     tries = wanted - np.linspace(*story.between_h, TRIES) * 3600
     for _ in range(2):
@@ -182,7 +210,7 @@ def _flow(at: Rehearsal, story: _FlowStory, did: Doings, wanted: float) -> float
     return best
 
 
-def _told(at: Rehearsal, story: _FlowStory, did: Doings, begins: Floats) -> Floats:
+def _told(at: Rehearsal, story: FlowStory, did: Doings, begins: Floats) -> Floats:
     """Return when the finding is raised for each beginning; inf: not within `LOOK_UNTIL_S` of the present."""
     home, live = story.home, np.arange(at.now_s, at.now_s + LOOK_UNTIL_S, LIVE_S).tolist()
     parts = [
@@ -197,22 +225,36 @@ def _told(at: Rehearsal, story: _FlowStory, did: Doings, begins: Floats) -> Floa
 # --- water cut ---------------------------------------------------------------------------------------------------------
 
 
-def _cut(at: Rehearsal, homes: Sequence[Home], did: Mapping[str, Doings], wanted: float) -> float:
-    """Return when the water has to be cut for the outage to be told at `wanted`: the longer it lasts, the likelier."""
+def cut_begins(
+    at: Rehearsal,
+    homes: Sequence[Home],
+    dry: Mapping[str, Callable[[float], Draws]],
+    wanted: float,
+    close_s: float = CUT_CLOSE_S,
+) -> float:
+    """Return when the water has to be cut for the outage to be told at `wanted`: the longer it lasts, the likelier.
+
+    `dry` says what a home draws whose water is cut at a moment; `close_s`, how near to the latest such moment is near enough.
+    """
     low, high = at.now_s - CUT_SEARCH_S, at.now_s
-    while high - low > CUT_CLOSE_S:
+    while high - low > close_s:
         middle = (low + high) / 2
-        low, high = (middle, high) if _is_told(at, homes, did, middle, wanted) else (low, middle)
+        low, high = (middle, high) if _is_told(at, homes, dry, middle, wanted) else (low, middle)
     return low
 
 
-def _is_told(at: Rehearsal, homes: Sequence[Home], did: Mapping[str, Doings], cut_s: float, now: float) -> bool:
+def _dry(draws: Draws, home: Home, back_s: float, cut_s: float) -> Draws:
+    return cut(announced(draws, cut_s, 97.0 * home.seed), cut_s, back_s)
+
+
+def _is_told(
+    at: Rehearsal, homes: Sequence[Home], dry: Mapping[str, Callable[[float], Draws]], cut_s: float, now: float
+) -> bool:
     """Return whether an outage of these homes is told at `now` when their water was cut at `cut_s`."""
     partition, outages = at.fresh(homes), Outages()
     outages.set_groups([Group("building", "building", np.arange(len(homes)))])
     parts = []
     for row, home in enumerate(homes):
-        water = cut(announced(did[home.id].draws, cut_s, 97.0 * home.seed), cut_s, at.now_s + BACK_S)
-        parts.append(at.news(row, water, at.times(home, now, [now]), home.period_s))
+        parts.append(at.news(row, dry[home.id](cut_s), at.times(home, now, [now]), home.period_s))
     partition.step(joined(parts))
     return bool(outages.look(partition, np.ones(len(homes), np.bool_), now).raised)

@@ -5,7 +5,8 @@ every question walks the last hours anew, many variants of a home side by side.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from detectors.findings import Finding, Severity
 from detectors.partition import Partition, Settings
 from detectors.signs import SignNews
 from shuian.neighbourhood import ZONE
-from shuian.neighbourhood.homes import Home
 from shuian.neighbourhood.incidents import stamp
 from shuian.neighbourhood.lives import phase, reading_times
 from shuian.neighbourhood.sheets import LITRE
@@ -26,6 +26,30 @@ from simulators.households import Draws
 Floats = NDArray[np.float64]
 BEFORE_S = 48 * 3600.0
 """The last stretch of a history, which every question walks anew. [s]"""
+
+
+class Home(Protocol):
+    """What a question about a home needs to know of it."""
+
+    @property
+    def id(self) -> str:
+        """Return the household."""
+        ...
+
+    @property
+    def period_s(self) -> int:
+        """Return how often its meter reports [s]."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Return what shifts its reports within the period (`lives.phase`)."""
+        ...
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Return the kinds of its sensors."""
+        ...
 
 
 class Rehearsal:
@@ -43,6 +67,8 @@ class Rehearsal:
         The end of that history.
     now_s : float
         The present, `BEFORE_S` later or so: here the stories are to be told.
+    zone : ZoneInfo
+        Of the homes.
     """
 
     def __init__(
@@ -52,7 +78,9 @@ class Rehearsal:
         homes: Sequence[str],
         until_s: float,
         now_s: float,
+        zone: ZoneInfo = ZONE,
     ) -> None:
+        self.zone = zone
         self.settings, self.until_s, self.now_s = settings, until_s, now_s
         self._row = {home: row for row, home in enumerate(homes)}
         partition = Partition.restore(settings, learnt)
@@ -75,13 +103,12 @@ class Rehearsal:
         later = [at for at in besides if first < at <= until]
         return np.union1d([first], np.union1d(reading_times(first, until, home.period_s, phase(home)), later))
 
-    @staticmethod
-    def news(row: int, draws: Draws, at: Floats, period_s: float) -> News:
+    def news(self, row: int, draws: Draws, at: Floats, period_s: float) -> News:
         """Return what a meter read at `at` says of `draws`."""
         volume = np.diff(meters.register(draws, at, LITRE))
         count = len(volume)
         litres = between(at[:-1], at[1:], volume, np.full(count, float(period_s)))
-        offset = stamp(at[0]).astimezone(ZONE).utcoffset()
+        offset = stamp(at[0]).astimezone(self.zone).utcoffset()
         offsets = np.full(count, offset.total_seconds() if offset else 0.0)
         return News(np.full(count, row, np.intp), at[:-1], at[1:], litres, offsets, at[1:])
 

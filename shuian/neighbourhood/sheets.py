@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shuian.neighbourhood import ZONE
+from shuian.neighbourhood.drill_area import drill_homes, drill_people
 from shuian.neighbourhood.homes import BUILDINGS, HOMES, Home, building_name, told
 from shuian.neighbourhood.incidents import left_declared
 
@@ -21,7 +22,11 @@ SHIFTS = {1: ("wang", "li"), 2: ("li", "wang"), 3: ("chen", "li")}
 def write_registry(folder: Path, start: datetime, http_port: int) -> None:
     """Write the demo's registry; messages to people go to the gateways on `http_port`."""
     since = (start - timedelta(days=90)).isoformat()
-    write_sheets(folder, _people(start, f"http://127.0.0.1:{http_port}/hook") | _homes(since) | _away(start))
+    sheets = _people(start, f"http://127.0.0.1:{http_port}/hook") | _homes(since) | _away(start)
+    for name, rows in (drill_people(*_shift(start)) | drill_homes(since)).items():
+        columns, lived_in = sheets[name]
+        sheets[name] = columns, [*lived_in, *rows]
+    write_sheets(folder, sheets)
 
 
 def write_sheets(folder: Path, sheets: Sheets) -> None:
@@ -35,7 +40,7 @@ def write_sheets(folder: Path, sheets: Sheets) -> None:
 
 
 def _people(start: datetime, hook: str) -> dict[str, Sheet]:
-    first, last = (start - timedelta(days=1)).isoformat(), (start + timedelta(days=400)).isoformat()
+    first, last = _shift(start)
     grids = [(f"g{n}", "c1", "grid", f"安和第{'一二三'[n - 1]}网格") for n in BUILDINGS]
     return {
         "areas": (
@@ -62,6 +67,11 @@ def _people(start: datetime, hook: str) -> dict[str, Sheet]:
             [(f"g{n}", first, last, owner, backup, "zhao") for n, (owner, backup) in SHIFTS.items()],
         ),
     }
+
+
+def _shift(start: datetime) -> tuple[str, str]:
+    """Return when the one shift of the demo begins and ends."""
+    return (start - timedelta(days=1)).isoformat(), (start + timedelta(days=400)).isoformat()
 
 
 def _homes(since: str) -> dict[str, Sheet]:

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 
 from simulators.faults import faults
 
-__all__ = ["DRILLS", "DUE", "Does", "Down", "Drill", "Expect", "Homes", "Strikes"]
+__all__ = ["DRILLS", "DUE", "KINDS", "WATCHED_S", "Does", "Down", "Drill", "Expect", "Homes", "Plays", "Strikes"]
 
 Role = Literal["owner", "backup", "lead", "operator", "family"]
 """The parts that people play; a shift has the first three."""
@@ -33,10 +33,22 @@ Step = Literal[
     "case", "told", "seen", "accepted", "on_site", "outcome", "unattended", "area", "area_over", "meter_case", "folded"
 ]  # fmt: skip
 STEPS: tuple[Step, ...] = get_args(Step)
+Kind = Literal["tabletop", "technical", "live"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""How a script can be played: findings played in and nobody who exists; simulated meters; findings and real workers."""
+GROUPS = ("water_outage", "radio_outage")
+"""Findings about many homes at once."""
+ALONE = ("quiet", "surge", "leak")
+"""Findings about one home that a script's faults are played in as, if it does not say itself."""
+BEGAN_S = 12 * 3600.0
+"""A finding that falls due at the beginning began so long before. [s]"""
 DUE = "due"
 """Instead of a time: so placed that what the detectors find falls due when the drill begins."""
 PLATFORM_S = 300.0
 """By then whatever is due has been found and told, whoever answers. [C] [s]"""
+WATCHED_S = 900.0
+"""How long is looked at what must never happen: until it would have been found and told (`PLATFORM_S`), and then one rung
+of the usual ladder (ten minutes) longer, so that a wrong case would have climbed where it is seen. [C] [s]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +57,11 @@ class Homes:
 
     number: int = 1
     building: str = "1"
+    """Homes of one building that fall silent together are a water cut; empty: each stands by itself."""
     gateway: str = ""
     """All of a part hear through this one; empty: each has its own."""
-    period_s: int = 900
+    period_s: int = 3600
+    """How often its meter reports before the drill; then it is read every quarter of a minute. [s]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,23 @@ class Strikes:
     begins: float | str
     ends_s: float | None = None
     """None: it lasts until the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plays:
+    """A finding that is played in where no meters are simulated; seconds from the beginning of the drill.
+
+    One of `GROUPS` is about all homes of its parts together, any other about each of them.
+    """
+
+    kind: str
+    parts: tuple[str, ...]
+    severity: Literal["red", "amber", "blue"] = "red"
+    began_s: float = -BEGAN_S
+    at_s: float = 0.0
+    """When it is found."""
+    until_s: float | None = None
+    """When it holds no longer; None: it holds until the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +159,12 @@ class Drill:
     strikes: tuple[Strikes, ...] = ()
     does: tuple[Does, ...] = ()
     down: tuple[Down, ...] = ()
+    plays: tuple[Plays, ...] = ()
+    """What is played in where no meters are simulated; empty: what its faults would be found as."""
+    kinds: tuple[Kind, ...] = KINDS
+    """How it can be played."""
+    watched_s: float = 0.0
+    """A player ends it no sooner, even if everything that has to happen has: for what must never happen. [s]"""
     history_days: int = 28
     """How long the homes have lived before, as day batches: what is usual for them is learnt from it."""
     module: str = field(default="", compare=False, repr=False)
@@ -140,6 +177,8 @@ class Drill:
 
     def _wrong(self) -> list[str]:
         wrong = [f"want a part of {', '.join(self.homes)}; got {part!r}" for part in self._parts() - {"", *self.homes}]
+        wrong += [f"want kinds of {', '.join(KINDS)}; got {one!r}" for one in set(self.kinds) - set(KINDS)]
+        wrong += [f"{one.kind} over before it is found" for one in self.plays if (one.until_s or 1e9) <= one.at_s]
         codes = {one.fault for one in self.strikes} - set(faults())
         wrong += [f"there is no fault {code}" for code in sorted(codes)]
         roles = {one.who for one in self.does} | {one.who for one in self.must if one.who} | set(self.people)
@@ -147,10 +186,15 @@ class Drill:
         wrong += [f"nobody plays the {one.who}" for one in self.does if one.who not in self.people]
         wrong += [f"want a deed of {', '.join(DEEDS)}; got {one.what!r}" for one in self.does if one.what not in DEEDS]
         wrong += [f"{e.step} within {e.within_s} s: the drill ends before" for e in self.must if self._late(e)]
+        if self.must and all(one.never for one in self.must) and not self.watched_s:
+            wrong.append("nothing has to happen: say how long it is watched")
+        if self.watched_s > self.ends_s:
+            wrong.append(f"watched for {self.watched_s} s: the drill ends before")
         return wrong if self.must else [*wrong, "want something that must happen"]
 
     def _parts(self) -> set[str]:
-        return {one.part for some in (self.strikes, self.does, self.must) for one in some}
+        played = {part for one in self.plays for part in one.parts}
+        return played | {one.part for some in (self.strikes, self.does, self.must) for one in some}
 
     def _late(self, one: Expect) -> bool:
         return not one.never and one.after == "start" and one.within_s > self.ends_s
@@ -167,6 +211,16 @@ class Drill:
             for part, homes in self.homes.items()
             for n in range(homes.number)
         ]
+
+    def played(self) -> tuple[Plays, ...]:
+        """Return what is played in where no meters are simulated."""
+        if self.plays:
+            return self.plays
+        found = [(one, kind) for one in self.strikes for kind in faults()[one.fault].finds if kind in ALONE]
+        return tuple(
+            Plays(kind, (one.part,), began_s=one.begins if isinstance(one.begins, float) else -BEGAN_S)
+            for one, kind in found
+        )
 
     @cached_property
     def happens(self) -> str:

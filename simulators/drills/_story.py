@@ -1,16 +1,11 @@
-"""What a script does to homes, and what its people do when they are told something: pure functions over times."""
+"""When the faults of a script strike, and what its people do when they are told something: pure functions over times."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from simulators.doings import Doings
 from simulators.drills import Deed, Does, Drill, Role, Strikes
-from simulators.faults import faults
-from simulators.households import Draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +76,3 @@ def begins(strikes: Strikes, start: datetime, zone: ZoneInfo, due_s: float = 0.0
             local -= timedelta(days=1)
         return local.timestamp()
     return start.timestamp() + strikes.begins
-
-
-def lived(drill: Drill, part: str, doings: Doings, at: float, rng: np.random.Generator) -> Doings:
-    """Return what somebody of a part does, given the faults of people that strike there at `at` (seconds since 1970)."""
-    for strikes in drill.strikes:
-        fault = faults()[strikes.fault]
-        if strikes.part == part and fault.layer == "person":
-            doings = fault.strike(doings, at, rng)
-    return doings
-
-
-def drawn(drill: Drill, part: str, draws: Draws, at: float, rng: np.random.Generator) -> Draws:
-    """Return the water that flows in a home of a part, given the faults of plumbing that strike it alone at `at`."""
-    for strikes in drill.strikes:
-        fault = faults()[strikes.fault]
-        if strikes.part == part and fault.layer == "plumbing" and not fault.group:
-            draws = fault.strike(draws, at, rng)
-    return draws

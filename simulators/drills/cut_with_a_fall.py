@@ -4,12 +4,17 @@ Ten homes fall quiet together and are one notice; the eleventh was quiet before,
 rehearsed: that the cut does not hide the fall.
 """
 
-from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Strikes
+from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Plays, Strikes
 
 DRILL = Drill(
     homes={"dry": Homes(11, "2"), "fallen": Homes(1, "2")},
     people=("owner", "backup", "lead", "operator", "family"),
-    strikes=(Strikes("P1", "fallen", DUE), Strikes("W4", "dry", -9000.0), Strikes("W4", "fallen", -9000.0)),
+    strikes=(Strikes("P1", "fallen", DUE), Strikes("W4", "dry", DUE), Strikes("W4", "fallen", DUE)),
+    plays=(
+        Plays("quiet", ("fallen",)),
+        Plays("water_outage", ("dry", "fallen"), began_s=-9000.0, until_s=3000.0),
+        Plays("quiet", ("dry",), began_s=-8000.0, at_s=60.0, until_s=2940.0),
+    ),
     does=(
         Does("owner", "accept", 60.0, part="fallen"),
         Does("owner", "arrive", 600.0, part="fallen"),

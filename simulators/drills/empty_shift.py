@@ -9,7 +9,7 @@ DRILL = Drill(
     homes={"fallen": Homes()},
     people=("lead", "operator", "family"),
     strikes=(Strikes("P1", "fallen", DUE),),
-    does=(Does("lead", "accept", 240.0), Does("lead", "outcome", 1500.0, code="HELPED")),
+    does=(Does("lead", "accept", 240.0), Does("lead", "outcome", 900.0, code="HELPED")),
     must=(
         Expect("case", PLATFORM_S, "fallen"),
         Expect("told", 60.0, "fallen", "lead", after="case"),

@@ -1,6 +1,7 @@
 """The only relative is abroad and asleep: the worker does not wait for them, and they read in the morning what was done.
 
-What is rehearsed: that a relative who does not see a message delays nobody.
+What is rehearsed: that a relative who does not see a message delays nobody.  The night is short here: they read some
+minutes after it is over, and nothing that was done before waited for them.
 """
 
 from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Strikes
@@ -13,7 +14,7 @@ DRILL = Drill(
         Does("owner", "accept", 60.0),
         Does("owner", "arrive", 600.0),
         Does("owner", "outcome", 900.0, code="HELPED"),
-        Does("family", "see", 5000.0, told="family_outcome.HELPED"),
+        Does("family", "see", 240.0, told="family_outcome.HELPED"),
     ),
     must=(
         Expect("case", PLATFORM_S, "fallen"),

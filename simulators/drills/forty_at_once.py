@@ -1,12 +1,13 @@
 """Forty homes need somebody at the same time: red first, nobody is forgotten, and the load shows.
 
-Forty falls in one hour do not happen; forty alarms in one hour do, when a heat wave or an error of ours makes them.
+Forty falls in one hour do not happen; forty alarms in one hour do, when a heat wave or an error of ours makes them.  They stand
+in forty buildings: forty homes of one that fall silent together are a water cut, and one notice.
 """
 
 from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Strikes
 
 DRILL = Drill(
-    homes={"many": Homes(40, "4")},
+    homes={"many": Homes(40, building="")},
     people=("owner", "backup", "lead", "operator", "family"),
     strikes=(Strikes("P1", "many", DUE),),
     does=(

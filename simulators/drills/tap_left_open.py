@@ -3,12 +3,13 @@
 Use that goes on is no sign of life: what is rehearsed is that it is told as what it is, and quickly.
 """
 
-from simulators.drills import PLATFORM_S, Does, Drill, Expect, Homes, Strikes
+from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Plays, Strikes
 
 DRILL = Drill(
     homes={"open tap": Homes()},
     people=("owner", "backup", "lead", "operator", "family"),
-    strikes=(Strikes("P3", "open tap", -7200.0),),
+    strikes=(Strikes("P3", "open tap", DUE),),
+    plays=(Plays("surge", ("open tap",), began_s=-7200.0),),
     does=(
         Does("owner", "accept", 90.0),
         Does("owner", "arrive", 600.0),

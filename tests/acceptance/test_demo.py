@@ -5,7 +5,6 @@ the operator's page; nobody accepts, so that a case climbs to the end of the lad
 declares an absence; everything is killed and comes back; the water comes back; the fall ends at the door.
 """
 
-import os
 import re
 import time
 from pathlib import Path
@@ -47,13 +46,6 @@ DESK = {
     "2-302": "area.radio_outage.sentence",
     "3-301": "area.water_outage.sentence",
 }
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = Path(os.environ.get("SHUIAN_PICTURES") or tmp_path_factory.mktemp("pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 class Tour:
@@ -265,6 +257,6 @@ def test_the_tour_through_eleven_stories(tmp_path, pictures):
 def test_every_picture_that_the_documentation_shows_is_taken_by_the_tour(pictures):
     taken = {file.name for file in pictures.glob("*.png")}
     for page in (*DOCS.glob("*.md"), *DOCS.glob("docs/*.md")):
-        for shown in re.findall(r"pictures/([\w-]+\.png)", page.read_text("utf-8")):
+        for shown in re.findall(r"pictures/((?!drill-)[\w-]+\.png)", page.read_text("utf-8")):
             assert shown in taken, f"{page.name} shows {shown}"
             assert (DOCS / "docs" / "pictures" / shown).stat().st_size > 4_000, f"renew {shown}: make pictures"

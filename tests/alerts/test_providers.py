@@ -359,3 +359,28 @@ def test_a_robot_that_others_used_up_is_tried_again_later_and_a_removed_one_neve
     assert asyncio.run(scenario()) == [
         ("failed", False, "45009"), ("failed", False, "this robot has spoken too often"), ("failed", True, "93000"),
     ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_drill_leaves_a_robots_reserve_to_life_and_nothing_real_waits_behind_it(tmp_path):
+    async def scenario():
+        async with Gateways(tmp_path, secret=SECRET) as gateways:
+            robot = f"http://127.0.0.1:{gateways.http_port}/cgi-bin/webhook/send?key=k"
+            limits = {"per_minute": 6, "at_once": 4, "live_reserve": 4}
+            channel = wecom.Channel(wecom.Settings(**limits, loopback_only=True))
+            drills = [replace(notice(address=robot, realm="drill"), id=f"d{n}") for n in range(3)]
+            word = notice(address=robot, realm="drill", template="drill_real")
+            played = await asyncio.gather(*map(channel.send, drills))
+            real = [await channel.send(one) for one in (notice(address=robot), word)]
+            await channel.close()
+            return [(r.state, r.permanent, r.detail) for r in played], [r.state for r in real]
+
+    played, real = asyncio.run(scenario())
+    assert played == [("accepted", False, "0"), *[("failed", True, RESERVE)] * 2]
+    assert real == ["accepted"] * 2, "life, and the word of a drill that something is real"
+
+
+@pytest.mark.parametrize("reserve", [-1, 19, 20])
+def test_a_reserve_that_leaves_drills_or_life_nothing_is_refused(reserve):
+    with pytest.raises(ValueError, match="want live_reserve below 19"):
+        wecom.Channel(wecom.Settings(live_reserve=reserve))

@@ -193,5 +193,5 @@ def test_what_the_simulators_write_is_read_again() -> None:
     topic, payload = shelly.encode("neowatervalve-1234567890ab", NOW, flow_l_h=90)
     (reading,) = decode(topic, payload, NOW).readings
     assert (reading.quantity, reading.value, reading.time) == ("water_flow", 90, NOW)
-    with pytest.raises(ValueError, match="want a leak or a flow"):
+    with pytest.raises(ValueError, match="want a leak, a flow or a register"):
         shelly.encode(DEVICE, NOW)

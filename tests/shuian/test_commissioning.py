@@ -143,3 +143,19 @@ def test_without_a_report_on_both_sides_nothing_is_known():
     assert drawn([row(-10, 100.0)], NOW) is None
     assert drawn([row(10, 100.0)], NOW) is None
     assert drawn([], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("hours", "codes_"), [((8, 8), ["zone"]), ((-5.5, -5.5), ["zone"]), ((8, 3), []), ((0, 0), []), ((40, 40), [])]
+)
+def test_a_clock_that_is_off_by_the_same_whole_hours_keeps_another_zone(hours, codes_):
+    bound = binding(litres_per_pulse=1.0)
+    said = [
+        sensor(
+            f'{{"Time":"{NOW - timedelta(minutes=ago) - timedelta(hours=late):%Y-%m-%dT%H:%M:%S}+00:00",'
+            f'"COUNTER":{{"C1":{82_184 - ago}}}}}'.encode(),
+            ago,
+        )
+        for ago, late in zip((60, 0), hours, strict=True)
+    ]
+    assert codes(bound, *said) == codes_

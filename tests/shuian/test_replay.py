@@ -52,7 +52,7 @@ def test_a_broker_that_refuses_what_is_replayed_is_trouble(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "what", "do"),
     [
-        (["--as", "mixed"], "no format 'mixed'", "native, wmbusmeters"),
+        (["--as", "mixed"], "no format 'mixed'", "wmbusmeters, zigbee2mqtt"),
         (["--speed", "inf"], "want a speed from 0 up", "life's speed"),
         (["--household", "h1", "--household", "h7"], "no household h7 in", "it has: h0, h1"),
     ],

@@ -5,13 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 
-from simulators.doings import Doings
 from simulators.drills import DRILLS, DUE, Does, Drill, Expect, Homes, Strikes
-from simulators.drills._story import Told, begins, deeds, drawn, lived
-from simulators.households import Draws
+from simulators.drills._story import Told, begins, deeds
 
 START = datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -93,14 +90,3 @@ def test_what_is_done_from_the_beginning_needs_no_notice():
 )
 def test_a_fault_strikes_when_the_script_says(at, when):
     assert begins(Strikes("P1", "fallen", at), START, SHANGHAI, due_s=123.0) == when
-
-
-def test_the_faults_of_a_script_strike_the_homes_of_their_part_alone():
-    rng = np.random.default_rng(1)
-    times = START.timestamp() + np.arange(-20, 20) * 3600.0
-    doings = Doings(Draws(times, np.full(40, 5.0), np.full(40, 60.0)), times, np.empty(0))
-    fallen = lived(NIGHT, "fallen", doings, START.timestamp(), rng)
-    assert fallen.draws.start_s.max() <= START.timestamp() + 600
-    assert lived(DRILLS["cut_with_a_fall"], "dry", doings, START.timestamp(), rng) is doings
-    running = drawn(DRILLS["tap_left_open"], "open tap", doings.draws, START.timestamp(), rng)
-    assert running.litres.sum() > doings.draws.litres.sum()

@@ -21,6 +21,7 @@ PLAN = {
     ],
 }  # fmt: skip
 FALL = {"id": "1", "home": "fallen", "onset": "2026-11-20T18:00:00Z"}
+CUT = {"id": "cut", "kind": "water_outage", "homes": ["fallen", "fallen"], "onset": "2026-11-17T18:00:00Z"}
 ACCEPT = {"id": "a", "who": "worker:vw", "home": "fallen", "do": "accept"}
 
 
@@ -52,6 +53,13 @@ def test_a_program_plays_a_drill_to_its_end_and_reads_its_score(played, program)
         ("", {"kind": "joke"}, 409, "want a kind of"),
         ("", {"lasts_s": 1e9}, 409, "want a hard end within"),
         ("", {"surprise": 1}, 422, "Extra inputs"),
+        ("", {"down": [{"channel": "sms", "begins_s": 60, "ends_s": 60}]}, 409, "want a provider down from 0 s on"),
+        ("", {"down": [{"channel": "sms", "begins_s": -1}]}, 422, "begins_s"),
+        ("/areas", {"kind": "flood"}, 422, "water_outage"),
+        ("/areas", {"homes": ["fallen"]}, 422, "at least 2"),
+        ("/areas", {"homes": ["fallen", "h1"]}, 422, "name of one of its homes"),
+        ("/findings", {"home": "h1"}, 422, "name of one of its homes"),
+        ("/deeds", {"home": "h1"}, 422, "name of one of its homes"),
         ("/findings", {"home": "cellar"}, 422, "name of one of its homes"),
         ("/findings", {"onset": "yesterday"}, 422, "onset"),
         ("/deeds", {"who": "worker:w1"}, 403, "real people act for themselves"),
@@ -63,7 +71,7 @@ def test_what_cannot_be_played_is_refused_with_what_was_wanted(program, path, ch
     if path:
         at = f"/{program('POST', '/drills', PLAN).json()['id']}"
         program("POST", f"/drills{at}/findings", FALL)
-    body = {"": PLAN, "/findings": FALL, "/deeds": ACCEPT}[path]
+    body = {"": PLAN, "/findings": FALL, "/deeds": ACCEPT, "/areas": CUT}[path]
     answer = program("POST", f"/drills{at}{path}", body | change)
     assert answer.status_code == status
     assert said in answer.text
@@ -77,3 +85,34 @@ def test_a_token_without_the_scope_or_of_another_area_sees_and_plays_no_drill(pl
     assert other("GET", f"/drills/{name}").status_code == 404
     assert other("POST", f"/drills/{name}/end", {}).status_code == 404
     assert other("POST", "/drills", PLAN).status_code == 403
+
+
+def test_what_is_played_in_ends_when_it_is_said_to_and_nothing_comes_after_the_end(played, program):
+    at = f"/drills/{program('POST', '/drills', PLAN).json()['id']}"
+    program("POST", f"{at}/findings", FALL | {"severity": "amber"})
+    assert program("POST", f"{at}/areas", CUT).json() == {"homes": 1}
+    assert program("POST", f"{at}/areas", CUT).status_code == 201, "once more changes nothing"
+    assert program("POST", f"{at}/findings/1/clear", {}).json() == {"cleared": True}
+    assert program("POST", f"{at}/areas/cut/end", {}).json() == {"ended": True}
+    with played.engine.connect() as conn:
+        f, e = schema.findings.c, schema.area_events.c
+        assert conn.scalar(select(f.cleared_at)) == played.now
+        assert [tuple(row) for row in conn.execute(select(e.realm, e.zone, e.ended_at))] == [
+            ("drill", "演练楼", played.now)
+        ]
+    program("POST", f"{at}/end", {})
+    for path, body in (("findings", FALL | {"id": "2"}), ("areas", CUT | {"id": "late"})):
+        refused = program("POST", f"{at}/{path}", body)
+        assert (refused.status_code, "this drill is over" in refused.text) == (409, True)
+
+
+def test_one_drill_clears_and_ends_nothing_of_another_or_of_life(played, program):
+    real = played.amber("h1")
+    at = f"/drills/{program('POST', '/drills', PLAN).json()['id']}"
+    with played.engine.connect() as conn:
+        name = conn.scalar(select(schema.findings.c.id))
+    program("POST", f"{at}/findings/{name}/clear", {})
+    program("POST", f"{at}/areas/{name}/end", {})
+    with played.engine.connect() as conn:
+        assert conn.scalar(select(schema.findings.c.cleared_at)) is None
+    assert played.state(real) == "SUSPECTED"

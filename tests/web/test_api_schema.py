@@ -19,14 +19,13 @@ QUICKLY = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-OPERATIONS = 38
-"""Nine sheets with four each, and two about cases."""
+METHODS = {"get", "put", "post", "delete"}
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_no_request_makes_the_interface_fail(community, mode):
     with community.engine.begin() as conn:
-        scopes = ["registry:write", "cases:read"]
+        scopes = ["registry:write", "cases:read", "drills:run"]
         token = tokens.add(conn, "fuzz", scopes, None, timedelta(days=1), "cli", community.now)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", community.app)
     tried = 0
@@ -44,4 +43,4 @@ def test_no_request_makes_the_interface_fail(community, mode):
 
         asked()
         tried += 1
-    assert tried == OPERATIONS
+    assert tried == sum(name in METHODS for path in schema.raw_schema["paths"].values() for name in path) >= 45

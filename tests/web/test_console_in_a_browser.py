@@ -53,6 +53,7 @@ class Desk:
     def paths(self) -> list[str]:
         return [
             "/c", "/c/households", f"/c/households?building={quote('安和里 1 栋')}", f"/c/households/{TRIP}", "/c/meters",
+            "/c/golive", "/c/golive/community",
             "/c/log", f"/c/case/{self.cases[FALL]}", "/c/report", "/c/report?month=2026-11",
             "/c/device?id=stranger", f"/c/device?id=new-7&since={int(NOW.timestamp() * 1000)}",
         ]  # fmt: skip

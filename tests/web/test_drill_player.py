@@ -83,12 +83,16 @@ def test_a_fall_at_night_is_played_to_its_end(played, api):
 def test_a_day_trip_calls_nobody(played, api):
     score = play(played, Player("day_trip", script("day_trip"), api, lambda: played.now))
     assert {line["verdict"] for line in score["lines"]} == {"kept"}
-    assert score["why"] == "time"
+    assert score["why"] == "finished", "watched long enough, and not until its hard end"
 
 
-def test_too_few_homes_and_a_script_that_there_is_not_are_told(api):
-    with pytest.raises(BadInput, match="want 40 homes of drill areas for this drill, the registry has 1"):
-        Player("forty_at_once", script("forty_at_once"), api).begin()
+def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
+    with pytest.raises(BadInput, match=r"want 40 homes .* for which somebody is on shift now; the registry has 1"):
+        Player("forty_at_once", script("forty_at_once"), api, lambda: played.now).begin()
+    with pytest.raises(BadInput, match="for which nobody is on shift now; the registry has 0"):
+        Player("empty_shift", script("empty_shift"), api, lambda: played.now).begin()
+    with pytest.raises(BadInput, match="meter_swap cannot be played as tabletop"):
+        Player("meter_swap", script("meter_swap"), api, lambda: played.now).begin()
     with pytest.raises(BadInput, match="there is no drill 'flood'"):
         script("flood")
     with pytest.raises(Trouble, match=r"refuses \(404\): there is no such drill"):
@@ -97,7 +101,10 @@ def test_too_few_homes_and_a_script_that_there_is_not_are_told(api):
 
 def test_the_command_lists_the_scripts_and_wants_a_token():
     listed = CliRunner().invoke(cli_drill.app, ["list"])
-    assert "fall_at_night  1 homes  60 min  Somebody falls at two in the morning" in listed.stdout
+    assert (
+        "fall_at_night  1 homes  60 min  tabletop, technical, live  Somebody falls at two in the morning"
+        in listed.stdout
+    )
     assert "drill" in [group.name for group in cli.app.registered_groups]
     asked = CliRunner().invoke(cli_drill.app, ["report", "x"], env={"SHUIAN_TOKEN": ""})
     assert isinstance(asked.exception, BadInput)

@@ -63,6 +63,7 @@ class Town:
             ("worker", "w1", f"/w/a/{cases['done']}"),
             ("worker", "w1", f"/w/a/{cases['mine']}/help"),
             ("worker", "w1", "/w/me"),
+            ("worker", "w3", "/w/golive"),
             *(("family", f"c{n}", "/f") for n in range(1, 6)),
             ("operator", "w9", "/c"),
             ("operator", "w9", f"/c/case/{cases['waiting']}"),

@@ -36,7 +36,7 @@ def routes(app):
 
 
 def filled(path, case):
-    known = {"case_id": case, "household": "h5", "resident": "r5", "name": "none", "token": "none"}
+    known = {"case_id": case, "household": "h5", "resident": "r5", "name": "none", "token": "none", "area": "community"}
     return re.sub(r"{(\w+)(?::\w+)?}", lambda part: known.get(part[1], "none"), path)
 
 
