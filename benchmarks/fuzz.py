@@ -25,7 +25,7 @@ from types import FunctionType
 from typing import TypeGuard
 
 from benchmarks.fuzz_flaws import flaws
-from benchmarks.fuzz_messages import Known, known, mutated, parsed, put, written
+from benchmarks.fuzz_messages import Json, Known, Path, branches, known, mutated, parsed, put, written
 from ingest.bindings import Binding
 from ingest.devices import FORMATS, DeviceMemory, decode
 from ingest.quality import Memory, Message, judge
@@ -211,7 +211,10 @@ def longest(times: int = 15) -> dict[str, tuple[str, float]]:
 
 
 def _long(one: Known) -> list[tuple[str, bytes]]:
-    """Return messages of nearly the greatest length made from one: blanks, texts, numbers, lists and objects."""
+    """Return messages of nearly the greatest length made from one: blanks, texts, numbers, lists and objects.
+
+    Of every list also as much as its reader takes: what is longer is refused, and that is quick.
+    """
     raw, value = one.payload, parsed(one.payload)
     room = MOST_BYTES - len(raw) - 100
     made = [
@@ -226,14 +229,23 @@ def _long(one: Known) -> list[tuple[str, bytes]]:
             ("many names", written({**value, **{f"z{n}": n for n in range(room // 15)}})),
             ("many small objects", written({**value, "zz": [{}] * (room // 3 - 4)})),
         ]
-        made += [
-            (f"{name} many times", written(put(value, (name,), inner * max(1, room // len(written(inner))))))
-            for name, inner in value.items()
-            if isinstance(inner, list) and inner
-        ]
-    if isinstance(value, list) and value:
-        made.append(("all of it many times", written(value * max(1, room // len(raw)))))
+    for path, inner in branches(value):
+        if isinstance(inner, list) and inner:
+            name, most = "/".join(map(str, path)) or "all of it", max(1, room // len(written(inner)))
+            made.append((f"{name} many times", written(put(value, path, inner * most))))
+            made.append((f"{name} as often as is read", _fullest(one, path, inner, most)))
     return [(how, payload) for how, payload in made if len(payload) <= MOST_BYTES]
+
+
+def _fullest(one: Known, path: Path, inner: list[Json], most: int) -> bytes:
+    """Return the longest message with `inner` again and again that its reader does not refuse for its length."""
+    few, many, value = 1, most + 1, parsed(one.payload)
+    while many - few > 1:
+        middle = (few + many) // 2
+        payload = written(put(value, path, inner * middle))
+        decoded = decode(one.topic, payload, one.received_at, False, DeviceMemory(rules=one.rules))
+        few, many = (few, middle) if "at most" in (decoded.rejected or "") else (middle, many)
+    return written(put(value, path, inner * few))
 
 
 def resident_mib() -> float:

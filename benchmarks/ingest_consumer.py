@@ -1,15 +1,16 @@
 """A process that takes messages from a broker, by one of several ways, until it has them all.
 
-    python -m benchmarks.ingest_consumer WAY PORT FOLDER FORMAT DEVICES MESSAGES
+    python -m benchmarks.ingest_consumer WAY PORT FOLDER FORMAT DEVICES MESSAGES [READINGS-A-SECOND]
 
 `plain`: paho as documented, manual acknowledgement in batches, nothing read, nothing kept.  `shuian`: the ingest edge with
 its store; without a number of messages it goes on until killed, and goes by a clock that is off by as many seconds as the
-file ``clock`` in its folder says.  Says ``connected`` when it has subscribed, and ``done SECONDS`` (of the monotonic clock) when all are there.
+file ``clock`` in its folder says; with a number of readings a second its store is as slow as such a disk.  Says ``connected`` when it has subscribed, and ``done SECONDS`` (of the monotonic clock) when all are there.
 """
 
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,9 @@ from paho.mqtt.properties import Properties
 
 from benchmarks.ingest_messages import TOPICS, bindings
 from ingest.mqtt import BrokerSettings, Source
-from ingest.store import SqliteStore
+from ingest.quality import Arrival
+from ingest.readings import Reject, StoredReading
+from ingest.store import Committed, SqliteStore
 
 CLIENT_ID = "consumer"
 PLAIN_BATCH = 500
@@ -55,9 +58,31 @@ class Clock:
             self._off = timedelta(seconds=float(self._file.read_text("ascii")))
 
 
-def shuian(port: int, folder: Path, format_name: str, devices: int, messages: int) -> None:
+class SlowStore(SqliteStore):
+    """The store, on a disk that takes so many readings a second and no more."""
+
+    def __init__(self, folder: Path, most_per_s: float) -> None:
+        super().__init__(folder)
+        self._most_per_s = most_per_s
+
+    def commit(
+        self,
+        readings: Sequence[StoredReading],
+        rejects: Sequence[Reject],
+        arrivals: Sequence[Arrival] = (),
+        *,
+        more_rejected: int = 0,
+    ) -> Committed:
+        """Store a batch as the store does, in the time that such a disk takes for it."""
+        until = time.monotonic() + len(readings) / self._most_per_s
+        done = super().commit(readings, rejects, arrivals, more_rejected=more_rejected)
+        time.sleep(max(0.0, until - time.monotonic()))
+        return done
+
+
+def shuian(port: int, folder: Path, format_name: str, devices: int, messages: int, most_per_s: float) -> None:
     """Run the ingest edge; end when so many readings are committed."""
-    store = SqliteStore(folder / "readings")
+    store = SlowStore(folder / "readings", most_per_s) if most_per_s else SqliteStore(folder / "readings")
     settings = BrokerSettings("b", "127.0.0.1", port, TOPICS, CLIENT_ID, retry_s=(0.05, 0.2))
     registry = bindings(format_name, devices)
     progress, said = threading.Event(), False
@@ -110,11 +135,11 @@ def plain(port: int, messages: int) -> None:
 
 def main() -> None:
     """Take messages."""
-    way, port, folder, format_name, devices, messages = sys.argv[1:]
+    way, port, folder, format_name, devices, messages, *slow = sys.argv[1:]
     if way == "plain":
         plain(int(port), int(messages))
     else:
-        shuian(int(port), Path(folder), format_name, int(devices), int(messages))
+        shuian(int(port), Path(folder), format_name, int(devices), int(messages), float(slow[0]) if slow else 0.0)
 
 
 if __name__ == "__main__":

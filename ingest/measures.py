@@ -5,6 +5,7 @@ exact by definition: a US gallon is 3.785411784 L (NIST Special Publication 811,
 """
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -93,6 +94,9 @@ def rfc3339(text: object) -> datetime:
         except ValueError:
             pass  # a leap second, or a reason to be given below
     found = _RFC3339.fullmatch(text) if isinstance(text, str) else None
+    if found is not None and found[8] == "Z" and found[6] < "60" and found[4] < "24":
+        with suppress(ValueError):  # a day that is none, said below
+            return datetime.fromisoformat(found[0])  # more than six decimals are cut there too
     if found is None:
         raise ValueError(f"want RFC 3339 with Z or an offset such as 2026-11-21T06:00:00Z, got {show(text)}")
     year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])

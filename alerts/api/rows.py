@@ -39,7 +39,7 @@ def within(sheet: str, token: Token) -> ColumnElement[bool]:
     homes = select(households.c.id).where(households.c.area.in_(token.areas))
     people = select(residents.c.id).where(residents.c.household.in_(homes))
     if sheet == "areas":
-        return areas.c.id.in_(token.areas)
+        return areas.c.id.in_(token.areas) | areas.c.parent.in_(token.areas)  # one that this token has just added
     if sheet == "households":
         return households.c.id.in_(homes)
     if "area" in table.c:

@@ -15,7 +15,8 @@ from ingest.measures import EPOCH, MOST_AHEAD, PLAUSIBLE_FROM
 from ingest.strict_json import Number, show
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._/-]{0,127}", re.ASCII)
-_BASES = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_NUMBERS = frozenset({"bt", "bv", "bs", "bver"})
+_BASES = _NUMBERS | {"bn", "bu"}
 _VALUES = frozenset({"v", "vb", "vs", "vd", "s"})
 _USUAL = frozenset({"n", "u", "t", "ut"}) | _VALUES
 """Fields of a record that leaves the base values as they are."""
@@ -67,12 +68,19 @@ class _Bases:
         Unreadable
             A newer version of the format, or a base that is no number.
         """
+        if not _NUMBERS.isdisjoint(record):
+            self._take_numbers(record)
+        if "bn" in record or "bu" in record:
+            base, self._unit = record.get("bn", self._base), record.get("bu", self._unit)
+            if base != self._base:
+                self._named.clear()
+            self._base = base
+
+    def _take_numbers(self, record: Mapping[str, object]) -> None:
         version = record.get("bver", _MOST_VERSION)
         if type(version) is not int or not 0 < version <= _MOST_VERSION:
             raise Unreadable(f"bver: want a version up to {_MOST_VERSION}, got {show(version)}")
         start, value, total = number(record, "bt"), number(record, "bv"), number(record, "bs")
-        if "bn" in record or "bu" in record:
-            self._rename(record)
         if "bt" in record:
             self._start = start or 0
         for key, base in (("v", value), ("s", total)):
@@ -80,12 +88,6 @@ class _Bases:
                 self._values[key] = base
             elif f"b{key}" in record:
                 self._values.pop(key, None)
-
-    def _rename(self, record: Mapping[str, object]) -> None:
-        base, unit = record.get("bn", self._base), record.get("bu", self._unit)
-        if base != self._base:
-            self._named.clear()
-        self._base, self._unit = base, unit
 
     def resolved(self, record: Mapping[str, object]) -> Record:
         """Return `record` with the base values in it.
@@ -100,11 +102,12 @@ class _Bases:
             named = self._named.get((name, unit)) or self._name(name, unit)
         except TypeError:  # a list is no key
             named = self._name(name, unit)
-        amount, total = number(record, "v"), number(record, "s") if "s" in record else None
+        amount = number(record, "v") if "v" in record else None
+        total = number(record, "s") if "s" in record else None
         if self._values:
             bare = not record.keys() & _VALUES
             amount, total = self._joined("v", amount, bare), self._joined("s", total, bare)
-        own = number(record, "t")
+        own = number(record, "t") if "t" in record else None
         time, flags = self._time(self._start if own is None else self._start + own)
         return Record(named, record, amount, total, time, flags)
 

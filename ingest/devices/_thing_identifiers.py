@@ -14,6 +14,7 @@ the configuration says (`ingest.key_map`), and is believed.
 import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -124,6 +125,9 @@ _NAMES = {
 }
 """Names of properties -> an identifier above: switch, flow, cumulative flow or use, temperature, humidity, battery, leak."""
 _UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h"}
+_ENDS = tuple(_UNITS_AT_END)
+_MOST_REMEMBERED = 128
+"""Letters of an identifier that is remembered; longer ones are none."""
 _ON, _OFF = frozenset({"1", "on", "true"}), frozenset({"0", "off", "false"})
 _OPEN, _CLOSED = frozenset({"open", "opened"}), frozenset({"close", "closed"})
 _WORDS = {
@@ -151,6 +155,11 @@ class Meant(msgspec.Struct, frozen=True, gc=False):
 
 def word(identifier: str) -> str:
     """Return `identifier` as it is compared: small letters and digits, without the module or service it stands in."""
+    return _word(identifier) if len(identifier) <= _MOST_REMEMBERED else _word.__wrapped__(identifier)
+
+
+@lru_cache(4096)
+def _word(identifier: str) -> str:
     return re.sub(r"[\s_-]", "", re.split(r"[:.]", identifier)[-1]).lower()
 
 
@@ -176,7 +185,7 @@ def meant(identifier: str, name: object, value: object, unit: str | None) -> Ite
     number = _number(value)
     if number is None:
         return
-    bare, at_end = _split(key)
+    bare, at_end = (key, None) if key in OURS else _split(key)
     if bare in _TOTALS_IN and 0 <= number < _MOST:
         yield Meant(WATER_VOLUME_TOTAL, convert(number, _TOTALS_IN[bare]), "L")
     elif bare in _TOTALS and 0 <= number < _MOST:
@@ -189,6 +198,8 @@ def meant(identifier: str, name: object, value: object, unit: str | None) -> Ite
 
 def _split(key: str) -> tuple[str, str | None]:
     """Return an identifier without the unit at its end, and the unit."""
+    if not key.endswith(_ENDS):
+        return key, None
     for end, unit in _UNITS_AT_END.items():
         if key.endswith(end) and key.removesuffix(end) in _TOTALS | _FLOWS:
             return key.removesuffix(end), unit
@@ -221,7 +232,9 @@ def _measured(quantity: str, ours: str, number: Number, unit: str | None) -> Mea
 
 
 def _number(value: object) -> Decimal | None:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+    if type(value) is Decimal:
+        return value
+    if type(value) is int:  # a bool is no number here
         return Decimal(value)
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())

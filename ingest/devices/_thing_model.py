@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import NamedTuple
 
 from ingest.device_memory import DeviceMemory
@@ -28,7 +29,8 @@ from ingest.strict_json import show
 DEVICE = re.compile(r"[0-9A-Za-z_.:@*-]{1,128}", re.ASCII)
 """What platforms let devices be called; their documents mask names with stars."""
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
-MOST_POINTS = 2_000
+MOST_POINTS = 1_500
+"""Values in one message: a meter's day of minutes has 1,440. [-]"""
 MOST_COMPLAINTS = 20
 CALLS = frozenset({"sos", "sosalarm", "emergencyalarm", "helpalarm"})
 """Events that call for help, in small letters."""
@@ -39,6 +41,7 @@ _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d{1,9})?", re.A
 _NO_TIME = frozenset({"", "null", "none", "undefined"})
 _DIGITS = re.compile(r"\d{10}|\d{13}", re.ASCII)
 _PARTS = ("properties", "subDevices", "measurepoints")
+_BESIDE = frozenset((*_PARTS, "events"))
 _NAMES = ("deviceName", "deviceId", "deviceKey", "device_id")
 _PRODUCTS = ("productKey", "productID", "productId", "product_id")
 _DEPTH = 4
@@ -95,13 +98,18 @@ def points(device: str, params: object, product: str = "", depth: int = 0) -> It
             yield from points(device, part, product, depth + 1)
     elif isinstance(params, dict):
         device, product = _identity(params, device, product)
-        nested = [params[key] for key in _PARTS if isinstance(params.get(key), dict | list)]
+        nested = [] if _BESIDE.isdisjoint(params) else [one for key in _PARTS if _holds(one := params.get(key))]
         for part in nested:
             for point in points(device, part, product, depth + 1):
                 yield point._replace(time=params.get("time")) if point.time is None else point
         if not nested:
             for identifier, value in params.items():
                 yield from _values(device, product, identifier, value)
+
+
+def taken(found: Iterable[Point]) -> list[Point]:
+    """Return what was found, up to one more than `readings` takes: the rest need not be looked at."""
+    return list(islice(found, MOST_POINTS + 1))
 
 
 def calls(device: str, params: object, depth: int = 0) -> Iterator[tuple[str, object]]:
@@ -122,13 +130,19 @@ def calls(device: str, params: object, depth: int = 0) -> Iterator[tuple[str, ob
 
 def _identity(params: Mapping[str, object], device: str, product: str) -> tuple[str, str]:
     """Return device and product of a part of a pack: those of the topic where it names none."""
-    named = params.get("identity")
-    beside = any(key in params for key in (*_PARTS, "events"))
-    inner = named if isinstance(named, dict) else params if beside else {}
+    inner = params.get("identity")
+    if not isinstance(inner, dict):
+        if _BESIDE.isdisjoint(params):
+            return device, product
+        inner = params
     names = [str(inner[key]) for key in _NAMES if isinstance(inner.get(key), str)]
     products = [str(inner[key]) for key in _PRODUCTS if isinstance(inner.get(key), str)]
     own = names[0] if names and DEVICE.fullmatch(names[0]) else device
     return own, products[0] if products and products[0] else product
+
+
+def _holds(value: object) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _values(device: str, product: str, identifier: str, value: object) -> Iterator[Point]:
@@ -160,15 +174,21 @@ def readings(
         configuration says.
     """
     if len(found) > MOST_POINTS:
-        raise Unreadable(f"params: want at most {MOST_POINTS} values, got {len(found)}", device=device)
+        raise Unreadable(f"params: want at most {MOST_POINTS} values, got more: send them in parts", device=device)
     said, complaints = [], []
     named = {(point.product, point.device) for point in found}
     meanings = {one: message.memory.keys.of(*one, message.format) for one in named}
+    units = {one: message.memory.unit(one, message.received_at) for _, one in named}
+    times, ident = _Times(message), message.message_id is not None
+    alone = (*message.kept, "history") if message.past else message.kept
+    among = alone if message.past else (*alone, "batch")
     for point in found:
-        marks = (*message.kept, *(("history",) if message.past else ("batch",) if point.listed else ()))
         try:
-            for one, when in _said(point, message, meanings[point.product, point.device]):
-                flags, extra = (*marks, *one.flags, *when.flags), _extra(one.extra, when, message)
+            for one, when in _said(point, message, meanings[point.product, point.device], units[point.device], times):
+                flags = among if point.listed else alone
+                if one.flags or when.flags:
+                    flags = (*flags, *one.flags, *when.flags)
+                extra = _extra(one.extra, when, message) if ident or when.extra else one.extra
                 said.append(Reading(point.device, one.quantity, one.value, one.unit, when.time, flags, extra))
         except ValueError as error:
             complaints.append(f"{show(point.identifier)}: {error}")
@@ -187,27 +207,46 @@ def readings(
     return said
 
 
-def _said(point: Point, message: Message, meanings: Mapping[str, Meaning]) -> Iterator[tuple[Meant, Time]]:
-    """Yield what a property means, and when; a text may hold a meter's own frame, with a clock of its own.
+class _Times:
+    """The moments of one message, each read once: what a device says together mostly has the same."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._known: dict[tuple[type, object], Time] = {}
+
+    def of(self, stamp: object) -> Time:
+        """Return when, by the clock of the message where a value has no time of its own."""
+        stamp = self._message.clock if stamp is None else stamp
+        key = type(stamp), stamp
+        try:
+            found = self._known.get(key)
+        except TypeError:  # a list or an object is no key, and no time
+            return time_of(stamp, self._message.received_at)
+        if found is None:
+            found = self._known[key] = time_of(stamp, self._message.received_at)
+        return found
+
+
+def _said(
+    point: Point, message: Message, meanings: Mapping[str, Meaning], unit: str | None, times: _Times
+) -> list[tuple[Meant, Time]]:
+    """Return what a property means, and when; a text may hold a meter's own frame, with a clock of its own.
 
     Raises
     ------
     ValueError
         The configuration says what it means, and the value is no such thing.
     """
-    when = time_of(message.clock if point.time is None else point.time, message.received_at)
-    unit = message.memory.unit(point.device, message.received_at)
-    if (told := _told(point, meanings)) is not None:
-        if (named := told.of(point.value)) is not None:
-            yield Meant(*named), when
-        return
-    known = message.own.get(point.identifier.lower(), point.identifier)
-    found = list(meant(known, point.name, point.value, unit))
-    for one in found:
-        yield one, when
+    when = times.of(point.time)
+    if meanings and (told := _told(point, meanings)) is not None:
+        named = told.of(point.value)
+        return [] if named is None else [(Meant(*named), when)]
+    known = message.own.get(point.identifier.lower(), point.identifier) if message.own else point.identifier
+    found = [(one, when) for one in meant(known, point.name, point.value, unit)]
     if not found and isinstance(point.value, str) and len(point.value) >= SHORTEST_FRAME:
         for one, flags, extra in inside(point.value.encode(errors="replace"), message.received_at, unit):
-            yield one, when if when.time is not None else Time(None, flags, extra)
+            found.append((one, when if when.time is not None else Time(None, flags, extra)))
+    return found
 
 
 def alive(
@@ -234,7 +273,7 @@ def moment_of(value: object) -> datetime | None:
         return EPOCH + (timedelta(seconds=int(text)) if len(text) == 10 else timedelta(milliseconds=int(text)))
     if compact := _COMPACT.fullmatch(text):
         year, month, day, hour, minute, second, fraction = compact.groups()
-        text = f"{year}-{month}-{day}T{hour}:{minute}:{second}.{fraction or '0'}Z"
+        text = f"{year}-{month}-{day}T{hour}:{minute}:{second}{(fraction and '.') or ''}{fraction or ''}Z"
     try:
         return rfc3339(text)
     except ValueError:

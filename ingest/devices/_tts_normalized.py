@@ -22,7 +22,8 @@ from ingest.measures import plain, plausible, rfc3339
 from ingest.readings import WATER_VOLUME_TOTAL
 from ingest.strict_json import show
 
-_MOST_MEASUREMENTS = 500
+_MOST_MEASUREMENTS = 250
+"""Measurements of one uplink: it has 242 bytes at most (LoRaWAN Regional Parameters). [-]"""
 _PAST = timedelta(minutes=10)
 """A measurement that is older than this when the network hears it was kept back: history, not news."""
 _MOST_COUNT = 10**6
@@ -40,6 +41,10 @@ def read(payload: object, uplink: Uplink) -> list[Found]:
     """
     items = payload if isinstance(payload, list) else [] if payload is None else [payload]
     found: list[Found] = []
+    if len(items) > _MOST_MEASUREMENTS:
+        uplink.complaints.append(
+            f"normalized_payload: want at most {_MOST_MEASUREMENTS} measurements, got {len(items)}"
+        )
     for item in items[:_MOST_MEASUREMENTS]:
         if isinstance(item, dict):
             found += _timed(item, uplink)

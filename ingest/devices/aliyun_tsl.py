@@ -32,6 +32,7 @@ from ingest.devices._thing_model import (
     own_clock,
     points,
     readings,
+    taken,
 )
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
@@ -128,7 +129,7 @@ def _elsewhere(topic: str, payload: bytes, message: Message) -> list[Reading]:
         whose, data = body.get("device_id"), body.get("data")
         if not isinstance(whose, str) or not DEVICE.fullmatch(whose) or not isinstance(data, dict):
             raise Unreadable(f"body: want a device_id and data, got {show(whose)} and {show(data)}")
-        return readings(list(points(whose, data)), whose, message._replace(clock=body.get("time")))
+        return readings(taken(points(whose, data)), whose, message._replace(clock=body.get("time")))
     if topic == _DEMO:
         return _report(named(fields.get("deviceId")), "", fields, message)
     return _report(named(device), "", fields, message)
@@ -147,7 +148,7 @@ def _report(device: str, product: str, fields: Mapping[str, object], message: Me
     params = next((fields[key] for key in ("params", "properties", "items") if key in fields), None)
     if not isinstance(params, dict | list):
         raise Unreadable(f"params: want an object, got {show(params)}", device=device)
-    found = list(points(device, params, product))
+    found = taken(points(device, params, product))
     message = message._replace(clock=own_clock(found, fields), message_id=fields.get("id", fields.get("messageId")))
     return readings(found, device, message, calls(device, params))
 
@@ -236,6 +237,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"/sys/{_PRODUCT}/{device}/thing/event/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    params = {"batteryPercentage": {"value": round(percent, 1), "time": milliseconds(at)}}
+    return topic, json.dumps({**json.loads(payload), "params": params}, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="aliyun_tsl",
     matches=matches,
@@ -244,7 +251,7 @@ FORMAT = Format(
     encode=encode,
     writes=("/sys/+/{device}/thing/#",),
     reads=("/sys/+/{device}/thing/#",),  # answers to its reports, and settings
-    played=Played(unit="m3", step_l=1.0, message_id="id", alive=_alive),
+    played=Played(unit="m3", step_l=1.0, message_id="id", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Alibaba Cloud IoT Platform help, document 89301: WF is no water flow here",

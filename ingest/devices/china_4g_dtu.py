@@ -22,7 +22,7 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._cjt188 import clock, frames, octets, said
 from ingest.devices._thing_identifiers import Meant
-from ingest.devices._thing_model import DEVICE, Message, Point, points, readings
+from ingest.devices._thing_model import DEVICE, Message, Point, points, readings, taken
 from ingest.measures import FACTORS, convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, parse_object, show
@@ -176,7 +176,7 @@ def _meter(address: str, values: object, message: Message) -> list[Reading]:
     }
     if not said_something:
         return [_reading(address, _alive("no_reading"), message)]
-    return readings(list(points(address, said_something)), address, message)
+    return readings(taken(points(address, said_something)), address, message)
 
 
 def _hw230(fields: Mapping[str, object], message: Message) -> list[Reading]:

@@ -226,6 +226,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return topic, json.dumps(event, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    return topic, payload.replace(b'"batteryLevel":91.0', f'"batteryLevel":{percent:.1f}'.encode())
+
+
 _NAMES = b'"deviceInfo":{"tenantName":"ChirpStack","deviceName":"Test device","devEui":"0101010101010101"}'
 _TOPIC_UP = "application/17c82e96-be03-4f38-aef3-f83d48582d97/device/0101010101010101/event/up"
 _HEARD = datetime(2022, 7, 18, 9, 34, 15, 775023, tzinfo=UTC)
@@ -240,7 +245,13 @@ FORMAT = Format(
     encode=encode,
     gateway=("application/#",),
     played=Played(
-        named=_axioma_w1.eui, only_so=True, step_l=1.0, message_id="deduplicationId", alive=_alive, write=_write
+        named=_axioma_w1.eui,
+        only_so=True,
+        step_l=1.0,
+        message_id="deduplicationId",
+        alive=_alive,
+        charge=_charge,
+        write=_write,
     ),
     samples=(
         Sample(

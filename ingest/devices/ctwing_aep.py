@@ -23,7 +23,7 @@ from hashlib import sha256
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._cjt188 import answer, fitting, frames, octets
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings
+from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings, taken
 from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -99,7 +99,7 @@ def _report(device: str, product: str, payload: object, message: Message) -> lis
     data = next((part["APPdata"] for part in fields if "APPdata" in part), None)
     if isinstance(data, str):
         return _app_data(device, product, data, message)
-    return readings(list(_points(device, product, fields)), device, message)
+    return readings(taken(_points(device, product, fields)), device, message)
 
 
 def _decoded(payload: object) -> list[dict[str, object]] | None:
@@ -121,7 +121,7 @@ def _app_data(device: str, product: str, data: str, message: Message) -> list[Re
         raw = octets(data.encode(errors="replace"))  # some bridges write hexadecimal digits
     if raw.lstrip()[:1] == b"{":
         try:
-            return readings(list(_points(device, product, [parse_object(raw)])), device, message)
+            return readings(taken(_points(device, product, [parse_object(raw)])), device, message)
         except Unreadable:
             return [alive(device, message, flags=("raw_payload",))]
     for form in (raw, octets(raw), octets(data.encode(errors="replace"))):
@@ -146,7 +146,7 @@ def _event(device: str, product: str, fields: Mapping[str, object], message: Mes
     service = fields.get("serviceId")
     sos = [(device, None)] if isinstance(service, str) and service.lower() in CALLS else []
     content = _decoded(fields.get("eventContent")) or []
-    return readings(list(_points(device, product, content)), device, message, sos)
+    return readings(taken(_points(device, product, content)), device, message, sos)
 
 
 def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:

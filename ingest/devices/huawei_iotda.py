@@ -21,7 +21,7 @@ from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import DEVICE, Message, Point, available, named, readings
+from ingest.devices._thing_model import DEVICE, MOST_POINTS, Message, Point, available, named, readings, taken
 from ingest.measures import moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -74,7 +74,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         return _came_or_went(fields, message)
     if report[1]:
         return _of_gateway(named(device), fields, message)
-    return readings(list(_services(named(device), fields.get("services"))), device, message)
+    return readings(taken(_services(named(device), fields.get("services"))), device, message)
 
 
 def _of_gateway(gateway: str, fields: Mapping[str, object], message: Message) -> list[Reading]:
@@ -85,7 +85,9 @@ def _of_gateway(gateway: str, fields: Mapping[str, object], message: Message) ->
     for entry in devices:
         device = entry.get("device_id") if isinstance(entry, dict) else None
         if isinstance(entry, dict) and isinstance(device, str) and DEVICE.fullmatch(device):
-            found += _services(device, entry.get("services"))
+            found += taken(_services(device, entry.get("services")))
+            if len(found) > MOST_POINTS:
+                break  # `readings` says so
     if not found:
         raise Unreadable("devices: want device_id and services, got none", device=gateway)
     return readings(found, gateway, message)
@@ -116,7 +118,7 @@ def _forwarded(fields: Mapping[str, object], message: Message) -> list[Reading]:
     header, body = (told.get("header"), told.get("body")) if isinstance(told, dict) else (None, None)
     device = named(header.get("device_id") if isinstance(header, dict) else None)
     services = body.get("services") if isinstance(body, dict) else None
-    return readings(list(_services(device, services)), device, message._replace(clock=fields.get("event_time")))
+    return readings(taken(_services(device, services)), device, message._replace(clock=fields.get("event_time")))
 
 
 def _came_or_went(fields: Mapping[str, object], message: Message) -> list[Reading]:
@@ -168,6 +170,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    properties = {"level": round(percent, 1)}
+    service = {"service_id": "Battery", "properties": properties, "event_time": f"{at:%Y%m%dT%H%M%S}Z"}
+    return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -175,7 +183,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$oc/devices/{device}/sys/#",),
-    played=Played(step_l=1.0, alive=_alive),
+    played=Played(step_l=1.0, alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Huawei Cloud IoTDA, API reference, device reporting properties: value2 and level2 say nothing",

@@ -23,8 +23,8 @@ from ingest.measures import MOST_AHEAD, PLAUSIBLE_FROM, milliseconds, plain, rfc
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import MOST_BYTES, parse, parse_object, show
 
-MOST_MEASUREMENTS = 3_000
-"""Measurements in one message: a month of quarter-hours. [-]"""
+MOST_MEASUREMENTS = 1_500
+"""Measurements in one message: a day of minutes has 1,440, a fortnight of quarter-hours 1,344. [-]"""
 MOST_ALARMS = 50
 
 _FLEET = ("shuian", "fleet")
@@ -98,7 +98,7 @@ def _up(device: str, fields: Mapping[str, object], received_at: datetime, retain
     if not isinstance(items, list):
         raise Unreadable(f"measurements: want a list, got {show(items)}")
     if len(items) > MOST_MEASUREMENTS:
-        raise Unreadable(f"measurements: want at most {MOST_MEASUREMENTS}, got {len(items)}")
+        raise Unreadable(f"measurements: want at most {MOST_MEASUREMENTS}, got {len(items)}: send them in parts")
     complaints: list[str] = []
     common = _time(fields.get("time"), received_at)
     if common[0] and fields.get("time_quality") == "unsynchronized":
@@ -301,6 +301,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"{_ABOVE}/{device}/up", json.dumps(fields, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    fields = {"schema": "shuian/v1", "device": device, "time": zulu(at), "battery_percent": round(percent, 1)}
+    return f"{_ABOVE}/{device}/up", json.dumps(fields, separators=(",", ":")).encode()
+
+
 _AT_SIX = datetime(2026, 11, 21, 6, tzinfo=UTC)
 _TOTAL = Reading("wm-7640", WATER_VOLUME_TOTAL, 82184, "L", _AT_SIX, ("meter_alarm:leak",))
 _UP = b"""{"schema":"shuian/v1","device":"wm-7640","id":"7f6f3f0e","time":"2026-11-21T06:00:00Z",
@@ -317,7 +322,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("shuian/v1/+/{device}/up", "shuian/v1/+/{device}/status"),
-    played=Played(message_id="id", alive=_alive, write=_write),
+    played=Played(message_id="id", alive=_alive, charge=_charge, write=_write),
     samples=(
         Sample(
             source="this format's own specification: every kind of measurement once",

@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, named, own_clock, points, readings
+from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, named, own_clock, points, readings, taken
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -65,7 +65,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         raise Unreadable(f"params: want an object, got {show(params)}", device=device)
     if report[1] == "event":
         return _events(named(device), params, message)
-    told = list(points(named(device), params, product))
+    told = taken(points(named(device), params, product))
     message = message._replace(clock=own_clock(told, fields), past=report[1] == "history")
     return readings(told, device, message, calls(device, params))
 
@@ -83,7 +83,7 @@ def _data_points(device: str, product: str, fields: Mapping[str, object], messag
     streams = fields.get("dp")
     if not isinstance(streams, dict):
         raise Unreadable(f"dp: want an object, got {show(streams)}", device=device)
-    return readings(list(_streams(device, product, streams)), device, message)
+    return readings(taken(_streams(device, product, streams)), device, message)
 
 
 def _streams(device: str, product: str, streams: Mapping[str, object]) -> Iterator[Point]:
@@ -127,6 +127,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"$sys/{_PRODUCT}/{device}/thing/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    params = {"batteryPercentage": {"value": round(percent, 1), "time": milliseconds(at)}}
+    return topic, json.dumps({**json.loads(payload), "params": params}, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -134,7 +140,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$sys/+/{device}/#",),
-    played=Played(step_l=1.0, message_id="id", alive=_alive),
+    played=Played(step_l=1.0, message_id="id", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="OneNET documentation, OneJSON, property post: WF says too little",

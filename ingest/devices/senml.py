@@ -93,7 +93,9 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
         Not a list, or records that break the format, with what could be read of the others.
     """
     if payload.count(b"{") > MOST_RECORDS:  # before the work of reading them
-        raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {payload.count(b'{')} objects")
+        raise Unreadable(
+            f"payload: want a list of at most {MOST_RECORDS} records, got {payload.count(b'{')}: send them in parts"
+        )
     records = parse(payload)
     if not isinstance(records, list):
         raise Unreadable(f"payload: want a list of at most {MOST_RECORDS} records, got {show(records)}")
@@ -229,6 +231,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"senml/{device}", json.dumps([record], separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    record = {"bn": device, "bt": at.timestamp(), "n": "/battery", "u": "%EL", "v": round(percent, 1)}
+    return f"senml/{device}", json.dumps([record], separators=(",", ":")).encode()
+
+
 _HUMIDITY = b"""[{"bn":"urn:dev:ow:10e2073a01080063","bt":1.320067464e+09,"bu":"%RH","v":20},
 {"u":"lon","v":24.30621},{"u":"lat","v":60.07965},{"t":60,"v":20.3}]"""
 _PERCENT = Reading(
@@ -242,7 +249,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("senml/#",),
-    played=Played(alive=_alive, write=_write),
+    played=Played(alive=_alive, charge=_charge, write=_write),
     samples=(
         Sample(
             source="RFC 8428, section 5.1.1: the smallest form, without a time",

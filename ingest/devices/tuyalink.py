@@ -22,7 +22,7 @@ from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings
+from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings, taken
 from ingest.measures import milliseconds, moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -69,7 +69,7 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     message = Message(_NAME, received_at, retain, memory, fields.get("time"), fields.get("msgId"), _OWN)
     if report[1] == "event/trigger":
         return _event(named(device), data, message)
-    told = list(points(named(device), data))
+    told = taken(points(named(device), data))
     told, past = _apart(told)
     now = readings(told, device, message, calls(device, data)) if told or not past else []
     if report[1] == "data/history_report":
@@ -132,6 +132,14 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"tylink/{device}/thing/property/report", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    at_ms = milliseconds(at)
+    data = {"battery_percentage": {"value": round(percent, 1), "time": at_ms}}
+    return f"tylink/{device}/thing/property/report", json.dumps(
+        {"msgId": str(at_ms), "time": at_ms, "data": data}
+    ).encode()
+
+
 _TABLE = "Tuya, table of the smart water meter: the identifiers in the shape of a property report"
 
 FORMAT = Format(
@@ -141,7 +149,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("tylink/{device}/thing/#",),
-    played=Played(step_l=1.0, message_id="msgId", alive=_alive),
+    played=Played(step_l=1.0, message_id="msgId", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Tuya developer documentation, Properties, Actions, and Events: a lamp",

@@ -81,3 +81,16 @@ def test_memory_is_bounded_and_the_device_silent_longest_goes():
     for _ in range(MOST_MESSAGES + 2):
         heard(lately, register("d-1", 1.0))
     assert len(lately.of("d-1")) == MOST_MESSAGES
+
+
+def test_of_a_gateways_message_each_device_has_its_own_part():
+    lately = Lately()
+    records = b'[{"n":"m1","u":"l","v":7},{"n":"m2","u":"l","v":9},{"n":"m1","u":"l/s","v":0}]'
+    message = Message("senml/gw", records, NOW)
+    decoded = decode(message.topic, records, NOW)
+    bindings = FixedBindings([Binding("m1", "senml", LONG_AGO)])
+    lately.note([(message, decoded, judge(message, decoded, bindings, Memory(Nothing())))])
+    (first,), (second,) = lately.of("m1"), lately.of("m2")
+    assert [one.quantity for one in first.readings] == ["water_volume_total", "water_flow"]
+    assert (first.stored, second.stored) == (2, 0)
+    assert len(second.readings) == 1

@@ -127,3 +127,24 @@ def test_what_the_simulators_write_is_read_again(litres: list[int], start: int) 
     topic, payload = senml.encode("urn:dev:mac:0024befffe804ff1", said)
     decoded = decode(topic, payload, said[-1][0])
     assert [(one.time, one.value) for one in decoded.readings] == said
+
+
+def test_a_day_of_minutes_is_read() -> None:
+    day = [(NOW - timedelta(minutes=n), float(n)) for n in reversed(range(1440))]
+    assert len(decode(*senml.encode("urn:dev:1", day), NOW).readings) == 1440
+
+
+def test_more_records_than_a_meter_has_in_a_day_are_refused_whole() -> None:
+    decoded = read([{"n": "urn:dev:1", "u": "l", "v": n} for n in range(1501)])
+    assert decoded.readings == ()
+    assert decoded.rejected == "payload: want a list of at most 1500 records, got 1501: send them in parts"
+
+
+def test_names_are_joined_with_the_base_that_holds_then() -> None:
+    records = [
+        {"bn": "a-", "n": "1", "u": "l", "v": 1},
+        {"n": "1", "u": "m3", "v": 1},
+        {"bn": "b-"},
+        {"n": "1", "u": "l", "v": 2},
+    ]
+    assert [(one.device, one.value) for one in read(records).readings] == [("a-", 1), ("a-", 1000), ("b-", 2)]

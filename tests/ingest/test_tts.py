@@ -101,6 +101,12 @@ def test_words_that_are_not_of_the_vocabulary_are_complained_of(measurement: obj
     assert [one.quantity for one in decoded.readings] == ["available"]
 
 
+def test_more_measurements_than_an_uplink_has_bytes_are_complained_of() -> None:
+    decoded = read(up(normalized_payload=[{"water": {"leak": True}}] * 251))
+    assert [one.quantity for one in decoded.readings] == ["water_leak"]
+    assert "normalized_payload: want at most 250 measurements, got 251" in (decoded.rejected or "")
+
+
 def test_what_the_network_does_not_say_is_taken_from_the_fields() -> None:
     fields = {"temperature": 99, "battery": 80}
     decoded = read(up(decoded_payload=fields, normalized_payload=[{"air": {"temperature": 21}}]))

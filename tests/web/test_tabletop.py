@@ -11,10 +11,10 @@ from alerts import access, schema, tokens
 from alerts.channels import Result, sms, wecom
 from alerts.outbox import Dispatcher
 from shuian.drill import Api, Player, told
+from shuian.rehearsals import Inside
 from simulators.drills import DRILLS
 from simulators.gateways import Gateways
 from tests.web.conftest import BASE
-from tests.web.test_drill_player import Through
 
 STEP = timedelta(seconds=60)
 HOMES = 40
@@ -93,7 +93,7 @@ def stage(community):
         conn.execute(insert(s.shifts).values(area="dg", **on))
         token = tokens.add(conn, "d", ["registry:read", "drills:run"], None, timedelta(days=1), "cli", now)
     headers = {"Authorization": f"Bearer {token}"}
-    community.api = Api(httpx.Client(transport=Through(community.app), base_url=BASE, headers=headers))
+    community.api = Api(httpx.Client(transport=Inside(community.app), base_url=BASE, headers=headers))
     return community
 
 
@@ -188,7 +188,7 @@ def test_a_provider_that_comes_back_carries_what_still_waits(stage, catalogues):
     run = api(
         "POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": {"a": "v00"}, "lasts_s": 600, "down": down}
     )
-    fall = {"id": "1", "home": "a", "onset": "2026-11-20T18:00:00Z"}
+    fall = {"id": "1", "home": "a", "onset": "2026-11-17T18:00:00Z"}
     api("POST", f"/drills/{run['id']}/findings", fall)
     line = {"sms": Provider(), "email": Provider()}
     for seconds in (0, 6, 40):
