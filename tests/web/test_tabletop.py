@@ -188,7 +188,7 @@ def test_a_provider_that_comes_back_carries_what_still_waits(stage, catalogues):
     run = api(
         "POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": {"a": "v00"}, "lasts_s": 600, "down": down}
     )
-    fall = {"id": "1", "home": "a", "onset": "2026-11-20T18:00:00Z"}
+    fall = {"id": "1", "home": "a", "onset": "2026-11-17T18:00:00Z"}
     api("POST", f"/drills/{run['id']}/findings", fall)
     line = {"sms": Provider(), "email": Provider()}
     for seconds in (0, 6, 40):
