@@ -334,6 +334,16 @@ def areas_of_worker(conn: Connection, worker: str, now: datetime) -> frozenset[s
     return frozenset(conn.scalars(select(below.c.id)))
 
 
+def areas_of_operator(conn: Connection, person: str) -> frozenset[str] | None:
+    """Return the area of an operator's post with everything below it; None: an account, which is of the whole installation."""
+    if conn.scalar(select(exists().where(users.c.name == person))):
+        return None
+    top = select(workers.c.area).where(workers.c.id == person, workers.c.role == "operator")
+    below = select(areas.c.id).where(areas.c.id.in_(top)).cte("below", recursive=True)
+    below = below.union(select(areas.c.id).where(areas.c.parent == below.c.id))
+    return frozenset(conn.scalars(select(below.c.id)))
+
+
 def cases_of_worker(worker: str, its_areas: Collection[str]) -> ColumnElement[bool]:
     """Return the condition on `cases` under which a worker may see a case: by area, by offer, by owning it or being next.
 

@@ -168,7 +168,7 @@ def heard(conn: Connection, drill: str) -> list[Heard]:
     found = []
     for row in conn.execute(query.order_by(n.created_at, n.id)):
         who, at = f"{row.recipient_kind}:{row.recipient}", row.delivered_at or row.done_at
-        roles = ("family",) if row.recipient_kind == "contact" else _roles(conn, row.opened_at).get(who, ())
+        roles = ("family",) if row.recipient_kind == "contact" else roles_at(conn, row.opened_at).get(who, ())
         if at is not None:
             found.append(Heard(row.id, who, roles, row.part, row.template, at))
     return found
@@ -204,7 +204,7 @@ STATES = {"ON_SITE": "on_site", "UNATTENDED": "unattended", "FOLDED": "folded"}
 def _of_case(conn: Connection, case: RowMapping, note: Note) -> None:
     """Note the steps of a case, and who was told of it."""
     e, n, o = case_events.c, notices.c, offers.c
-    roles = _roles(conn, case["opened_at"])
+    roles = roles_at(conn, case["opened_at"])
     accepted = select(o.worker, o.ended_at).where(o.realm == "drill", o.case_id == case["id"], o.state == "accepted")
     for offer in conn.execute(accepted):
         note("accepted", offer.ended_at, *roles.get(f"worker:{offer.worker}", ()))
@@ -223,13 +223,18 @@ def _of_notice(row: RowMapping, roles: Mapping[str, Sequence[str]], note: Note) 
     """Note that somebody was told: what a provider took is told, and better is seen; what failed is neither."""
     who = f"{row['recipient_kind']}:{row['recipient']}"
     mine = ("family",) if row["recipient_kind"] == "contact" else roles.get(who, ())
-    if row["template"].removeprefix("family_").startswith("drill_"):
+    if is_word_of_drills(row["template"]):
         return  # the word that it is over tells nobody of what was played
     if row["state"] in ARRIVED:
         # The first of these: who opens a message an hour later was told an hour before.
         proofs = (row["done_at"], row["delivered_at"], row["seen_at"])
         note("told", min((at for at in proofs if at is not None), default=None), *mine)
     note("seen", row["seen_at"], *mine)
+
+
+def is_word_of_drills(notice: str) -> bool:
+    """Whether a notice is about the drill itself: that it is over, or that something else is real."""
+    return notice.removeprefix("family_").startswith("drill_")
 
 
 def _of_areas(conn: Connection, home: str, note: Note) -> None:
@@ -242,7 +247,7 @@ def _of_areas(conn: Connection, home: str, note: Note) -> None:
         note("area_over", event["ended_at"])
 
 
-def _roles(conn: Connection, at: datetime) -> dict[str, tuple[str, ...]]:
+def roles_at(conn: Connection, at: datetime) -> dict[str, tuple[str, ...]]:
     """Return the parts that workers played at that time: those of any shift then, or of the registry."""
     s, w = shifts.c, workers.c
     found: dict[str, set[str]] = {}

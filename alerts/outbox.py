@@ -324,15 +324,17 @@ class Dispatcher:
         """Carry out receipts in one transaction; return how many did what.  Blocks; from any thread."""
         now = self._clock()
         done: Counter[str] = Counter()
+        counted: Counter[str] = Counter()
         touched: frozenset[str] = frozenset()
         with self._engine.begin() as conn:
             for receipt in said:
-                effect, homes = receipts.take(conn, self.results, channel, receipt, now)
-                done[effect] += 1
-                touched |= homes
+                taken = receipts.take(conn, self.results, channel, receipt, now)
+                done[taken.effect] += 1
+                counted[taken.effect] += taken.realm == "live"
+                touched |= taken.homes
             self._passing("hear: written")
         self._passing("hear: committed")
-        for what, times in done.items():
+        for what, times in counted.items():
             receipts.count(channel, what, times)
         if touched:
             self._on_commit(touched)

@@ -8,7 +8,7 @@ it was written changes nothing; each is counted by what it did.
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -39,10 +39,17 @@ def after(state: str, said: str) -> tuple[Effect, str]:
     return ("contradicted" if state in PROVED else "late"), state
 
 
-def take(
-    conn: Connection, results: Results, channel: str, receipt: Receipt, now: datetime
-) -> tuple[Effect, frozenset[str]]:
-    """Carry out a receipt in the caller's transaction; return what it did and the household whose pages show it.
+class Taken(NamedTuple):
+    """What a receipt did."""
+
+    effect: Effect
+    homes: frozenset[str]
+    """The household whose pages show it, if any does."""
+    realm: str = "live"
+
+
+def take(conn: Connection, results: Results, channel: str, receipt: Receipt, now: datetime) -> Taken:
+    """Carry out a receipt in the caller's transaction; return what it did.
 
     One that names a notice that was never sent by that channel to that address is a stranger's.
     """
@@ -50,17 +57,17 @@ def take(
     mine = n.id == receipt.notice, n.channel == channel, n.address == receipt.address, n.attempts > 0
     notice = conn.execute(select(notices).where(*mine)).mappings().first()
     if notice is None:
-        return "stranger", frozenset()
+        return Taken("stranger", frozenset())
     effect, state = after(notice["state"], receipt.state)
     if receipt.bad_address:
         flag(conn, notice, receipt.detail, now)
     if effect != "applied":
-        return effect, frozenset()
+        return Taken(effect, frozenset(), notice["realm"])
     if state == "failed":
         results.give_up(conn, notice, "failed", receipt.detail, now)
     else:
         _prove(conn, notice, state, receipt.at, now)
-    return effect, _home(conn, notice)
+    return Taken(effect, _home(conn, notice), notice["realm"])
 
 
 def count(channel: str, effect: str, times: int = 1) -> None:

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, update
 
-from alerts import duty_rounds, notice_rows, registry
+from alerts import duty_rounds, notice_rows, reach_tests, registry
 from alerts.channels import Reply
 from alerts.errors import UnknownCase
 from alerts.events import Accepted, Declined
@@ -35,7 +35,7 @@ HOUR = timedelta(hours=1)
 CODES = tuple(str(n) for n in range(10, 100))
 
 Done = Literal["done", "repeated", "late", "wrong", "blocked", "not_ours"]
-"""done: the case moved.  repeated: this message was counted before.  late: the offer is over, or the code was used.
+"""done: the case moved, or a test message was answered.  repeated: this message was counted before.  late: the offer is over, or the code was used.
 wrong: no such code for this number.  blocked: too many wrong ones.  not_ours: not an answer to an offer at all."""
 
 
@@ -51,6 +51,8 @@ class Outcome(NamedTuple):
 
     done: Done
     household: str | None = None
+    realm: str = "live"
+    """Of the offer that the code belongs to: answers to what is played are counted nowhere."""
 
 
 def parse(text: str) -> Said | None:
@@ -94,8 +96,8 @@ def _answered(conn: Connection, store: Store, channel: str, reply: Reply, now: d
     reply = replace(reply, id=name)
     key = replies.c.channel == channel, replies.c.id == reply.id
     if conn.execute(select(replies.c.id).where(*key)).first() is not None:
-        return Outcome("repeated")
-    outcome = _acted(conn, store, channel, reply, now)
+        return Outcome("repeated", realm=_realm(conn, reply, now))
+    outcome = _acted(conn, store, channel, reply, now)._replace(realm=_realm(conn, reply, now))
     row = {"channel": channel, "id": reply.id, "address": reply.address, "at": now, "result": outcome.done}
     conn.execute(insert(replies).values(**row))
     return outcome
@@ -109,8 +111,7 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     wrong = select(func.count()).where(r.address == reply.address, r.result == "wrong", r.at > now - HOUR)
     if (conn.scalar(wrong) or 0) >= MOST_WRONG:
         return Outcome("blocked")
-    mine = c.address == reply.address, c.code == said.code, c.expires_at > now - KEPT
-    code = conn.execute(select(reply_codes).where(*mine).order_by(c.n.desc()).limit(1)).mappings().first()
+    code = _code(conn, reply, said, now)
     if code is None:
         return Outcome("wrong")
     if code["turn"] is not None:
@@ -135,10 +136,25 @@ def _acted(conn: Connection, store: Store, channel: str, reply: Reply, now: date
     return Outcome("done", acted.case.household)
 
 
+def _code(conn: Connection, reply: Reply, said: Said, now: datetime) -> RowMapping | None:
+    c = reply_codes.c
+    mine = c.address == reply.address, c.code == said.code, c.expires_at > now - KEPT
+    return conn.execute(select(reply_codes).where(*mine).order_by(c.n.desc()).limit(1)).mappings().first()
+
+
+def _realm(conn: Connection, reply: Reply, now: datetime) -> str:
+    said = parse(reply.text)
+    code = None if said is None else _code(conn, reply, said, now)
+    return "live" if code is None else str(code["realm"])
+
+
 def _on_duty(conn: Connection, policy: Policy, code: RowMapping, said: Said, now: datetime) -> Outcome:
     """Carry out an answer to the question whether somebody is on duty: the code knows whom it was sent to."""
     if code["used_at"] is not None or code["expires_at"] <= now:
         return Outcome("late")
+    if reach_tests.is_one(code["turn"]):  # nobody is on duty by it: that they answered is all that it asks
+        conn.execute(update(reply_codes).where(reply_codes.c.n == code["n"]).values(used_at=now))
+        return Outcome("done")
     n = notices.c
     asked = select(n.recipient).where(n.turn == code["turn"], n.address == code["address"], n.attempts > 0)
     who = conn.scalar(asked.order_by(n.created_at.desc()).limit(1))

@@ -30,11 +30,13 @@ class Token:
     name: str
     scopes: frozenset[str]
     areas: frozenset[str] | None
+    acts_for: str | None = None
+    """Whose name stands in what it does: of a token that the service made for somebody's own act."""
 
     @property
     def actor(self) -> str:
         """Return the name under which its acts are written down."""
-        return f"token:{self.name}"
+        return self.acts_for or f"token:{self.name}"
 
     def may(self, scope: str) -> bool:
         """Whether the token's scopes include this one."""
@@ -42,9 +44,12 @@ class Token:
 
 
 def add(
-    conn: Connection, name: str, scopes: Collection[str], area: str | None, life: timedelta, by: str, now: datetime
-) -> str:
+    conn: Connection, name: str, scopes: Collection[str], area: str | None, life: timedelta, by: str, now: datetime,
+    acts_for: str | None = None,
+) -> str:  # fmt: skip
     """Make a token and return it; it is shown this once.
+
+    `acts_for`: what is done with it is written down under this name instead of its own.
 
     Raises
     ------
@@ -63,6 +68,7 @@ def add(
         raise BadToken(f"there is a token {name!r} already: revoked or not, take another name")
     token = PREFIX + secrets.token_urlsafe(32)
     row = {"id": name, "token_hash": _hash(token), "scopes": sorted(set(scopes)), "area": area}
+    row["acts_for"] = acts_for
     conn.execute(insert(api_tokens).values(**row, created_at=now, expires_at=now + life))
     audit.append(conn, now, "token", by, f"token:{name}", what="added", scopes=sorted(set(scopes)), area=area or "")
     return token
@@ -88,7 +94,7 @@ def of(conn: Connection, token: str, now: datetime) -> Token | None:
     row = conn.execute(select(api_tokens).where(t.token_hash == _hash(token))).first()
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         return None
-    return Token(row.id, frozenset(row.scopes), None if row.area is None else below(conn, row.area))
+    return Token(row.id, frozenset(row.scopes), None if row.area is None else below(conn, row.area), row.acts_for)
 
 
 def below(conn: Connection, area: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A meter that says itself that it cannot be believed: what was noticed on its messages, told as a trouble of the device.
+"""A meter that says itself that it cannot be believed, or a weak battery: what was noticed on messages, told as a trouble of the device.
 
 The rooms that read messages notice another unit, two meters under one number, or a clock that is wrong; the rows get no
 litres from such a register (or the right ones, at the right time), and here the operator is told, once, until it is over.
@@ -6,13 +6,14 @@ It is never a finding about the person.
 """
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from detectors.episodes import Episodes, Key
 from detectors.findings import Changes, Evidence, Finding
 
-QUARANTINED, CLOCK, ZONE = "meter_quarantined", "meter_clock", "meter_zone"
-KINDS = (QUARANTINED, CLOCK, ZONE)
+QUARANTINED, CLOCK, ZONE, BATTERY = "meter_quarantined", "meter_clock", "meter_zone", "battery"
+KINDS = (QUARANTINED, CLOCK, ZONE, BATTERY)
 
 
 class Doubt(NamedTuple):
@@ -28,6 +29,8 @@ class Doubt(NamedTuple):
     """When it was measured, and when we heard it, seconds since 1970."""
     shift_s: float | None = None
     """By how much the habits of the home have moved, of `ZONE` only. [s]"""
+    more: Evidence = MappingProxyType({})
+    """What else the sentence says, of `BATTERY` only."""
 
 
 def tell(episodes: Episodes, doubts: Sequence[Doubt]) -> Changes:
@@ -44,7 +47,7 @@ def tell(episodes: Episodes, doubts: Sequence[Doubt]) -> Changes:
     for one in doubts:
         key: Key = (one.row, one.kind, "blue")
         if one.reason and key not in episodes:
-            evidence: Evidence = {"heard_at": one.received, "known_until_at": one.at}
+            evidence: Evidence = {"heard_at": one.received, "known_until_at": one.at, **one.more}
             evidence = evidence if one.shift_s is None else {**evidence, "shift_s": one.shift_s}
             found = Finding(one.row, one.kind, "blue", one.at, one.received, one.reason, evidence)
             episodes.start(found, changes)

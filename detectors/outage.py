@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import radio_cut, water_cut, water_return
-from detectors.bins import Bools
+from detectors.bins import Bools, News
 from detectors.errors import SnapshotError
 from detectors.groups import AreaFinding, AreaKind, Group, Members
 from detectors.partition import Partition
@@ -105,6 +105,15 @@ class Outages:
             changes.cleared.append(replace(self._open.pop(key), cleared_at=now))
         self._miss(partition, watched, now, changes)
         return changes
+
+    def without_air(self, news: News) -> News:
+        """Return intervals whose litres are not known where they may be the air that comes before the water after a cut."""
+        for one in self._returns.values():
+            blown = one.blown(news)
+            if blown.any():
+                moved = np.zeros(len(news), np.bool_) if news.moved is None else news.moved & ~blown
+                news = replace(news, litres=np.where(blown, np.nan, news.litres), moved=moved)
+        return news
 
     def _miss(self, partition: Partition, watched: Bools, now: float, changes: AreaChanges) -> None:
         """Follow the homes of cuts: who has drawn, since when water is back, and who is missed then."""

@@ -12,7 +12,10 @@ with H the sum of the quiet's hazard, `noticed` the share who have found out (1 
 is near 0 and no silence says much yet; at night it is too, and H is small.  A home of which P is small is asked, or
 somebody goes; the hours of the cut weigh as much as the neighbours show.
 
-What a cistern takes that was emptied during the cut looks like a use and cannot be told from one by an hourly meter.
+Water that comes back pushes air before it, and air turns a wheel: 1 to 20 L in some gusts within ten minutes, though nobody
+drew anything; so does a cistern that was flushed empty.  So the first water of each home after a cut, if it is little and
+its interval short enough to tell (`blown`), shows that the pipe is full and nothing of a person: its litres are not known,
+it ends no quiet and makes no surge.  Of an hourly meter nobody knows the minute, and there it counts as drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors import quiet_judge, quiet_reasons
-from detectors.bins import HOUR_S, Bools, Floats, Rows
+from detectors.bins import HOUR_S, LEAST_USE_L, Bools, Floats, News, Rows
 from detectors.cohort import Cohort
 from detectors.episodes import Episodes, in_order
 from detectors.findings import Changes, Finding, Severity
@@ -36,6 +39,12 @@ from detectors.states import State
 MOST_MADE_UP = 1.5
 """More than the hours of the cut themselves nobody makes up for."""
 HALVINGS = 25
+MOST_AIR_L = 20.0
+"""What air, or a cistern that fills, may count; who draws more is there. [L]"""
+AIR_S = 600.0
+"""Air comes within so much of the return. [s]"""
+SHORT_S = 1200.0
+"""In an interval longer than this somebody may well have drawn besides. [s]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,8 @@ class Return:
     """End of the first interval since the cut in which each drew; NaN: none yet."""
     known: Floats
     """Until when each was known at the last look."""
+    wet: Floats
+    """End of the first interval since the cut in which the register of each moved, be it by air; NaN: none yet."""
 
     @classmethod
     def begun(cls, partition: Present, event: AreaFinding) -> Self:
@@ -94,7 +105,21 @@ class Return:
         row, origin = row[there], origin[there]
         summed = -np.log(np.maximum(partition.lasting(row, origin), 1e-12))
         hazard = np.concatenate([np.zeros((len(row), 1)), summed], axis=1).astype(np.float32)
-        return cls(event, row, origin, hazard, np.full(len(row), np.nan), np.full(len(row), np.nan))
+        first, known, wet = np.full((3, len(row)), np.nan)
+        return cls(event, row, origin, hazard, first, known, wet)
+
+    def blown(self, news: News) -> Bools:
+        """Return (N,) which intervals hold the first water since the cut, so little and so soon that it may be air."""
+        place = np.full(max(int(news.row.max(initial=0)), int(self.row.max(initial=0))) + 1, -1)
+        place[self.row[np.isnan(self.wet)]] = 1
+        until = np.inf if self.event.cleared_at is None else self.event.cleared_at + AIR_S
+        runs = (place[news.row] > 0) & (news.end > self.event.onset) & (news.litres >= LEAST_USE_L)
+        when = np.where(runs, news.end, np.inf)
+        earliest = np.full(len(place), np.inf)
+        np.minimum.at(earliest, news.row, when)
+        little = (news.litres <= MOST_AIR_L) & (news.end - news.start <= SHORT_S)
+        blown: Bools = runs & (when == earliest[news.row]) & little & (news.start < until)
+        return blown
 
     def hear(self, partition: Present, known: Floats) -> bool:
         """Note which homes have drawn; return whether anything is new, given (H,) until when the homes are known."""
@@ -102,13 +127,14 @@ class Return:
         if np.array_equal(mine, self.known, equal_nan=True):
             return False
         self.known = mine
-        drew = partition.last_draw(self.row)
+        drew, ran = partition.last_draw(self.row), partition.silent_since(self.row)
+        self.wet = np.where(np.isnan(self.wet) & (ran > self.event.onset), ran, self.wet)
         self.first = np.where(np.isnan(self.first) & (drew > self.event.onset), drew, self.first)
         return True
 
     def over(self, back_within_s: float, s: ReturnSettings) -> bool:
-        """Note that the cut is over, and since when; False: nobody has drawn, nothing can be said."""
-        drawn = self.first[np.isfinite(self.first)]
+        """Note that the cut is over, and since when; False: no register has moved, nothing can be said."""
+        drawn = self.wet[np.isfinite(self.wet)]
         if not len(drawn):
             return False
         drawn = np.sort(drawn[drawn >= drawn.max() - back_within_s])
@@ -117,14 +143,24 @@ class Return:
         return True
 
     def missed(self, partition: Present, s: ReturnSettings) -> list[Missed]:
-        """Return the homes to be told, given that the cut is over."""
+        """Return the homes to be told, given that the cut is over.
+
+        Whose register stands still is held against all neighbours whose registers moved; whose register moved by what may
+        be air, only against those who drew more than that.
+        """
         back = self.event.cleared_at
         assert back is not None
-        silent = np.isnan(self.first) & (partition.quiet_since(self.row) == self.origin)
-        heard = self.known > back
-        silent, drawn = silent & heard, heard & (self.first >= back - HOUR_S)
+        since, heard = partition.quiet_since(self.row), self.known > back
+        still = heard & np.isnan(self.wet) & (since == self.origin)
+        blown = heard & np.isnan(self.first) & (since == self.wet) & (self.wet >= back - HOUR_S)
+        moved, drawn = (heard & (seen >= back - HOUR_S) for seen in (self.wet, self.first))
+        told = self._told(back, still, still, moved, s)
+        return told + (self._told(back, blown, still | blown, drawn, s) if blown.any() else [])
+
+    def _told(self, back: float, asked: Bools, silent: Bools, drawn: Bools, s: ReturnSettings) -> list[Missed]:
+        """Return which of the homes that are `asked` for are to be told, `silent` ones beside those that have `drawn`."""
         chance, after = self._chance(back, silent, silent | drawn, s), self.known - back
-        told = silent & (after <= s.watched_s)
+        told = asked & (after <= s.watched_s)
         red = told & (chance <= s.red) & (after >= s.red_after_s)
         amber = told & (chance <= s.amber) & (after >= s.amber_after_s)
         counts = int(drawn.sum()), int((silent | drawn).sum())
@@ -162,7 +198,7 @@ class Return:
 def packed(returns: Sequence[Return]) -> dict[str, NDArray[Any]]:
     """Return returns as named arrays; what they are about is packed with the findings of `detectors.outage`."""
     count = np.array([len(one.row) for one in returns], np.intp)
-    names = ("row", "origin", "hazard", "first", "known")
+    names = ("row", "origin", "hazard", "first", "known", "wet")
     empty = {"row": np.empty(0, np.intp), "hazard": np.empty((0, HOURS + 1), np.float32)}
     arrays = {
         f"return.{name}": np.concatenate([empty.get(name, np.empty(0)), *(getattr(one, name) for one in returns)])
@@ -175,7 +211,8 @@ def unpacked(arrays: Mapping[str, NDArray[Any]], events: Sequence[AreaFinding]) 
     """Return the returns of these events from `packed` arrays."""
     last = np.cumsum(arrays["return.count"])
     parts = [slice(int(end - n), int(end)) for end, n in zip(last, arrays["return.count"], strict=True)]
-    names = ("row", "origin", "hazard", "first", "known")
+    names = ("row", "origin", "hazard", "first", "known", "wet")
+    arrays = {"return.wet": arrays["return.first"], **arrays}  # of a state that knew of no air
     return [
         Return(event, *(arrays[f"return.{name}"][part].copy() for name in names))
         for event, part in zip(events, parts, strict=True)

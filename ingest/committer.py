@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 MOST_IN_BATCH = 500
 """Larger ones cost no less a message, and keep others waiting longer."""
 MOST_WAIT_S, PAUSE_S = 0.010, 0.002
-TOO_MANY = "too many: want at most a thousand readings a second for a minute from one device, got more"
+TOO_MANY = "too many: want no more readings of one device in a minute than [limits] device_a_minute allows, got more"
 _NOTHING = Judged()
 
 

@@ -14,7 +14,7 @@ The sink reads through its own connections or short looks at the journal and hol
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,6 +53,14 @@ AGAIN_S = 60.0
 """Pause after a deletion, or the making of hourly values, that failed. [s]"""
 
 
+Wanted = Callable[[Sequence[StoredReading]], Sequence[StoredReading]]
+
+
+def everything(rows: Sequence[StoredReading]) -> Sequence[StoredReading]:
+    """Leave nothing out."""
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """How the copy is, for people who run the service."""
@@ -86,13 +94,16 @@ class Sink:
         Where `InfluxState` keeps its file.
     readings : path
         The folder of `store`.
+    wanted : callable, optional
+        Which of some readings are for dashboards at all; the others are left out and counted.
     """
 
     def __init__(
-        self, settings: InfluxSettings, speaker: Speaker, state: InfluxState, store: SqliteStore, readings: Path
-    ) -> None:
+        self, settings: InfluxSettings, speaker: Speaker, state: InfluxState, store: SqliteStore, readings: Path,
+        wanted: Wanted = everything,
+    ) -> None:  # fmt: skip
         self._settings, self._speaker, self._state = settings, speaker, state
-        self._store, self._readings = store, readings
+        self._store, self._readings, self._wanted = store, readings, wanted
         self._size, self._pause_s = settings.batch, settings.retry_s[0]
         self._ready = False
         self._missing: tuple[str, ...] = ()
@@ -246,12 +257,14 @@ class Sink:
 
     def _copy(self, rows: Sequence[StoredReading], now_ms: int) -> None:
         """Write readings; whatever of them the server will not have is kept for inspection.  All or raises."""
-        fresh = self._not_expired(rows, now_ms)
+        wanted = self._wanted(rows)
+        fresh = self._not_expired(wanted, now_ms)
         self._note_days(fresh, now_ms)
         for begin in range(0, len(fresh), self._size):
             self._write(fresh[begin : begin + self._size], now_ms)
         self._size = min(self._size + self._size // 4 + 1, self._settings.batch)
-        expired = len(rows) - len(fresh)
+        metrics.COPIED.labels("left_out").inc(len(rows) - len(wanted))
+        expired = len(wanted) - len(fresh)
         if expired:
             metrics.COPIED.labels("expired").inc(expired)
             self._state.save(add=[("expired", expired)])

@@ -8,8 +8,12 @@ How this works: plain counts, begun anew each minute of arrival.  A batch counts
 tried again for an hour because the disk is full does not look like a flood.
 """
 
+from dataclasses import dataclass
+
 MOST_A_MINUTE = 60_000
 """Readings of one device: a tenth of what this edge takes, and far above any meter."""
+LEAST_A_MINUTE, LARGEST_A_MINUTE = 6_000, 10_000_000
+"""Less would refuse a month of quarter-hours that comes twice in one minute; more is more than this edge takes."""
 MOST_KEPT_TOPIC, MOST_KEPT = 100, 1_000
 """Refusals kept a minute, of one topic and of all: the table of refusals has room for ten thousand."""
 SAMPLES = 3
@@ -17,6 +21,29 @@ SAMPLES = 3
 _MOST_NAMES = 200_000
 """Devices and topics counted at a time; beyond that somebody makes names up, and counting begins anew."""
 _MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSettings:
+    """``[limits]`` of the configuration.
+
+    Parameters
+    ----------
+    device_a_minute : int
+        Readings that one device may say in a minute.
+    """
+
+    device_a_minute: int = MOST_A_MINUTE
+
+    def faults(self) -> list[str]:
+        """Return what cannot be meant, a line each."""
+        if LEAST_A_MINUTE <= self.device_a_minute <= LARGEST_A_MINUTE:
+            return []
+        return [f"device_a_minute: want {LEAST_A_MINUTE} to {LARGEST_A_MINUTE} readings, got {self.device_a_minute}"]
+
+
+NO_WISHES = LimitSettings()
+"""What holds where the configuration says nothing."""
 
 
 class _Counts:

@@ -29,7 +29,7 @@ LAST_MESSAGE = Gauge(
 CONNECTED = Gauge("shuian_ingest_connected", "1 while connected and subscribed", ["broker"])
 COPIED = Counter(
     "shuian_influx_points",
-    "Points for InfluxDB: written, refused (kept for inspection), expired (not sent)",
+    "Points for InfluxDB: written, refused (kept for inspection), expired (not sent), left_out (not for dashboards: drills)",
     ["result"],
 )
 COPY_FAULTS = Counter("shuian_influx_faults", "Rounds that failed: server, store, erase, hourly, ours", ["part"])

@@ -31,6 +31,7 @@ from ingest.bindings import Bindings
 from ingest.committer import Committer
 from ingest.inbox import Inbox, Received
 from ingest.lately import Lately
+from ingest.limits import NO_WISHES, Limits, LimitSettings
 from ingest.measures import PLAUSIBLE_FROM
 from ingest.mqtt_client import Client, Publication
 from ingest.quality import Message
@@ -113,6 +114,8 @@ class Source:
         Told what was understood of each message; several sources may share one.
     rules : ReaderRules, optional
         What the configuration says of topics that no format knows by itself.
+    limits : LimitSettings, optional
+        How much one device may say.
 
     Raises
     ------
@@ -129,6 +132,7 @@ class Source:
         on_commit: Callable[[], None],
         lately: Lately | None = None,
         rules: ReaderRules = NO_RULES,
+        limits: LimitSettings = NO_WISHES,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -155,6 +159,7 @@ class Source:
             retry_s=settings.retry_s,
             lately=lately,
             rules=rules,
+            limits=Limits(limits.device_a_minute),
         )
         self._committing = Thread(target=self._committer.run, name=f"ingest-{settings.name}", daemon=True)
 

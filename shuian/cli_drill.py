@@ -80,7 +80,8 @@ def run(
         score = drill.Player(name, script, api, **drill_live.named(script, kind, home or [], person or [])).run()
     else:
         how = drill.Reach(channel, address) if channel else None
-        score = drill.play(name, kind, api, broker, area=area, how=how)
+        with _interrupted():
+            score = drill.play(name, kind, api, broker, area=area, how=how)
     print("\n".join(drill.told(score)))
 
 

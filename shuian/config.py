@@ -26,6 +26,7 @@ from detectors.rules import parse as parse_rule
 from ingest.devices import FORMATS
 from ingest.influx_dialects import InfluxSettings
 from ingest.key_map import KeyMap, KeyRule
+from ingest.limits import LimitSettings
 from ingest.mqtt import BrokerSettings
 from ingest.retention import Retention
 from ingest.rules import PlainRule, ReaderRules, pattern
@@ -114,6 +115,7 @@ class Config:
     plain: tuple[PlainRule, ...] = ()
     formats: Mapping[str, str] = field(default_factory=dict)
     keys: tuple[KeyRule, ...] = ()
+    limits: LimitSettings = field(default_factory=LimitSettings)
     influx: InfluxSettings | None = None
     """Where readings are copied to; None: nowhere."""
 
@@ -166,6 +168,8 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
     influx = _section(InfluxSettings, table["influx"], "influx", faults) if "influx" in table else None
     kept = _section(Retention, table.get("retention", {}), "retention", faults)
     faults += [f"retention.{fault}" for fault in kept.faults()] if kept else []
+    limits = _section(LimitSettings, table.get("limits", {}), "limits", faults)
+    faults += [f"limits.{fault}" for fault in limits.faults()] if limits else []
     brokers = table.get("mqtt", [])
     if not isinstance(brokers, list):
         faults.append("mqtt: want [[mqtt]] with double brackets, one for each broker")
@@ -191,13 +195,24 @@ def build(table: Mapping[str, Any], name: str, folder: Path = Path()) -> Config:
             parse_rule(rule)
         except RuleError as wrong_rule:
             faults.append(f"detect.rules: {wrong_rule}")
-    if faults or service is None or detect is None or web is None or live is None or server is None or kept is None:
+    if (
+        faults
+        or service is None
+        or detect is None
+        or web is None
+        or live is None
+        or server is None
+        or kept is None
+        or limits is None
+    ):
         listed = "\n  ".join(faults)
         raise BadInput(f"{name} has {len(faults)} fault(s):\n  {listed}", "mend each, then try: shuian check")
     if not service.data.is_absolute():
         service = dataclasses.replace(service, data=folder / service.data)
     brokers, meanings = tuple(_beside(one, folder) for one in mqtt if one), tuple(one for one in keys if one)
-    return Config(service, brokers, server, kept, detect, policy, web, live, wanted, plain, formats, meanings, influx)
+    return Config(
+        service, brokers, server, kept, detect, policy, web, live, wanted, plain, formats, meanings, limits, influx
+    )
 
 
 def broker_defaults(site: str, entry: Any) -> Any:

@@ -101,4 +101,4 @@ def _calm(at: Rehearsal, several: Sequence[Candidate], people: Sequence[Doings],
 
 
 def _news(at: Rehearsal, row: int, home: Candidate, did: Doings, until: float) -> News:
-    return at.news(row, did.draws, at.times(home, until), home.period_s)
+    return at.news(row, did.draws, at.times(home, until), home.period_s, at.zone)

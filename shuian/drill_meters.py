@@ -7,7 +7,7 @@ its last two days in hours, so that neighbours arrive together, and then each me
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shuian.drill_api import Api
 from shuian.errors import Trouble
@@ -20,8 +20,8 @@ LOOK_S = 0.5
 """How often meters look whether something is due. [s]"""
 HEARD_WITHIN_S = 60.0
 """So long may pass without a reading more until the service counts as deaf. [s]"""
-FIRST_WITHIN_S = 10.0
-"""The same for the first day; then it is sent once more, for meters that the service did not know yet."""
+FIRST_WITHIN_S = 5.0
+"""The same for the first day; then it is sent twice more, for meters that the service did not know yet. [s]"""
 FIRST_TRIES = 3
 STEPS = 4
 """Progress is told so often."""
@@ -103,7 +103,7 @@ class Meters:
         for more in reversed(range(FIRST_TRIES)):
             self._publish(stretch)
             try:
-                self._heard(before, len(stretch), FIRST_WITHIN_S)
+                self._heard(before, len(stretch), FIRST_WITHIN_S if more else HEARD_WITHIN_S)
             except Trouble:
                 if not more:
                     raise
@@ -119,14 +119,16 @@ class Meters:
 
     def _heard(self, before: int, sent: int, within_s: float) -> None:
         """Wait until the service has stored so many readings more, and judged them; patient as long as there are more."""
-        newest, waited_s = -1, 0.0
+        most, last = -1, self._clock()
         while (now := self._api.counts()).get("stored", 0) - before < sent or now.get("behind", 0) > BUSY:
-            newest, waited_s = (now.get("stored", 0), 0.0) if now.get("stored", 0) > newest else (newest, waited_s)
-            if waited_s >= within_s:
-                stored = now.get("stored", 0) - before
+            stored = now.get("stored", 0) - before
+            if stored > most:
+                most, last = stored, self._clock()
+            if self._clock() - last >= timedelta(seconds=within_s):
+                if stored >= sent:
+                    return  # it hears us, and has much else to judge
                 raise Trouble(f"the service has stored {stored} of {sent} readings that the broker took", DEAF)
             self._rest(LOOK_S)
-            waited_s += LOOK_S
 
     # --- life --------------------------------------------------------------------------------------------------------
 

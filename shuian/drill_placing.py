@@ -34,6 +34,8 @@ from simulators.households import Draws
 
 CLOSE_S = 300.0
 """A water cut that begins so near to the latest moment at which it is told is what is wanted. [s]"""
+SURELY_S = 900.0
+"""And it begins so much sooner, so that it is told for certain. [s]"""
 FLOW_BEFORE_S = 450.0
 """Running water is told at a reading: the one nearest to this long before. [s]"""
 CUTS = ("W4",)
@@ -61,7 +63,7 @@ def place(cast: Cast, lives: Lives) -> list[Struck]:
         if strikes.begins != DUE:
             times = [begins(strikes, start, lives.at.zone)] * len(homes)
         elif faults()[strikes.fault].group:
-            times = [_due_together(lives, strikes.fault, homes, ends)]
+            times = [_due_together(lives, strikes.fault, _else_calm(cast, strikes.fault, homes), ends)]
         elif "quiet" in faults()[strikes.fault].finds and faults()[strikes.fault].layer == "person":
             times = _due_quiet(lives, strikes.fault, homes, placed, ends)
         else:
@@ -88,6 +90,12 @@ def _together(cast: Cast) -> list[tuple[Strikes, list[CastHome]]]:
         parts = {one.part for one in several}
         found.append((several[0], [home for home in cast.homes if home.part in parts]))
     return found
+
+
+def _else_calm(cast: Cast, code: str, homes: Sequence[CastHome]) -> list[CastHome]:
+    """Return those homes that nothing else befalls: the silence of the others says nothing of the water."""
+    struck = {one.part for one in cast.drill.strikes if one.fault != code}
+    return [home for home in homes if home.part not in struck]
 
 
 def _changed(did: Doings, begin: float, code: str, home: CastHome, until: float) -> Doings:
@@ -137,4 +145,5 @@ def _due_together(
         cut: list[Draws] = befallen(Struck(code, (home.name,), begin, until), [lives.did[home.id].draws])
         return cut[0]
 
-    return cut_begins(lives.at, homes, {home.id: partial(dry, home) for home in homes}, lives.at.now_s, CLOSE_S)
+    latest = cut_begins(lives.at, homes, {home.id: partial(dry, home) for home in homes}, lives.at.now_s, CLOSE_S)
+    return latest - SURELY_S

@@ -10,6 +10,7 @@ from shuian.drill_together import Played, Score
 from simulators.drills import DRILLS
 
 Line = Mapping[str, Any]
+BAD = ("late", "missed", "broken")
 HEAD = ("drill", "steps", "met", "slowest step, against its time", "took", "missed, and why")
 
 
@@ -69,11 +70,11 @@ def misses(score: Score) -> list[str]:
     found: defaultdict[tuple[str, str], int] = defaultdict(int)
     happened = {(line["home"], line["step"]) for line in score.get("lines", ()) if line["took_s"] is not None}
     for line in score.get("lines", ()):
-        if line["verdict"] not in ("met", "kept"):
+        if line["verdict"] in BAD:
             found[_step(line), _why(line, score, happened)] += 1
-    return [
-        f"{step}{f' ({homes} homes)' if homes > 1 else ''}: {why}" for (step, why), homes in found.items()
-    ]  # fmt: skip
+    told = [f"{step}{f' ({homes} homes)' if homes > 1 else ''}: {why}" for (step, why), homes in found.items()]
+    waits = sum(line["verdict"] == "waits" for line in score.get("lines", ()))
+    return [*told, f"{waits} steps had time still"] if waits else told
 
 
 def _why(line: Line, score: Score, happened: set[tuple[str, str]]) -> str:

@@ -22,9 +22,9 @@ from shuian.errors import BadInput
 from simulators.drills._homes import SWAP, Meter, Struck, reports, slices
 from simulators.publisher import Publisher, address
 
-HISTORY_S, READING_S = 6.0, 0.0003
+HISTORY_S, READING_S = 5.0, 0.0003
 """What sending and hearing a history takes: about so long, and so much for each reading. [s]"""
-PLACING_S, HOME_S = 4.0, 0.5
+PLACING_S, HOME_S = 2.0, 0.5
 """What placing what goes wrong takes, and more for each home. [s]"""
 LEAD_S = 900.0
 """So long it may take until the drill begins. [s]"""

@@ -4,6 +4,7 @@ import logging
 import threading
 
 from ingest.errors import StoreError
+from shuian.battery_check import BatteryCheck
 from shuian.clock_check import ClockCheck
 from shuian.pipeline import Pipeline
 
@@ -13,9 +14,9 @@ log = logging.getLogger(__name__)
 class Judge(threading.Thread):
     """The thread that runs the pipeline; it survives anything and says what went wrong last."""
 
-    def __init__(self, pipeline: Pipeline, clocks: ClockCheck) -> None:
+    def __init__(self, pipeline: Pipeline, clocks: ClockCheck, batteries: BatteryCheck) -> None:
         super().__init__(name="judge", daemon=True)
-        self._pipeline, self._clocks = pipeline, clocks
+        self._pipeline, self._clocks, self._batteries = pipeline, clocks, batteries
         self.news = threading.Event()
         self._end = threading.Event()
         self._judging: str | None = None
@@ -37,6 +38,7 @@ class Judge(threading.Thread):
                     if self._end.is_set():
                         break
                 self._pipeline.doubt(self._clocks.look())
+                self._pipeline.doubt(self._batteries.look(self._pipeline.told_of))
                 self._failures, self._judging = 0, None
                 self._save_if_due()
             except Exception as trouble:

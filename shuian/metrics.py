@@ -9,7 +9,7 @@ from detectors.partition import Partition
 FINDINGS = Counter("shuian_findings", "Findings that were raised, by kind and reason", ["kind", "reason"])
 STILL = Gauge("shuian_registers_still", "Meters that report, and whose register has stood still for a day or longer")
 DOUBTED = Gauge("shuian_meters_doubted", "Meters of which a trouble of their own is told now, by kind", ["kind"])
-DEVICE_KINDS = ("meter_silent", "meter_steps", "meter_quarantined", "meter_clock", "meter_zone")
+DEVICE_KINDS = ("meter_silent", "meter_steps", "meter_quarantined", "meter_clock", "meter_zone", "battery")
 
 
 def count(changes: Changes, lived_in: Bools) -> None:

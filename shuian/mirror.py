@@ -15,7 +15,7 @@ from alerts.web.ports import Check
 from ingest import influx_erasure
 from ingest.erasure import Span
 from ingest.errors import SinkRefused, SinkUnavailable, StoreError
-from ingest.influx import Sink, Status
+from ingest.influx import Sink, Status, Wanted, everything
 from ingest.influx_dialects import InfluxSettings, connect
 from ingest.influx_state import FILE, InfluxState
 from ingest.store import SqliteStore
@@ -89,8 +89,10 @@ def said(status: Status) -> str:
 
 
 @contextlib.contextmanager
-def running(settings: InfluxSettings | None, folder: Path, store: SqliteStore) -> Iterator[Mirror]:
-    """Open the copy of a data folder for the time of the block.
+def running(
+    settings: InfluxSettings | None, folder: Path, store: SqliteStore, wanted: Wanted = everything
+) -> Iterator[Mirror]:
+    """Open the copy of a data folder for the time of the block; `wanted`: as of `ingest.influx.Sink`.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def running(settings: InfluxSettings | None, folder: Path, store: SqliteStore) -
         try:
             speaker = held.enter_context(contextlib.closing(connect(settings)))
             state = held.enter_context(contextlib.closing(InfluxState(folder)))
-            sink = Sink(settings, speaker, state, store, folder / "readings")
+            sink = Sink(settings, speaker, state, store, folder / "readings", wanted)
         except SinkUnavailable as trouble:
             raise Trouble(f"[influx]: {trouble}", "install that, or take the section out") from None
         except StoreError as trouble:

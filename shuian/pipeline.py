@@ -202,12 +202,17 @@ class Pipeline:
         self._note(self.partition.doubt(doubts(readings, self.rows, self.partition.rows_with, now)))
         news = intervals(readings, self._last, self.rows, now)
         if news is not None:
-            self._note(self.partition.step(news))
+            self._note(self.partition.step(self._outages.without_air(news)))
 
     def doubt(self, doubts: Sequence[Doubt]) -> None:
         """Take in what was found out about meters elsewhere."""
         with self._lock:
             self._note(self.partition.doubt(doubts))
+
+    def told_of(self, kind: str) -> list[int]:
+        """Return the rows of which a kind has been told and is not over."""
+        with self._lock:
+            return [int(row) for row in self.partition.rows_with(kind)]
 
     def learnt(self) -> tuple[list[str], dict[str, NDArray[Any]]]:
         """Return the household of each row, and a copy of all that the detectors know."""

@@ -30,12 +30,7 @@ def run(path: Path, config: Config, apply: bool) -> None:
     try:
         sheets = registry.read(path, formats())
     except registry.RegistryError as wrong:
-        shown = "\n  ".join(str(fault) for fault in wrong.faults[:MOST_SHOWN])
-        more = f"\n  … and {len(wrong.faults) - MOST_SHOWN} more" if len(wrong.faults) > MOST_SHOWN else ""
-        raise BadInput(
-            f"{len(wrong.faults)} fault(s) in {path}; nothing was changed\n  {shown}{more}",
-            "mend these cells and run it again",
-        ) from None
+        raise _refused(path, wrong) from None
     for note in sheets.notes:
         print(f"note: {note}")
     config.service.data.mkdir(parents=True, exist_ok=True)
@@ -55,5 +50,16 @@ def run(path: Path, config: Config, apply: bool) -> None:
             print(f"  {line}")
         if not apply:
             print("nothing was changed; do it with: --apply")
+    except registry.RegistryError as wrong:
+        raise _refused(path, wrong) from None
     finally:
         engine.dispose()
+
+
+def _refused(path: Path, wrong: registry.RegistryError) -> BadInput:
+    shown = "\n  ".join(str(fault) for fault in wrong.faults[:MOST_SHOWN])
+    more = f"\n  … and {len(wrong.faults) - MOST_SHOWN} more" if len(wrong.faults) > MOST_SHOWN else ""
+    return BadInput(
+        f"{len(wrong.faults)} fault(s) in {path}; nothing was changed\n  {shown}{more}",
+        "mend these cells and run it again",
+    )

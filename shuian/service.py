@@ -37,6 +37,7 @@ from ingest.mqtt import BrokerSettings, Source
 from ingest.store import SqliteStore
 from shuian import mirror, reports
 from shuian.anchors import Anchors
+from shuian.battery_check import BatteryCheck
 from shuian.broker import BrokerError, EmbeddedBroker
 from shuian.clock_check import ClockCheck
 from shuian.commissioning import Commissioning
@@ -47,6 +48,8 @@ from shuian.judge import Judge, said
 from shuian.live_bindings import LiveBindings
 from shuian.people import CaseDesk, PeopleRegistry
 from shuian.pipeline import Pipeline
+from shuian.played import Played
+from shuian.rehearsals import Rehearsals
 from shuian.retention import Keeper
 
 log = logging.getLogger(__name__)
@@ -161,6 +164,7 @@ class Service:
                     for source in self.sources.values():
                         await asyncio.to_thread(source.stop)
                     await asyncio.to_thread(self.judge.end)
+                    await asyncio.to_thread(self.rehearsals.close)
                     self.hub.close()  # the server waits for its answers, and a stream has no end of its own
                     server.should_exit = True
                     stop.set()
@@ -203,9 +207,14 @@ class Service:
             self.clock,
             self._listening,
         )
-        self.judge = Judge(self.pipeline, ClockCheck(self.readings, lambda: self.pipeline.rows, self.clock))
+        of_now = (self.readings, lambda: self.pipeline.rows, self.clock)
+        self.judge = Judge(self.pipeline, ClockCheck(*of_now), BatteryCheck(*of_now))
         self.history = History(self.readings, self.pipeline)
-        self.mirror = held.enter_context(mirror.running(self.config.influx, folder, self.readings))
+        self.rehearsals = Rehearsals(self.store, self.clock, self._open_broker, self.config.service.zone)
+        self._played = Played(self.registry, self.clock)
+        self.mirror = held.enter_context(
+            mirror.running(self.config.influx, folder, self.readings, self._played.without)
+        )
         self.sources = {one.name: self._source(one) for one in self._brokers(held)}
 
     def _committed(self, households: Collection[str] = ()) -> None:
@@ -248,6 +257,12 @@ class Service:
         entry = {"name": "embedded", "host": "127.0.0.1", "port": broker.port, "topics": heard}
         return [BrokerSettings(**broker_defaults(self.config.service.site, entry))]
 
+    def _open_broker(self) -> str:
+        """Return the address of the broker if anybody may speak there; empty: it wants a password or TLS, which we lack."""
+        first = next(iter(self.config.mqtt), None)
+        closed = first is not None and (first.username is not None or first.tls)
+        return "" if closed else self.broker_url
+
     def _listening(self) -> bool:
         return all(source.connected and source.trouble is None for source in self.sources.values())
 
@@ -261,7 +276,7 @@ class Service:
         try:
             return Source(
                 settings, self.readings, LiveBindings(self.pipeline), self.clock, self.judge.news.set,
-                lately=self.lately, rules=self.config.rules,
+                lately=self.lately, rules=self.config.rules, limits=self.config.limits,
             )  # fmt: skip
         except TlsError as wrong:
             raise BadInput(f"broker {settings.name}: {wrong}", "correct [[mqtt]], then: shuian check") from None
@@ -288,10 +303,13 @@ class Service:
             formats={name: one.sensors for name, one in FORMATS.items()},
             go_live=self.config.go_live,
         )
-        return web.create(
+        app = web.create(
             self.store, self.engine, self.history, self.words, settings, self.clock, self.health, self.hub,
             self.dispatcher, self.reports, Commissioning(self.lately, self.readings, self.pipeline),
+            self.rehearsals,
         )  # fmt: skip
+        self.rehearsals.serve(app)
+        return app
 
     async def _timers(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

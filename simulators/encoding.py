@@ -93,6 +93,9 @@ def report(one: Report, fmt: str, resolution_l: float = 1.0) -> list[Said]:
     if one.said is None:
         return heartbeat(fmt, one.device, at)
     written = readings(fmt, one.device, _held(one), resolution_l)
+    charge = played(fmt).charge
+    if one.charge is not None and charge is not None:
+        written = [charge(one.device, at, one.charge), *written]
     return [(topic, _renumbered(fmt, payload, one.attempt)) for topic, payload in written] if one.attempt else written
 
 
@@ -127,7 +130,7 @@ def messages(reports: Iterable[Report], formats: Mapping[str, str], resolution_l
     for _, together in groupby(reports, key=_sent):
         some = list(together)
         one, fmt = some[0], formats.get(some[0].device, "")
-        if len(some) > 1:
+        if len(some) > 1 and one.charge is None:
             parts = readings(fmt, one.device, [each for report in some for each in _held(report)], resolution_l)
         else:
             parts = report(one, fmt, resolution_l)

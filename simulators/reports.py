@@ -22,5 +22,7 @@ class Report(NamedTuple):
     """0: the message itself; n: its n-th repetition, under the same message id."""
     attempt: int = 0
     """0: the message itself; n: sent once more under a message id of its own, by a gateway that numbers its attempts."""
+    charge: float | None = None
+    """How full the battery is by the device's own word [%]; None: it says nothing of it."""
     earlier: tuple[tuple[float, float], ...] = ()
     """What the meter held back until this message: (how long before [s], register [L]) of each reading, oldest first."""

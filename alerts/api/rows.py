@@ -13,6 +13,7 @@ from alerts.api.fields import BY_FORMAT, NAMED
 from alerts.api.problems import Problem, Wrong
 from alerts.errors import BadConsent
 from alerts.policy import Policy
+from alerts.registry import moving
 from alerts.registry.changes import bump
 from alerts.registry.lookups import OUTCOME
 from alerts.registry.sheets import REFERENCES
@@ -38,7 +39,7 @@ def within(sheet: str, token: Token) -> ColumnElement[bool]:
     homes = select(households.c.id).where(households.c.area.in_(token.areas))
     people = select(residents.c.id).where(residents.c.household.in_(homes))
     if sheet == "areas":
-        return areas.c.id.in_(token.areas)
+        return areas.c.id.in_(token.areas) | areas.c.parent.in_(token.areas)  # one that this token has just added
     if sheet == "households":
         return households.c.id.in_(homes)
     if "area" in table.c:
@@ -249,11 +250,14 @@ def _rules(conn: Connection, sheet: str, name: str, values: Mapping[str, Any], o
     """Return what contradicts the rules between cells and rows."""
     match sheet:
         case "areas":
-            return (
-                [("parent", "an area that does not lie within this one")]
-                if _circle(conn, name, values["parent"])
-                else []
-            )
+            if _circle(conn, name, values["parent"]):
+                return [("parent", "an area that does not lie within this one")]
+            return _area_stays(conn, name, values) if old is not None else []
+        case "households":
+            after = moving.stored_areas(conn)
+            homes = {} if old is None else {name: old["area"]}
+            wrong = moving.moved(conn, after, {name: values["area"]}, homes)
+            return [("area", wanted) for wanted in wrong.values()]
         case "contacts" | "workers":
             return [(column, wanted) for column, wanted, _ in faults(values["channel"], values["address"])]
         case "shifts" | "absences":
@@ -262,6 +266,15 @@ def _rules(conn: Connection, sheet: str, name: str, values: Mapping[str, Any], o
             return _device_rules(conn, values, old)
         case _:
             return []
+
+
+def _area_stays(conn: Connection, name: str, values: Mapping[str, Any]) -> list[Wrong]:
+    """Return what is wrong with an area that would take homes from drills into life, or back."""
+    before, homes = moving.stored_areas(conn), moving.stored_homes(conn)
+    after = before | {name: moving.Above(values["parent"], values["kind"])}
+    column = "kind" if before[name].kind != values["kind"] else "parent"
+    wrong = moving.moved(conn, after, homes, homes)
+    return [(column, f"for home {home}, {wanted}") for home, wanted in list(wrong.items())[:1]]
 
 
 def _circle(conn: Connection, name: str, parent: str | None) -> bool:

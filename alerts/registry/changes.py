@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from alerts import audit
+from alerts.registry import moving
 from alerts.registry.lookups import OUTCOME, version
 from alerts.registry.reading import Registry
-from alerts.registry.sheets import KEYS, SHEETS
+from alerts.registry.sheets import KEYS, SHEETS, Fault, RegistryError
 from alerts.schema import (
     area_events,
     area_members,
@@ -66,10 +67,31 @@ class Changes:
 
 
 def plan(registry: Registry, conn: Connection) -> Changes:
-    """Return what `apply` would change now; changes nothing."""
+    """Return what `apply` would change now; changes nothing.
+
+    Raises
+    ------
+    RegistryError
+        A home would pass from drills to life, or back (`alerts.registry.moving`).
+    """
     in_use = _in_use(conn)
     tables = {sheet: _change(registry, conn, sheet, in_use.get(sheet, set())) for sheet in SHEETS}
+    _realms_stay(conn, tables)
     return Changes(tables)
+
+
+def _realms_stay(conn: Connection, tables: Mapping[str, Change]) -> None:
+    new_areas = {**tables["areas"].added, **tables["areas"].changed}
+    new_homes = tables["households"].changed
+    if not new_areas and not new_homes:
+        return
+    homes = moving.stored_homes(conn)
+    after = moving.stored_areas(conn) | {
+        str(key[0]): moving.Above(row["parent"], row["kind"]) for key, row in new_areas.items()
+    }
+    placed = homes | {str(key[0]): row["area"] for key, row in new_homes.items()}
+    if wrong := moving.moved(conn, after, placed, homes):
+        raise RegistryError([Fault("households", None, "area", wanted, home) for home, wanted in wrong.items()])
 
 
 def apply(registry: Registry, conn: Connection, now: datetime, by: str = "cli") -> Changes:

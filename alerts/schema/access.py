@@ -33,6 +33,7 @@ api_tokens = Table(
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),
     Column("revoked_at", Utc),
+    Column("acts_for", String(80)),  # whose name stands in what it does; None: its own
 )  # fmt: skip
 users = Table(
     "users", metadata,

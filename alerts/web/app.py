@@ -20,6 +20,7 @@ from alerts.web import (
     consents,
     console,
     devices,
+    drills,
     duty,
     entry,
     family,
@@ -35,7 +36,7 @@ from alerts.web.cover import Cover
 from alerts.web.fragments import Fragments
 from alerts.web.headers import SafeHeaders, SameSitePosts
 from alerts.web.live import Events, Hub
-from alerts.web.ports import Fitting, Health, Readings
+from alerts.web.ports import Fitting, Health, Player, Readings
 from alerts.web.renewals import Renewals
 from alerts.web.settings import Settings
 from alerts.web.site import Refused, Site, hosts, stranger, visit
@@ -60,6 +61,7 @@ def create(
     dispatcher: "Dispatcher | None" = None,
     reports: Reports | None = None,
     fitting: Fitting | None = None,
+    player: Player | None = None,
 ) -> FastAPI:
     """Return the pages as an ASGI application.
 
@@ -87,6 +89,8 @@ def create(
         Of the months; None: none are kept.
     fitting : Fitting, optional
         What an installer asks of a device; None: nobody can be asked.
+    player : Player, optional
+        Plays drills; None: none can be started from the pages.
     """
     # No generated documentation: its pages load scripts from elsewhere.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -111,6 +115,7 @@ def create(
             bool(settings.duty_phone),
         ),
         fitting,
+        player,
     )
     app.state.site, app.state.dispatcher = site, dispatcher
     rooms = (
@@ -124,6 +129,7 @@ def create(
         households,
         meters,
         devices,
+        drills,
         report,
         golive,
         machine,

@@ -65,7 +65,8 @@ async def reply(channel: str, request: Request) -> Response:
 
 
 def _answer_all(site: Site, channel: str, said: Sequence[Reply]) -> Counter[str]:
-    return Counter(reply_codes.answer(site.store, channel, one, site.clock()).done for one in said)
+    done = [reply_codes.answer(site.store, channel, one, site.clock()) for one in said]
+    return Counter(one.done for one in done if one.realm == "live")
 
 
 def _refused(channel: str, error: Exception, what: Literal["receipt", "reply"]) -> Response:

@@ -84,7 +84,7 @@ def act(
     visit: Visiting,
     do: Annotated[str, Form()] = "",
     form: Annotated[str, Form()] = "",
-    who: Annotated[list[str], Form()] = [],  # noqa: B006  (a form's field, never changed)
+    who: Annotated[str, Form()] = "",
 ) -> Response:
     """Accept, write down who sat at the table, or send test messages; what cannot be done is said (409)."""
     session = visit.must_be("operator")
@@ -160,9 +160,9 @@ def _unrehearsed(checklist: Checklist) -> list[Lack]:
     return [lack for lack in checklist.item("rehearsal").lacks if lack.whom]
 
 
-def _at_table(checklist: Checklist, who: list[str]) -> list[str]:
-    """Return those of `who` of whom a rehearsal is wanted."""
-    return [lack.whom for lack in _unrehearsed(checklist) if lack.whom in who]
+def _at_table(checklist: Checklist, who: str) -> list[str]:
+    """Return `who` if a rehearsal is wanted of that worker, nobody else."""
+    return [lack.whom for lack in _unrehearsed(checklist) if lack.whom == who]
 
 
 def _staff(facts: Facts, checklist: Checklist) -> list[str]:
@@ -206,9 +206,9 @@ def _shown(
             case "shifts":
                 whom = known.areas.get(whom, whom)
             case "drills":
-                whom = words.code("golive.drill", whom)
+                href, whom = "/c/drills", words.code("golive.drill", whom)
             case "channels":
-                whom = words.code("channel", whom)
+                href, whom = "/c/log", words.code("channel", whom)
             case "accepted":
                 whom = queries.name_of(conn, whom) if whom else ""
             case _:

@@ -1,5 +1,7 @@
 """For machines: style and script, health, metrics."""
 
+from pathlib import PurePath
+
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
@@ -7,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.web.site import Refused, Site
 
 router = APIRouter()
-_TYPES = {"shuian.css": "text/css; charset=utf-8", "shuian.js": "text/javascript; charset=utf-8"}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 
 @router.get("/static/{name}")
@@ -17,7 +19,7 @@ def static(name: str, request: Request) -> Response:
     if name not in site.static:
         raise Refused(404, "not_found")
     keep = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(site.static[name], media_type=_TYPES[name], headers=keep)
+    return Response(site.static[name], media_type=_TYPES[PurePath(name).suffix], headers=keep)
 
 
 @router.get("/healthz")

@@ -1,9 +1,9 @@
 """What the pages need from elsewhere; `shuian.service` injects it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +231,64 @@ class Health:
     def ok(self) -> bool:
         """Whether every part works, and at least one was looked at."""
         return bool(self.checks) and all(check.ok for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A drill that can be played."""
+
+    name: str
+    happens: str
+    """What happens, in a sentence in English: for a script that has no words in the catalogues."""
+    homes: int
+    lasts_s: float
+    """It is over then at the latest. [s]"""
+    kinds: tuple[str, ...]
+    """How it can be played here: ``tabletop``, ``technical``."""
+    must: tuple[Mapping[str, Any], ...]
+    """What must happen (`alerts.drill_score`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A drill that somebody started from the pages and that has not begun: it is being prepared, or could not begin."""
+
+    script: str
+    kind: str
+    by: str
+    at: datetime
+    area: str
+    refused: str = ""
+    """Why it did not begin, in English; empty: it is being prepared."""
+
+
+class CannotPlay(Exception):
+    """A drill was not begun; says why, in English."""
+
+
+class Player(Protocol):
+    """Plays scripts of drills on this service."""
+
+    def scripts(self) -> Sequence[Script]:
+        """Return every script."""
+        ...
+
+    def start(self, script: str, kind: str, area: str, by: str) -> str | None:
+        """Begin to play a script below a drill area, under the name of an operator, and return the drill's id.
+
+        None: it is being prepared, and begins by itself (`started` says what became of it).
+
+        Raises
+        ------
+        CannotPlay
+            It could not be begun.
+        """
+        ...
+
+    def plays(self, drill: str) -> bool:
+        """Whether this process plays it: one that was begun before a restart goes on by itself until its end."""
+        ...
+
+    def started(self) -> Sequence[Started]:
+        """Return what was started of late and has not begun."""
+        ...

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from importlib.resources import files
@@ -21,12 +21,13 @@ from starlette.responses import RedirectResponse
 
 from alerts import access, database, registry
 from alerts.go_live import Checklist, Key
+from alerts.queries.drills import Marks
 from alerts.reports import Reports
 from alerts.texts import Texts
 from alerts.web.cover import Cover
 from alerts.web.fragments import FORM, TAP, Fragments, Page
 from alerts.web.headers import origin_proof
-from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Readings, Served, Water
+from alerts.web.ports import Budget, Day, Fitting, Health, Heard, Meter, Player, Readings, Served, Water
 from alerts.web.settings import Settings
 from alerts.web.taps import Done
 from alerts.web.words import HTML_LANG, Words, language_of
@@ -45,6 +46,8 @@ SESSION_COOKIES: Mapping[access.Role, str] = {
 HOME: Mapping[access.Role, str] = {"worker": "/w", "family": "/f", "operator": "/c", "resident": "/r"}
 ROLES: Mapping[str, access.Role] = {path.removeprefix("/"): role for role, path in HOME.items()}
 """The first part of a page's address, and whose page it is."""
+STATIC = ("shuian.css", "shuian.js", "reports.css")
+"""What browsers keep; what only reports and drills need is a file of its own, so that no phone fetches it."""
 KEPT_S = 5
 """For how long a rendered block answers the same person's open pages: what is not counted as a change (a notice was
 delivered, a meter was heard) is at most so much older than it says. [s]"""
@@ -72,6 +75,8 @@ class Site:
     reports: Reports
     cover: Cover
     fitting: Fitting | None = None
+    player: Player | None = None
+    marks: Marks = field(default_factory=Marks)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -96,7 +101,7 @@ class Site:
     @cached_property
     def static(self) -> Mapping[str, bytes]:
         """Style and script by file name."""
-        return {name: (files("alerts.web") / "static" / name).read_bytes() for name in ("shuian.css", "shuian.js")}
+        return {name: (files("alerts.web") / "static" / name).read_bytes() for name in STATIC}
 
     @cached_property
     def static_urls(self) -> Mapping[str, str]:

@@ -43,6 +43,8 @@ class Played:
         Key of the message's id; empty: messages have none.
     alive : callable, optional
         (device, time) -> the message that it lives, and nothing of its register; None: it cannot say so.
+    charge : callable, optional
+        (device, time, per cent) -> the message in which it says how full its battery is; None: it cannot say so.
     write : callable, optional
         (device, registers, litres of a pulse) -> the messages in which all of them are said; None: ``encode`` for each.
     rules : ReaderRules
@@ -57,6 +59,7 @@ class Played:
     timed: bool = True
     message_id: str = ""
     alive: Callable[[str, datetime], Said] | None = None
+    charge: Callable[[str, datetime, float], Said] | None = None
     write: Callable[[str, Registers, float], list[Said]] | None = None
     rules: ReaderRules = NO_RULES
 

@@ -124,7 +124,7 @@ _NAMES = {
     "阀门状态": "valvestate",
 }
 """Names of properties -> an identifier above: switch, flow, cumulative flow or use, temperature, humidity, battery, leak."""
-_UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h"}
+_UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h", "l": "L"}
 _WITH_UNIT = _TOTALS | _FLOWS
 _ENDS = tuple(_UNITS_AT_END)
 _MOST_REMEMBERED = 128

@@ -237,6 +237,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"/sys/{_PRODUCT}/{device}/thing/event/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    params = {"batteryPercentage": {"value": round(percent, 1), "time": milliseconds(at)}}
+    return topic, json.dumps({**json.loads(payload), "params": params}, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name="aliyun_tsl",
     matches=matches,
@@ -245,7 +251,7 @@ FORMAT = Format(
     encode=encode,
     writes=("/sys/+/{device}/thing/#",),
     reads=("/sys/+/{device}/thing/#",),  # answers to its reports, and settings
-    played=Played(unit="m3", step_l=1.0, message_id="id", alive=_alive),
+    played=Played(unit="m3", step_l=1.0, message_id="id", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Alibaba Cloud IoT Platform help, document 89301: WF is no water flow here",

@@ -113,7 +113,8 @@ def _services(device: str, services: object) -> Iterator[Point]:
         for name, value in told.items() if isinstance(told, dict) else ():
             if not isinstance(value, dict | list):
                 identifier = f"{service.get('service_id', '')}.{name}"
-                yield Point(device, identifier, value, service.get("event_time"), product=product)
+                stamp = service.get("event_time", service.get("eventTime"))  # the older spelling of its interfaces
+                yield Point(device, identifier, value, stamp, product=product)
 
 
 def _forwarded(fields: Mapping[str, object], message: Message) -> list[Reading]:
@@ -174,6 +175,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    properties = {"level": round(percent, 1)}
+    service = {"service_id": "Battery", "properties": properties, "event_time": f"{at:%Y%m%dT%H%M%S}Z"}
+    return f"$oc/devices/{device}/sys/properties/report", json.dumps({"services": [service]}).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -181,7 +188,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$oc/devices/{device}/sys/#",),
-    played=Played(step_l=1.0, alive=_alive),
+    played=Played(step_l=1.0, alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Huawei Cloud IoTDA, API reference, device reporting properties: value2 and level2 say nothing",

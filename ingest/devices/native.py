@@ -301,6 +301,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"{_ABOVE}/{device}/up", json.dumps(fields, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    fields = {"schema": "shuian/v1", "device": device, "time": zulu(at), "battery_percent": round(percent, 1)}
+    return f"{_ABOVE}/{device}/up", json.dumps(fields, separators=(",", ":")).encode()
+
+
 _AT_SIX = datetime(2026, 11, 21, 6, tzinfo=UTC)
 _TOTAL = Reading("wm-7640", WATER_VOLUME_TOTAL, 82184, "L", _AT_SIX, ("meter_alarm:leak",))
 _UP = b"""{"schema":"shuian/v1","device":"wm-7640","id":"7f6f3f0e","time":"2026-11-21T06:00:00Z",
@@ -317,7 +322,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("shuian/v1/+/{device}/up", "shuian/v1/+/{device}/status"),
-    played=Played(message_id="id", alive=_alive, write=_write),
+    played=Played(message_id="id", alive=_alive, charge=_charge, write=_write),
     samples=(
         Sample(
             source="this format's own specification: every kind of measurement once",

@@ -127,6 +127,12 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"$sys/{_PRODUCT}/{device}/thing/property/post", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    params = {"batteryPercentage": {"value": round(percent, 1), "time": milliseconds(at)}}
+    return topic, json.dumps({**json.loads(payload), "params": params}, separators=(",", ":")).encode()
+
+
 FORMAT = Format(
     name=_NAME,
     matches=matches,
@@ -134,7 +140,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("$sys/+/{device}/#",),
-    played=Played(step_l=1.0, message_id="id", alive=_alive),
+    played=Played(step_l=1.0, message_id="id", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="OneNET documentation, OneJSON, property post: WF says too little",

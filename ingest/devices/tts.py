@@ -250,6 +250,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return _message(device, at, {"f_cnt": 1})
 
 
+def _last_battery(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    """Write an uplink that brings the answer to the network's question for the battery along."""
+    return _message(device, at, {"last_battery_percentage": {"value": round(percent, 1), "received_at": zulu(at)}})
+
+
 def _message(device: str, at: datetime, said: Mapping[str, object]) -> tuple[str, bytes]:
     """Write an uplink around what it says."""
     ident, uplink = f"eui-{device.lower()}", {"received_at": zulu(at), **said}
@@ -272,7 +277,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("v3/#",),
-    played=Played(named=_axioma_w1.eui, only_so=True, step_l=1.0, alive=_alive, write=_write),
+    played=Played(named=_axioma_w1.eui, only_so=True, step_l=1.0, alive=_alive, charge=_last_battery, write=_write),
     samples=(
         Sample(
             source="TheThingsIndustries/lorawan-stack-docs: doc/content/integrations/data-formats",

@@ -132,6 +132,14 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"tylink/{device}/thing/property/report", json.dumps(report, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    at_ms = milliseconds(at)
+    data = {"battery_percentage": {"value": round(percent, 1), "time": at_ms}}
+    return f"tylink/{device}/thing/property/report", json.dumps(
+        {"msgId": str(at_ms), "time": at_ms, "data": data}
+    ).encode()
+
+
 _TABLE = "Tuya, table of the smart water meter: the identifiers in the shape of a property report"
 
 FORMAT = Format(
@@ -141,7 +149,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     writes=("tylink/{device}/thing/#",),
-    played=Played(step_l=1.0, message_id="msgId", alive=_alive),
+    played=Played(step_l=1.0, message_id="msgId", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Tuya developer documentation, Properties, Actions, and Events: a lamp",

@@ -217,6 +217,11 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return f"wmbusmeters/{device}", json.dumps(fields, separators=(",", ":")).encode()
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    topic, payload = _alive(device, at)
+    return topic, json.dumps({**json.loads(payload), "battery_pct": round(percent, 1)}, separators=(",", ":")).encode()
+
+
 _README = b"""{"media":"cold water","meter":"multical21","name":"MyTapWater","id":"12345678","total_m3":6.388,
  "target_m3":6.377,"max_flow_m3h":0.000,"flow_temperature":8,"external_temperature":23,"current_status":"DRY",
  "time_dry":"22-31 days","timestamp":"2018-02-08T09:07:22Z"}"""
@@ -229,7 +234,7 @@ FORMAT = Format(
     decode=decode,
     encode=encode,
     gateway=("wmbusmeters/#",),
-    played=Played(named=lambda home: f"{_FIRST_ADDRESS + home:08d}", step_l=1.0, alive=_alive),
+    played=Played(named=lambda home: f"{_FIRST_ADDRESS + home:08d}", step_l=1.0, alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="wmbusmeters/wmbusmeters: README.md, keys of older releases",

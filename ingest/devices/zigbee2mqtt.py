@@ -153,6 +153,10 @@ def _alive(device: str, at: datetime) -> tuple[str, bytes]:
     return encode_state(device, at, battery=91)
 
 
+def _charge(device: str, at: datetime, percent: float) -> tuple[str, bytes]:
+    return encode_state(device, at, battery=round(percent, 1))
+
+
 def encode_state(device: str, at: datetime, **state: Any) -> tuple[str, bytes]:
     """Write the message of any `device`: keys and values as the gateway sends them, such as ``contact=False``.
 
@@ -175,7 +179,7 @@ FORMAT = Format(
     sensors=True,
     most_bytes=MOST_BYTES,
     gateway=("zigbee2mqtt/#",),
-    played=Played(unit="L", alive=_alive),
+    played=Played(unit="L", alive=_alive, charge=_charge),
     samples=(
         Sample(
             source="Koenkk/zigbee2mqtt.io: docs/guide/usage/mqtt_topics_and_messages.md, motion and nothing else",

@@ -144,7 +144,7 @@ def _all_dues(at: Rehearsal, told: Sequence[tuple[QuietStory, Doings, float]]) -
         home, changed = story.home, story.change(did, begin)
         until = begin + 1.5 * home.period_s
         times = at.times(home, until, [begin + more for more in story.reads])
-        parts.append(at.news(row, changed.draws, times, home.period_s))
+        parts.append(at.news(row, changed.draws, times, home.period_s, at.zone))
         signs += last_signs(row, home, changed, until)
     partition.step(joined(parts))
     if signs:
@@ -214,7 +214,7 @@ def _told(at: Rehearsal, story: FlowStory, did: Doings, begins: Floats) -> Float
     """Return when the finding is raised for each beginning; inf: not within `LOOK_UNTIL_S` of the present."""
     home, live = story.home, np.arange(at.now_s, at.now_s + LOOK_UNTIL_S, LIVE_S).tolist()
     parts = [
-        at.news(row, story.change(did, begin), at.times(home, live[-1], [begin, *live]), home.period_s)
+        at.news(row, story.change(did, begin), at.times(home, live[-1], [begin, *live]), home.period_s, at.zone)
         for row, begin in enumerate(begins.tolist())
     ]
     # Each reading arrives by itself: what came together would be judged together, at its end.
@@ -255,6 +255,6 @@ def _is_told(
     outages.set_groups([Group("building", "building", np.arange(len(homes)))])
     parts = []
     for row, home in enumerate(homes):
-        parts.append(at.news(row, dry[home.id](cut_s), at.times(home, now, [now]), home.period_s))
+        parts.append(at.news(row, dry[home.id](cut_s), at.times(home, now, [now]), home.period_s, at.zone))
     partition.step(joined(parts))
     return bool(outages.look(partition, np.ones(len(homes), np.bool_), now).raised)

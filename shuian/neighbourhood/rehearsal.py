@@ -103,12 +103,13 @@ class Rehearsal:
         later = [at for at in besides if first < at <= until]
         return np.union1d([first], np.union1d(reading_times(first, until, home.period_s, phase(home)), later))
 
-    def news(self, row: int, draws: Draws, at: Floats, period_s: float) -> News:
-        """Return what a meter read at `at` says of `draws`."""
+    @staticmethod
+    def news(row: int, draws: Draws, at: Floats, period_s: float, zone: ZoneInfo = ZONE) -> News:
+        """Return what a meter read at `at` says of `draws`, in a home of this zone."""
         volume = np.diff(meters.register(draws, at, LITRE))
         count = len(volume)
         litres = between(at[:-1], at[1:], volume, np.full(count, float(period_s)))
-        offset = stamp(at[0]).astimezone(self.zone).utcoffset()
+        offset = stamp(at[0]).astimezone(zone).utcoffset()
         offsets = np.full(count, offset.total_seconds() if offset else 0.0)
         return News(np.full(count, row, np.intp), at[:-1], at[1:], litres, offsets, at[1:])
 

@@ -57,7 +57,7 @@ class Homes:
 
     number: int = 1
     building: str = "1"
-    """Homes of one building that fall silent together are a water cut; empty: each stands by itself."""
+    """All of a part stand in it; empty: each has its own."""
     gateway: str = ""
     """All of a part hear through this one; empty: each has its own."""
     period_s: int = 3600

@@ -1,13 +1,13 @@
 """Forty homes need somebody at the same time: red first, nobody is forgotten, and the load shows.
 
-Forty falls in one hour do not happen; forty alarms in one hour do, when a heat wave or an error of ours makes them.  They stand
-in forty buildings: forty homes of one that fall silent together are a water cut, and one notice.
+Forty falls in one hour do not happen; forty alarms in one hour do, when a heat wave or an error of ours makes them.
+Each stands in a building of its own: forty homes of one building that fall quiet together are a water cut, and are taken for it.
 """
 
 from simulators.drills import DUE, PLATFORM_S, Does, Drill, Expect, Homes, Strikes
 
 DRILL = Drill(
-    homes={"many": Homes(40, building="")},
+    homes={"many": Homes(40, "")},
     people=("owner", "backup", "lead", "operator", "family"),
     strikes=(Strikes("P1", "many", DUE),),
     does=(

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 
 from alerts import access, drill_runs, drill_scope, metrics, queries, reply_codes, schema, texts
 from alerts.casefile import State
-from alerts.channels import RESERVE, Reply, Result
+from alerts.channels import RESERVE, Receipt, Reply, Result
 from alerts.drill_runs import Plan
 from alerts.errors import DrillError, UnknownCase
 from alerts.events import Accepted, OutcomeRecorded
@@ -19,7 +19,7 @@ from alerts.policy import Policy
 from alerts.queries.duty import duty
 from alerts.queries.load import loads
 from alerts.queries.monthly import month_rows
-from alerts.registry import realms
+from alerts.registry import RegistryError, moving, realms
 from alerts.report_rows import Month
 from alerts.store import Store
 from tests.alerts.neighbourhood import SHEETS, T0, cut, delivered, fill, finding, notices, rehearse
@@ -401,3 +401,81 @@ def test_a_tap_in_a_drill_is_no_sign_of_life_at_the_beginning_of_a_shift(engine)
     store.fire_due(at)
     with engine.connect() as conn:
         assert conn.scalar(select(schema.turns.c.asked_at).where(schema.turns.c.start == at)) == at
+
+
+# --- a home stays what it is ---------------------------------------------------------------------------------------
+
+
+def moved(home, area):
+    """Return the sheets with a home in another area."""
+    rows = [
+        ",".join([home, area, *row.split(",")[2:]]) if row.startswith(f"{home},") else row
+        for row in DRILL_SHEETS["households"]
+    ]
+    return DRILL_SHEETS | {"households": rows}
+
+
+def areas_with(name, parent, kind):
+    """Return the sheets with an area under another one, or of another kind."""
+    rows = [f"{name},{parent},{kind},x" if row.startswith(f"{name},") else row for row in DRILL_SHEETS["areas"]]
+    return DRILL_SHEETS | {"areas": rows}
+
+
+@pytest.mark.parametrize(
+    ("sheets", "said"),
+    [
+        (moved("v1", "g1"), "column area: want an area of drills: this home has meters or a past of drills"),
+        (areas_with("dr", "", "street"), "an area of drills.*got v1"),
+        (areas_with("dg", "c1", "grid"), "an area of drills.*got v1"),
+        (moved("h1", "dg"), "an area in which somebody lives.*got h1"),
+        (areas_with("g1", "dr", "grid"), "an area in which somebody lives.*got h1"),
+    ],
+)
+def test_no_import_makes_a_home_of_drills_real_or_a_real_one_unheard(quarter, tmp_path, sheets, said):
+    stop(quarter, rehearse(quarter, ["v1"], [], kind="tabletop"))
+    before = registry_of(quarter)
+    with pytest.raises(RegistryError, match=said):
+        fill(quarter, tmp_path / "moved", **sheets)
+    assert registry_of(quarter) == before, "and nothing else of it is imported"
+
+
+def registry_of(engine):
+    """Return where every home and area stands."""
+    with engine.connect() as conn:
+        return moving.stored_areas(conn), moving.stored_homes(conn)
+
+
+def test_a_home_without_meters_and_past_may_be_moved_so_that_a_slip_can_be_mended(quarter, tmp_path):
+    fill(quarter, tmp_path / "moved", **moved("v2", "g1"))
+    assert registry_of(quarter)[1]["v2"] == "g1"
+    fill(quarter, tmp_path / "back", **DRILL_SHEETS)
+    assert registry_of(quarter)[1]["v2"] == "dg"
+
+
+# --- receipts and answers ------------------------------------------------------------------------------------------
+
+
+def test_receipts_and_answers_of_drills_are_counted_nowhere(engine, store):
+    rehearse(engine, people=["worker:wang"])
+    drill = store.raise_finding(finding("d", realm="drill"), T0)
+    dispatcher = Dispatcher(
+        engine, {}, texts.load(), "https://shuian.example", lambda: T0, make_links=access.new_links, policy=Policy()
+    )
+    delivered(engine, T0)
+    real = store.raise_finding(finding("f-2", "amber", household="h2"), T0)
+    counter = metrics.RECEIPTS.labels("email", "applied")._value
+    for realm, case, more in (("drill", drill, 0), ("live", real, 1)):
+        delivered(engine, T0)
+        with engine.connect() as conn:
+            n = schema.notices.c
+            row = conn.execute(select(n.id, n.address).where(n.realm == realm, n.case_id == case)).first()
+        before = counter.get()
+        assert dispatcher.hear("email", [Receipt(row.id, row.address, "delivered", T0)])["applied"] == 1
+        assert counter.get() - before == more
+    with engine.begin() as conn:
+        n = schema.notices.c
+        row = conn.execute(select(schema.notices).where(n.realm == "drill", n.template == "offer")).mappings().one()
+        code = reply_codes.issue(conn, row, T0)
+    said = Reply("m-1", row["address"], f"1 {code}")
+    answers = [reply_codes.answer(store, row["channel"], said, T0) for _ in range(2)]
+    assert [(one.done, one.realm) for one in answers] == [("done", "drill"), ("repeated", "drill")]

@@ -41,10 +41,14 @@ EVIDENCE = {
     "meter_two_registers": HEARD,
     "meter_clock_behind": HEARD,
     "meter_zone": HEARD | {"shift_s": 3600.0},
+    "meter_battery_low": HEARD | {"battery_percent": 12.0, "empty_s": None, "device": 0.0},
+    "sensor_battery_low": HEARD | {"battery_percent": 12.0, "empty_s": None, "device": 1.0},
+    "meter_battery_falling": HEARD | {"battery_percent": 31.0, "empty_s": 18 * 86400.0, "device": 0.0},
+    "sensor_battery_falling": HEARD | {"battery_percent": 31.0, "empty_s": 18 * 86400.0, "device": 1.0},
 }
 OPTIONAL = {
     "surge_limit": ("running_since_at", "usual_l"), "surge_usual": ("running_since_at",),
-    "water_running": ("usual_run_s",), "sos": ("battery_percent",),
+    "water_running": ("usual_run_s",), "sos": ("battery_percent",), "meter_battery_low": ("battery_percent",), "sensor_battery_low": ("battery_percent",),
 }  # fmt: skip
 UNKNOWN = {"zh_CN": "不知道", "en": "unknown"}
 

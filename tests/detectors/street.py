@@ -81,7 +81,9 @@ class Street:
             start = np.full(len(homes), self.midnight + n * SLOT_S)
             end, litres = start + SLOT_S, self.litres[homes, n]
             offset = np.full(len(homes), OFFSET_S)
-            self.personal += self.partition.step(News(self.order[homes], start, end, litres, offset, end + 5)).raised
+            self.personal += self.partition.step(
+                self.outages.without_air(News(self.order[homes], start, end, litres, offset, end + 5))
+            ).raised
             self.look(self.midnight + (n + 1) * SLOT_S + 10)
             self.slot += 1
         return self

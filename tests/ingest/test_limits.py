@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from ingest.committer import TOO_MANY, Committer
 from ingest.devices import native
 from ingest.inbox import Inbox, Received
-from ingest.limits import MOST_KEPT, MOST_KEPT_TOPIC, SAMPLES, Limits
+from ingest.limits import MOST_KEPT, MOST_KEPT_TOPIC, SAMPLES, Limits, LimitSettings
 from ingest.quality import Message
 from ingest.store import SqliteStore
 from tests.ingest.ingester import EveryDevice
@@ -88,3 +90,10 @@ def test_a_flood_is_refused_counted_and_sampled_and_the_others_are_stored(tmp_pa
     assert not any(entry.payload for entry in rejects if "shy" in entry.topic)
     assert store.counts() == {"stored": 270, "duplicates": 0, "conflicts": 0, "rejected": 60 + 110}
     store.close()
+
+
+@pytest.mark.parametrize(("most", "right"), [(5_999, False), (6_000, True), (60_000, True), (10_000_001, False)])
+def test_a_wish_that_cannot_be_meant_is_named(most: int, right: bool) -> None:
+    found = LimitSettings(most).faults()
+    assert (not found) == right
+    assert right or f"device_a_minute: want 6000 to 10000000 readings, got {most}" in found

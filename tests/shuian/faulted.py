@@ -24,6 +24,7 @@ from ingest.devices import decode
 from ingest.quality import Memory, Message, judge
 from ingest.readings import WATER_VOLUME_TOTAL, StoredReading
 from shuian import snapshots
+from shuian.battery_check import BatteryCheck
 from shuian.rows import Place
 from simulators import encoding, meters
 from simulators.doings import Doings, doings
@@ -164,6 +165,7 @@ class FaultedStreet:
         homes = [bound(home, home, place=case.place(), valid_from=_stamp(0)) for case in cases for home in case.homes]
         self.street = _Later(folder, homes, rules=())
         self.memory = DeviceMemory()
+        self.batteries = BatteryCheck(self.street.store, lambda: self.street.pipeline.rows, lambda: self.street.now)
         self.refused: list[str] = []
         """Devices of the messages that could not be used."""
         self.told: list[tuple[float, str, str]] = []
@@ -202,6 +204,7 @@ class FaultedStreet:
         for now, first, end in zip(edges[1:].tolist(), places, places[1:], strict=False):
             self.street.now, self.street.listening = _stamp(now), not deaf[0] <= now < deaf[1]
             self._hear(self.reports[first:end])
+            self.street.pipeline.doubt(self.batteries.look(self.street.pipeline.told_of, len(self.cases) * 100))
             self.told += [(now, who, kind) for who, kind, _ in self.street.inbox.told[len(self.told) :]]
 
     def _hear(self, reports: Sequence[Report]) -> None:

@@ -137,3 +137,11 @@ def test_rules_for_fields_are_read_and_a_wrong_one_is_a_fault(tmp_path):
         assert part in wrong.value.what
     with pytest.raises(BadInput, match="double brackets"):
         config.load(written(tmp_path, "[keys]\n"), {})
+
+
+def test_how_much_one_device_may_say_is_a_setting_and_a_wrong_one_is_named(tmp_path):
+    assert config.load(written(tmp_path, ""), {}).limits.device_a_minute == 60_000
+    assert config.load(written(tmp_path, "[limits]\ndevice_a_minute = 200000\n"), {}).limits.device_a_minute == 200_000
+    for text in ("device_a_minute = 10", 'device_a_minute = "many"', "device_an_hour = 7000"):
+        with pytest.raises(BadInput, match=r"limits\.device_a"):
+            config.load(written(tmp_path, f"[limits]\n{text}\n"), {})

@@ -18,6 +18,7 @@ from simulators.reports import Report
 
 CODES = [f"{letter}{n}" for letter, count in (("P", 17), ("W", 9), ("M", 20)) for n in range(1, count + 1)]
 KINDS = {
+    "battery",
     "quiet",
     "surge",
     "leak",

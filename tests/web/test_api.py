@@ -252,3 +252,14 @@ def test_a_body_that_is_too_long_or_no_json_is_refused(community, writer):
         assert writer("GET", path).json()["type"].endswith("#not-found")
     assert writer("POST", "/areas", {}).status_code == 405
     assert writer("GET", "/households/" + "x" * 65).status_code == 422
+
+
+def test_a_token_of_one_area_adds_an_area_below_it_and_none_beside_it(community):
+    mine = Program(community, "registry:write", area="grid-1")
+    row = {"parent": "grid-1", "kind": "grid", "name": "楼上"}
+    assert mine("PUT", "/areas/grid-1a", row).status_code == 201
+    assert mine("GET", "/areas/grid-1a").json()["name"] == "楼上"
+    assert mine("PUT", "/areas/grid-1a", row | {"name": "楼下"}).status_code == 200
+    for parent in ("grid-2", "community", None):
+        assert mine("PUT", "/areas/grid-1b", row | {"parent": parent}).status_code == 422
+    assert mine("PUT", "/areas/grid-2", row).status_code == 409

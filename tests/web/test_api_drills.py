@@ -116,3 +116,37 @@ def test_one_drill_clears_and_ends_nothing_of_another_or_of_life(played, program
     with played.engine.connect() as conn:
         assert conn.scalar(select(schema.findings.c.cleared_at)) is None
     assert played.state(real) == "SUSPECTED"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (
+            "/households/v1",
+            {"area": "grid-1", "building": "演练楼", "door": "101", "tz": "Asia/Shanghai"},
+            "an area of drills",
+        ),
+        (
+            "/households/h1",
+            {"area": "dr", "building": "x", "door": "1", "tz": "Asia/Shanghai"},
+            "in which somebody lives",
+        ),
+        ("/areas/dr", {"kind": "street", "name": "x"}, "for home v1, an area of drills"),
+        (
+            "/areas/grid-1",
+            {"kind": "drill", "name": "x", "parent": "community"},
+            "for home h1, an area in which somebody lives",
+        ),
+    ],
+)
+def test_no_program_makes_a_home_of_drills_real_or_a_real_one_unheard(played, program, path, body, said):
+    at = f"/drills/{program('POST', '/drills', PLAN).json()['id']}"
+    program("POST", f"{at}/end", {})
+    played.red("h1")
+    answer = Program(played, "registry:write", name="w")("PUT", path, body)
+    assert answer.status_code == 422, answer.text
+    assert said in answer.text
+    assert (
+        Program(played, "registry:write", name="x")("PUT", "/areas/dr", {"kind": "drill", "name": "新名"}).status_code
+        == 200
+    )

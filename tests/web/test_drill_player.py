@@ -1,6 +1,5 @@
 """A script is played on a running service through its interface, and the score is read."""
 
-import asyncio
 from datetime import timedelta
 
 import httpx
@@ -11,30 +10,11 @@ from alerts import schema, tokens
 from shuian import cli, cli_drill
 from shuian.drill import Api, Player, script, told
 from shuian.errors import BadInput, Trouble
+from shuian.rehearsals import Inside
 from tests.alerts.neighbourhood import delivered
 from tests.web.conftest import BASE
 
 S = timedelta(seconds=1)
-
-
-class Through(httpx.BaseTransport):
-    """The way to a service in this process, for a client that waits."""
-
-    def __init__(self, app):
-        self.app = app
-
-    def handle_request(self, request):
-        async def ask():
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app)) as client:
-                return await client.request(
-                    request.method, request.url, headers=request.headers, content=request.read()
-                )
-
-        answer = asyncio.run(ask())
-        kept = {
-            name: value for name, value in answer.headers.items() if name not in ("content-encoding", "content-length")
-        }
-        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
 
 
 @pytest.fixture
@@ -43,7 +23,7 @@ def api(played):
     with played.engine.begin() as conn:
         token = tokens.add(conn, "d", ["registry:read", "drills:run"], None, timedelta(days=1), "cli", played.now)
     headers = {"Authorization": f"Bearer {token}"}
-    return Api(httpx.Client(transport=Through(played.app), base_url=BASE, headers=headers))
+    return Api(httpx.Client(transport=Inside(played.app), base_url=BASE, headers=headers))
 
 
 def play(community, player, most=200):
@@ -78,12 +58,6 @@ def test_a_fall_at_night_is_played_to_its_end(played, api):
     words = told(score)
     assert words[-1] == "6 of 7 as they had to be"
     assert any("missed  fallen: told family, within 30 s after case: –" in line for line in words)
-
-
-def test_a_day_trip_calls_nobody(played, api):
-    score = play(played, Player("day_trip", script("day_trip"), api, lambda: played.now))
-    assert {line["verdict"] for line in score["lines"]} == {"kept"}
-    assert score["why"] == "finished", "watched long enough, and not until its hard end"
 
 
 def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):

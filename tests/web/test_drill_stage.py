@@ -11,10 +11,10 @@ from alerts import schema, tokens
 from shuian import drill_stage
 from shuian.drill import Api, Reach, play
 from shuian.errors import BadInput, Trouble
+from shuian.rehearsals import Inside
 from simulators.drills import DRILLS
 from tests.alerts.neighbourhood import delivered
 from tests.web.conftest import BASE
-from tests.web.test_drill_player import Through
 
 S = timedelta(seconds=1)
 HOW = Reach("email", "{who}@example.org")
@@ -30,7 +30,7 @@ def having(played, scopes):
     with played.engine.begin() as conn:
         token = tokens.add(conn, "d", scopes, None, timedelta(days=1), "cli", played.now)
     headers = {"Authorization": f"Bearer {token}"}
-    return Api(httpx.Client(transport=Through(played.app), base_url=BASE, headers=headers))
+    return Api(httpx.Client(transport=Inside(played.app), base_url=BASE, headers=headers))
 
 
 def run(community, api, name="fall_at_night", **more):

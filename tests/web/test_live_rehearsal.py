@@ -16,10 +16,10 @@ from shuian.drill_api import Api
 from shuian.drill_live import named
 from shuian.drill_player import Player, script
 from shuian.errors import BadInput, Trouble
+from shuian.rehearsals import Inside
 from tests.alerts.neighbourhood import rehearse
 from tests.web.conftest import BASE
 from tests.web.neighbourhood import NOW, quiet
-from tests.web.test_drill_player import Through
 from tests.web.test_tabletop import Provider, send
 
 PEOPLE = ["worker:w1", "contact:c1"]
@@ -32,7 +32,7 @@ def api(community):
     with community.engine.begin() as conn:
         token = tokens.add(conn, "d", ["registry:read", "drills:run"], None, timedelta(days=1), "cli", community.now)
     headers = {"Authorization": f"Bearer {token}"}
-    return Api(httpx.Client(transport=Through(community.app), base_url=BASE, headers=headers))
+    return Api(httpx.Client(transport=Inside(community.app), base_url=BASE, headers=headers))
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """The battery of a meter runs down.
 
-At the broker: the gaps between its messages grow, in the cold hours of the night first; after a brown-out it says the
-register of its last message once more, under a new time; in the end nothing comes.
-The service must: give the device to the technicians a month before, take no repeated register among growing gaps for a
-quiet home, and say that the meter is silent when nothing comes any more.  Today it says the last only.
+At the broker: the charge of which it tells falls day by day, where its format has a place for that; the gaps between its
+messages grow, in the cold hours of the night first; after a brown-out it says the register of its last message once more,
+under a new time; in the end nothing comes.
+The service must: give the device to the technicians while it still reports, a month before if the charge falls slowly enough,
+take no repeated register among growing gaps for a quiet home, and say that the meter is silent when nothing comes any more.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ COLD_H = (23.0, 7.0)
 """The cold hours: the voltage of a lithium cell falls with the temperature. [local h]"""
 NIGHT_FACTOR = 2.0
 """How much likelier a message of the night is lost. [A]"""
+FULL = 60.0
+"""What it says of its charge when it begins to weaken. [%]"""
 REPEATS = 0.2
 """At the end, the share of messages that repeat the register before. [A]"""
 FADES_DAYS = (5.0, 30.0)
@@ -67,7 +70,7 @@ def fading(
         if lost < age * (NIGHT_FACTOR if in_cold else 1.0):
             continue
         content = before if before is not None and again < age * repeats else one
-        before = one._replace(said=content.said, earlier=content.earlier)
+        before = one._replace(said=content.said, earlier=content.earlier, charge=FULL * (1 - age))
         left.append(before)
     return left
 
@@ -80,4 +83,4 @@ def strike(
     return fading(reports, a_meter(reports, rng), at, flat_at, rng, zone=zone)
 
 
-FAULT = Fault("M6", "transport", strike, finds=("meter_silent",), never=("surge", "leak"), wants=("zone",))
+FAULT = Fault("M6", "transport", strike, finds=("battery", "meter_silent"), never=("surge", "leak"), wants=("zone",))
