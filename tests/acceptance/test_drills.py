@@ -178,6 +178,7 @@ def test_a_script_is_played_as_it_can_be_where_it_is_played(name, broker, wanted
     assert kind_of(name, drill_demo.Way("http://127.0.0.1:1", "t", broker), wanted) == kind
 
 
+@pytest.mark.slow
 def test_a_demo_that_does_not_begin_is_told_with_where_to_read_why(tmp_path):
     (tmp_path / "mine-drills").mkdir()
     (tmp_path / "mine-drills" / "letters").touch()
