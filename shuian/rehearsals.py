@@ -9,9 +9,11 @@ by itself, and a cast that the next drill takes out.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -94,6 +96,8 @@ class _Play:
     known: threading.Event = field(default_factory=threading.Event)
     """It has begun, or could not."""
     thread: threading.Thread | None = None
+    token: str = field(default_factory=lambda: f"drill-{secrets.token_hex(8)}")
+    """The name of the token with which it is played."""
 
 
 class Rehearsals:
@@ -156,8 +160,8 @@ class Rehearsals:
         if one is None or named is None:
             raise CannotPlay(f"there is no {kind} drill {script!r} here")
         play = self._taken_on(_Play(script, named, area, by, self._clock()))
-        name, api = self._way(play, one)
-        play.thread = threading.Thread(target=self._play, args=(play, name, api), name=f"drill-{script}", daemon=True)
+        api = self._way(play, one)
+        play.thread = threading.Thread(target=self._play, args=(play, api), name=f"drill-{script}", daemon=True)
         play.thread.start()
         play.known.wait(BEGINS_S)
         if play.refused:
@@ -191,16 +195,19 @@ class Rehearsals:
         return [Started(one.script, one.kind, one.by, one.at, one.area, one.refused) for one in waits]
 
     def close(self) -> None:
-        """End all drills that are played here, and their players."""
+        """End all drills that are played here, and their players; a large cast that is still there the next drill takes out."""
         self._ending.set()
         with self._lock:
             plays = list(self._plays)
         for play in plays:
             if play.run:
                 self._end(play.run)
+        until = time.monotonic() + ENDS_S
         for play in plays:
             if play.thread is not None:
-                play.thread.join(ENDS_S)
+                play.thread.join(max(0.0, until - time.monotonic()))
+        for play in plays:
+            self._give_back(play)
 
     def _end(self, run: str) -> None:
         with self._store.engine.begin() as conn:
@@ -209,12 +216,12 @@ class Rehearsals:
 
     # --- one drill -----------------------------------------------------------------------------------------------------
 
-    def _way(self, play: _Play, one: Drill) -> tuple[str, Api]:
-        """Return the name of a new token for one drill in one area, and the service as it opens it."""
+    def _way(self, play: _Play, one: Drill) -> Api:
+        """Return the service as a new token opens it, which is for one drill in one area."""
         assert self._app is not None
-        name, life = f"drill-{secrets.token_hex(8)}", timedelta(seconds=one.ends_s + drill_technical.LEAD_S) + LONGER
+        life = timedelta(seconds=one.ends_s + drill_technical.LEAD_S) + LONGER
         with self._store.engine.begin() as conn:
-            secret = tokens.add(conn, name, SCOPES, play.area, life, play.by, self._clock(), acts_for=play.by)
+            secret = tokens.add(conn, play.token, SCOPES, play.area, life, play.by, self._clock(), acts_for=play.by)
 
         def begun(run: str) -> None:
             play.run = run
@@ -223,9 +230,9 @@ class Rehearsals:
 
         headers = {"Authorization": f"Bearer {secret}"}
         client = httpx.Client(transport=Inside(self._app), base_url=BASE, headers=headers)
-        return name, _Listening(client, begun)
+        return _Listening(client, begun)
 
-    def _play(self, play: _Play, token: str, api: Api) -> None:
+    def _play(self, play: _Play, api: Api) -> None:
         """Play it to its end; what keeps it from being begun stands on the pages, what befalls it later in the log."""
         about = {"script": play.script, "drill": play.run}
         try:
@@ -242,16 +249,20 @@ class Rehearsals:
             log.exception("a drill was not played to its end", extra=about)
             play.refused = "" if play.run else "it failed: the log of the service says how"
         finally:
-            self._over(play, token)
+            self._over(play)
 
-    def _over(self, play: _Play, token: str) -> None:
+    def _over(self, play: _Play) -> None:
         with self._lock:
             if not play.refused and play in self._plays:
                 self._plays.remove(play)
         play.known.set()
-        with self._store.engine.begin() as conn:
-            tokens.revoke(conn, token, play.by, self._clock())
+        self._give_back(play)
         self._store.on_commit(frozenset())
+
+    def _give_back(self, play: _Play) -> None:
+        """Let the token of a drill open nothing any more."""
+        with contextlib.suppress(tokens.BadToken), self._store.engine.begin() as conn:  # it was given back before
+            tokens.revoke(conn, play.token, play.by, self._clock())
 
     def _sleep(self, seconds: float) -> None:
         self._wait(self._ending, seconds)

@@ -130,7 +130,7 @@ def start(
         raise Refused(400, "cannot")
     with visit.site.looking() as conn:
         stages = found.stages(conn, session.person)
-    if _lacks(stages) is not None:
+    if _lacks(wanted, stages) is not None:
         return _before(visit, session, wanted, 409)
     assert visit.site.player is not None
     try:
@@ -152,7 +152,7 @@ def _before(visit: Visit, session: access.Session, script: Script, status: int =
     with visit.site.looking() as conn:
         stages = found.stages(conn, session.person)
         user = queries.name_of(conn, session.actor)
-    lacks = _lacks(stages)
+    lacks = _lacks(script, stages)
     says = drill_words.of(visit.words, [script])
     return visit.page(
         "c_drill_new",
@@ -169,8 +169,10 @@ def _before(visit: Visit, session: access.Session, script: Script, status: int =
     )
 
 
-def _lacks(stages: Sequence[Stage]) -> str | None:
-    """Return what keeps scripts from being played, as a code; None: nothing that is known before."""
+def _lacks(script: Script, stages: Sequence[Stage]) -> str | None:
+    """Return what keeps a script from being played, as a code; None: nothing that is known before."""
+    if not script.kinds:
+        return "no_kind"
     if not stages:
         return "no_area"
     return None if stages[0].staffed else "no_worker"

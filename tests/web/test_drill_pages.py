@@ -31,6 +31,7 @@ def played_by(community, player):
 def _patient(monkeypatch):
     """A busy machine may take longer than an operator is let wait."""
     monkeypatch.setattr(rehearsals, "BEGINS_S", 60.0)
+    monkeypatch.setattr(rehearsals, "ENDS_S", 60.0)
 
 
 @pytest.fixture
@@ -107,6 +108,26 @@ def test_what_keeps_a_drill_from_being_played_is_told_with_what_to_do(community,
         assert conn.execute(select(schema.api_tokens)).first() is None
     assert desk.get("/c/drills/new?script=flood").status_code == 404
     assert desk.post("/c/drills/new", script="day_trip", kind="live").status_code == 400
+
+
+def test_technical_drills_are_offered_where_meters_can_speak_and_are_few(community):
+    def offered(broker):
+        scripts = Rehearsals(community.store, lambda: community.now, lambda: broker).scripts()
+        return {one.name: one.kinds for one in scripts}
+
+    assert {kind for kinds in offered("").values() for kind in kinds} == {"tabletop"}
+    both = offered("mqtt://127.0.0.1:1883")
+    assert "technical" in both["fall_at_night"]
+    assert "technical" not in both["forty_at_once"], "forty homes are too many to simulate in the service's own process"
+
+
+def test_a_script_that_can_only_be_simulated_says_so_where_that_cannot_be_done(community, player, desk):
+    stage(community)
+    only = [replace(player.scripts()[0], kinds=())]
+    played_by(community, Refuses(only, []))
+    answer = desk.get(f"/c/drills/new?script={only[0].name}")
+    assert "要用模拟水表演" in text(answer)
+    assert '<form class="begin"' not in answer.text
 
 
 class Refuses:
@@ -199,6 +220,29 @@ def test_a_player_notices_that_its_drill_was_stopped(community, desk):
     player.close()
     with pytest.raises(CannotPlay, match="the service is ending"):
         player.start("fall_at_night", "tabletop", "dr", "operator:w9")
+
+
+def test_a_service_that_ends_ends_its_drills_and_says_so(community, desk):
+    stage(community)
+
+    def wait(ending, _):
+        ending.wait(60)
+
+    player = played_by(community, Rehearsals(community.store, lambda: community.now, wait=wait))
+    player.serve(community.app)
+    run = player.start("fall_at_night", "tabletop", "dr", "operator:w9")
+    assert player.plays(run)
+    assert "服务重启过" not in text(desk.get(f"/c/drills/{run}"))
+    player.close()
+    assert not player.plays(run)
+    assert "服务停止时结束了它" in text(desk.get(f"/c/drills/{run}"))
+    with community.engine.connect() as conn:
+        assert conn.execute(select(schema.drills.c.why, schema.drills.c.ended_by)).one() == ("asked", "system")
+        assert conn.scalar(select(schema.api_tokens.c.revoked_at)) is not None
+        who = schema.consents.c.resident
+        left = conn.scalars(select(schema.consents.c.withdrawn_at).where(who.like("dr-%"), who.not_like("dr-v%"))).all()
+        assert len(left) >= 3
+        assert all(left), "its cast is taken out"
 
 
 def test_what_was_missed_is_told_with_its_reason_and_each_person_with_the_times(community, desk):
