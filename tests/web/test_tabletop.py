@@ -188,7 +188,7 @@ def test_a_provider_that_comes_back_carries_what_still_waits(stage, catalogues):
     run = api(
         "POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": {"a": "v00"}, "lasts_s": 600, "down": down}
     )
-    fall = {"id": "1", "home": "a", "onset": "2026-11-20T18:00:00Z"}
+    fall = {"id": "1", "home": "a", "onset": "2026-11-17T18:00:00Z"}
     api("POST", f"/drills/{run['id']}/findings", fall)
     line = {"sms": Provider(), "email": Provider()}
     for seconds in (0, 6, 40):
@@ -214,6 +214,7 @@ def test_a_drill_that_would_use_what_is_kept_for_real_messages_stops_itself_and_
             with stage.engine.begin() as conn:
                 everybody = {"channel": channel, "address": address}
                 conn.execute(schema.workers.update().where(schema.workers.c.id == "vw").values(**everybody))
+            run = await asyncio.to_thread(six_fall)
             sending = Dispatcher(
                 stage.engine, line, catalogues, BASE, lambda: stage.now, make_links=access.new_links,
                 policy=stage.store.policy,
@@ -224,14 +225,17 @@ def test_a_drill_that_would_use_what_is_kept_for_real_messages_stops_itself_and_
                 await asyncio.to_thread(stage.store.fire_due, stage.now)
             for one in line.values():
                 await one.close()
+            return run
 
-    homes = {f"many-{n}": f"v{n:02d}" for n in range(6)}
-    run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 600})
-    for n, home in enumerate(homes):
-        stage.api(
-            "POST", f"/drills/{run['id']}/findings", {"id": f"{n}", "home": home, "onset": "2026-11-17T18:00:00Z"}
-        )
-    asyncio.run(scenario())
+    def six_fall():
+        homes = {f"many-{n}": f"v{n:02d}" for n in range(6)}
+        run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 600})
+        for n, home in enumerate(homes):
+            said = {"id": f"{n}", "home": home, "onset": "2026-11-17T18:00:00Z"}
+            stage.api("POST", f"/drills/{run['id']}/findings", said)
+        return run
+
+    run = asyncio.run(scenario())
     score = stage.api("GET", f"/drills/{run['id']}")
     assert (score["state"], score["why"]) == ("aborted", "reserve")
     assert "the reserve for real messages" in {one["why"] for one in score["unsent"]}
