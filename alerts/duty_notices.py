@@ -19,9 +19,7 @@ from alerts.texts import Texts
 
 TO_WORKERS = ("hand_over", "check_in", "check_in_backup")
 TO_LEADS = ("check_in_missed", "gaps", "gap_soon")
-TESTS = ("reach_test", "family_reach_test")
-"""Sent when somebody wants to know whether a person is reached (`alerts.reach_tests`): to staff, to relatives."""
-ASKS = frozenset({"check_in", "check_in_backup"})
+ASKS = frozenset({"check_in", "check_in_backup", "reach_test"})
 """Those that a short answer by message may say yes or no to."""
 LIFE = timedelta(hours=1)
 """How long delivering one to a worker is tried."""

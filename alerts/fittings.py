@@ -1,6 +1,7 @@
 """Proof that a meter hangs where the registry says: somebody opened a tap there, and this meter told of the water."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from alerts.schema import audit as chain
 
 KIND = "device"
 MOST_ID = 80
+AT_A_TIME = 1_000
+"""Devices that one query names."""
 
 
 class Confirmed(NamedTuple):
@@ -32,14 +35,17 @@ def confirm(conn: Connection, device: str, household: str, litres: float, by: st
     audit.append(conn, now, KIND, by, about(device), did="confirmed", household=household, litres=round(litres, 3))
 
 
-def proofs(conn: Connection) -> dict[tuple[str, str], datetime]:
-    """Return when each device, by what the chain calls it (`about`), was last proved to be a home's."""
-    named = chain.c.kind == KIND, chain.c.about >= "device:", chain.c.about < "device;"
+def proofs(conn: Connection, devices: Sequence[str]) -> dict[tuple[str, str], datetime]:
+    """Return when each of `devices` was last proved to be a home's, by device and household."""
+    named = {about(device): device for device in devices}
     found: dict[tuple[str, str], datetime] = {}
-    for row in conn.execute(select(chain.c.about, chain.c.at, chain.c.data).where(*named).order_by(chain.c.n)):
-        data = json.loads(row.data)
-        if data.get("did") == "confirmed":
-            found[row.about, data["household"]] = row.at
+    keys = list(named)
+    for first in range(0, len(keys), AT_A_TIME):
+        mine = chain.c.kind == KIND, chain.c.about.in_(keys[first : first + AT_A_TIME])
+        for row in conn.execute(select(chain.c.about, chain.c.at, chain.c.data).where(*mine).order_by(chain.c.n)):
+            data = json.loads(row.data)
+            if data.get("did") == "confirmed":
+                found[named[row.about], data["household"]] = row.at
     return found
 
 

@@ -244,7 +244,7 @@ def day(
     many, outages = copied(partition, 24), Outages(OutageSettings(back=back))
     outages.set_groups([Group(str(n), "building", np.arange(HOMES) + n * HOMES) for n in range(24)])
     for now, news in _following(records, hour, cuts, _extra(who, cuts, hour, after)):
-        changes = many.step(news)
+        changes = many.step(outages.without_air(news))
         area = outages.look(many, np.ones(len(many), np.bool_), now)
         for one in (*changes.raised, *changes.cleared, *many.miss(area.missed, now).raised):
             if one.kind == "quiet":

@@ -181,13 +181,14 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
     arrivals: list[Arrival] = []
     states = 0
     reasons: dict[str, bool] = {}  # reason -> may the payload be kept?
-    alone = len({reading.time for reading in decoded.readings}) == 1  # not a batch, which says when by itself
+    told = decoded.readings
+    alone = len(told) == 1 or len({reading.time for reading in told}) == 1  # not a batch, which says when by itself
     came = _Came(message, milliseconds(message.received_at), memory, reasons, alone)
     if decoded.rejected is not None:
         reasons[f"unreadable: {decoded.rejected}"] = True
         if decoded.device is not None:
             _may_store(decoded.device, message.received_at, decoded.format, bindings, reasons)
-    for reading in _in_order(decoded.readings, message.received_at):
+    for reading in _in_order(told, message.received_at):
         time = trusted_time(reading, message.received_at)
         if (time is None and message.retain) or "duplicate_of_json" in reading.flags:
             states += 1
@@ -202,10 +203,8 @@ def judge(message: Message, decoded: Decoded, bindings: Bindings, memory: Memory
             rows.append(row)
             memory.note(row, arrival)
             arrivals += [arrival] if arrival is not None else []
-    if not reasons:
-        return Judged(tuple(rows), (), tuple(arrivals), states)
     keep = all(reasons.values())
-    rejects = tuple(reject(message, reason, keep_payload=keep) for reason in reasons)
+    rejects = tuple(reject(message, reason, keep_payload=keep) for reason in reasons) if reasons else ()
     return Judged(tuple(rows), rejects, tuple(arrivals), states)
 
 
@@ -248,9 +247,7 @@ def _may_store(
 
 def _in_order(readings: Sequence[Reading], received_at: datetime) -> Sequence[Reading]:
     """Return readings by time, those without one last: a register can only be judged beside the one before it."""
-    if len(readings) == 1:
-        return readings  # the usual case
-    return sorted(readings, key=lambda reading: reading.time or received_at)
+    return readings if len(readings) == 1 else sorted(readings, key=lambda reading: reading.time or received_at)
 
 
 class _Came(NamedTuple):

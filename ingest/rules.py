@@ -112,7 +112,7 @@ class ReaderRules:
         for filter_, name in self.formats:
             if pattern(filter_).fullmatch(topic):
                 return name
-        return "plain" if any(rule.names(topic) is not None for rule in self.plain) else None
+        return "plain" if self.plain and any(rule.names(topic) is not None for rule in self.plain) else None
 
 
 NO_RULES = ReaderRules()

@@ -24,7 +24,7 @@ __all__ = ["Api", "Player", "Reach", "play", "script", "told"]
 KINDS: tuple[Kind, ...] = ("tabletop", "technical")
 """Kinds for which a cast is brought."""
 SENT_S = 2.0
-"""The last word of a drill goes out within this; then the addresses of its people are deleted. [s]"""
+"""The last word of a drill goes out within this; then relatives are deleted. [s]"""
 Say = Callable[[str], None]
 
 

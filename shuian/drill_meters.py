@@ -21,7 +21,7 @@ LOOK_S = 0.5
 HEARD_WITHIN_S = 60.0
 """So long may pass without a reading more until the service counts as deaf. [s]"""
 FIRST_WITHIN_S = 5.0
-"""The same for the first day; then it is sent once more, for meters that the service did not know yet."""
+"""The same for the first day; then it is sent twice more, for meters that the service did not know yet. [s]"""
 FIRST_TRIES = 3
 STEPS = 4
 """Progress is told so often."""
@@ -103,7 +103,7 @@ class Meters:
         for more in reversed(range(FIRST_TRIES)):
             self._publish(stretch)
             try:
-                self._heard(before, len(stretch), FIRST_WITHIN_S)
+                self._heard(before, len(stretch), FIRST_WITHIN_S if more else HEARD_WITHIN_S)
             except Trouble:
                 if not more:
                     raise
@@ -125,6 +125,8 @@ class Meters:
             if stored > most:
                 most, last = stored, self._clock()
             if self._clock() - last >= timedelta(seconds=within_s):
+                if stored >= sent:
+                    return  # it hears us, and has much else to judge
                 raise Trouble(f"the service has stored {stored} of {sent} readings that the broker took", DEAF)
             self._rest(LOOK_S)
 

@@ -1,7 +1,8 @@
 """A drill's cast on a running service: put in through its interface for programs, and taken out again.
 
-What can be deleted is deleted: addresses of people.  What the report of the drill still needs stays, and has ended: homes in which
-nobody is watched any more, because the consents of their residents are withdrawn; meters, and the shift.
+What can be deleted is deleted: relatives, with their addresses.  What the report of the drill still needs stays, and has ended:
+homes in which nobody is watched any more, because the consents of their residents are withdrawn; meters; the shift and who was
+on it.
 """
 
 import re

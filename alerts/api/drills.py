@@ -30,6 +30,8 @@ from alerts.web.site import Site
 
 SCOPE = "drills:run"
 MOST = 100
+LONGEST_AGO = timedelta(days=31)
+"""What is played in began at most so long ago."""
 Name = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^/\s]+$")]
 Short = Annotated[str, Field(min_length=1, max_length=64)]
 EVENTS: dict[str, Callable[[str, str], Tap]] = {
@@ -169,6 +171,7 @@ def _playing(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with site.looking() as conn:
             home = _home(conn, token, name, said.home)
             _runs(conn, name)
+        _lately(said.onset, now)
         finding = NewFinding(
             f"{name}-{said.id}", "drill", home, said.kind, said.severity, said.onset, now, said.reason, said.evidence
         )
@@ -220,6 +223,7 @@ def _of_many(router: APIRouter, Player: Any) -> None:  # noqa: N803
         with site.looking() as conn:
             homes = {_home(conn, token, name, part) for part in said.homes}
             _runs(conn, name)
+            _lately(said.onset, now)
             new = drill_areas.event(conn, name, said, homes, now)
         site.store.begin_area(new, now)
         return JSONResponse({"homes": len(homes)}, 201)
@@ -282,6 +286,12 @@ def _home(conn: Connection, token: Token, name: str, part: str) -> str:
 def _runs(conn: Connection, name: str) -> None:
     if drill_scope.ends_by(conn, name) is None:
         raise Problem(409, "over", "this drill is over: nothing can be played into it any more")
+
+
+def _lately(onset: datetime, now: datetime) -> None:
+    """Refuse what no detector would say: words and pages tell how long it has lasted."""
+    if not now - LONGEST_AGO <= onset <= now:
+        raise Problem(422, "invalid", "the body cannot be", [("onset", f"a time of the last {LONGEST_AGO.days} days")])
 
 
 def _may_play(conn: Connection, name: str, who: str) -> None:

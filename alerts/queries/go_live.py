@@ -26,6 +26,7 @@ from alerts.schema import (
     households,
     notices,
     offers,
+    replies,
     residents,
     served_before,
     shifts,
@@ -108,7 +109,7 @@ class _Posts:
     """Whom messages reached at which address, read once."""
 
     def __init__(self, conn: Connection) -> None:
-        n, p = notices.c, contact_points.c
+        n, p, r = notices.c, contact_points.c, replies.c
         proved = (
             select(
                 n.recipient_kind,
@@ -129,6 +130,10 @@ class _Posts:
             self._reached[key] = _Reached(
                 _later(before.delivered_at, row.delivered_at), _later(before.seen_at, row.seen_at)
             )
+        answered = select(r.channel, r.address, func.max(r.at).label("at")).where(r.result == "done")
+        self._answered = {
+            (row.channel, row.address): row.at for row in conn.execute(answered.group_by(r.channel, r.address))
+        }
         bad = select(p.channel, p.address).where(p.bad_at.is_not(None))
         self._bad = {(row.channel, row.address) for row in conn.execute(bad)}
 
@@ -136,9 +141,10 @@ class _Posts:
         """Return what is known of the addresses that somebody has now: proof of an earlier one counts no more."""
         listed = ways(channel, address)
         found = [self._reached.get((kind, who, *way), _Reached(None, None)) for way in listed]
+        answered = max((self._answered[way] for way in listed if way in self._answered), default=None)
         return _Post(
             max((one.delivered_at for one in found if one.delivered_at), default=None),
-            max((one.seen_at for one in found if one.seen_at), default=None),
+            _later(max((one.seen_at for one in found if one.seen_at), default=None), answered),
             bool(listed) and all(tuple(way) in self._bad for way in listed),
             frozenset(way.channel for way in listed),
         )
@@ -149,6 +155,8 @@ class _Posts:
         for (_, _, channel, _), reached in self._reached.items():
             if reached.at is not None:
                 found[channel] = max(reached.at, found.get(channel, reached.at))
+        for (channel, _), at in self._answered.items():
+            found[channel] = max(at, found.get(channel, at))
         return found
 
 
@@ -198,13 +206,14 @@ def _consents(conn: Connection, now: datetime) -> tuple[dict[str, dict[str, date
 def _meters(conn: Connection, now: datetime) -> dict[str, list[Meter]]:
     """Return by home the water meters that are fitted, with the newest proof since they were."""
     d, a = devices.c, applications.c
-    taps = fittings.proofs(conn)
     fitted = d.valid_from <= now, or_(d.valid_to.is_(None), d.valid_to > now), d.resolution_l.is_not(None)
     verified = select(a.household, a.test_at).where(a.state.in_(VERIFIED), a.test_at.is_not(None))
     tested = {row.household: row.test_at for row in conn.execute(verified)}
+    there = conn.execute(select(d.id, d.household, d.valid_from).where(*fitted).order_by(d.id)).all()
+    taps = fittings.proofs(conn, [row.id for row in there])
     found: dict[str, list[Meter]] = {}
-    for row in conn.execute(select(d.id, d.household, d.valid_from).where(*fitted).order_by(d.id)):
-        proofs = (taps.get((fittings.about(row.id), row.household)), tested.get(row.household))
+    for row in there:
+        proofs = (taps.get((row.id, row.household)), tested.get(row.household))
         at = max((one for one in proofs if one is not None and one >= row.valid_from), default=None)
         found.setdefault(row.household, []).append(Meter(row.id, at))
     return found

@@ -206,9 +206,9 @@ def _shown(
             case "shifts":
                 whom = known.areas.get(whom, whom)
             case "drills":
-                whom = words.code("golive.drill", whom)
+                href, whom = "/c/drills", words.code("golive.drill", whom)
             case "channels":
-                whom = words.code("channel", whom)
+                href, whom = "/c/log", words.code("channel", whom)
             case "accepted":
                 whom = queries.name_of(conn, whom) if whom else ""
             case _:

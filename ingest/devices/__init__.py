@@ -172,6 +172,8 @@ def _reader(topic: str, payload: bytes, rules: ReaderRules) -> Format | None:
     named = rules.format_of(topic)
     if named is not None:
         return FORMATS.get(named)
+    if (first := _by_topic(topic)[0]) is not None:
+        return first  # the usual case
     for claims, equals in zip(_by_topic(topic), _RANKS, strict=True):
         if claims is not None:
             return claims

@@ -74,7 +74,10 @@ def _judged(time: datetime, received_at: datetime) -> Stamp:
 def at_home(readings: Iterable[Reading], memory: DeviceMemory, received_at: datetime) -> tuple[Reading, ...]:
     """Give readings with a local clock and no offset the moment that it shows in the zone which the registry knows."""
     said = tuple(readings)
-    if not any(_ZONE_MISSING in one.flags for one in said):
+    for one in said:
+        if _ZONE_MISSING in one.flags:
+            break
+    else:
         return said  # the usual case
     return tuple(_at_home(one, memory, received_at) for one in said)
 

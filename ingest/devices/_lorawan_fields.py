@@ -17,6 +17,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from ingest.devices._lorawan import Found, Uplink, alive, battery, unknown_unit
+from ingest.devices._units import unit
 from ingest.measures import EPOCH, FACTORS, convert, plain, plausible
 from ingest.readings import WATER_VOLUME_TOTAL
 from ingest.strict_json import show
@@ -106,13 +107,21 @@ _SWITCHES = {
     "door2_open_status": "contact_open",
 }
 _CALLS = frozenset({"sos", "panic", "emergency"})
+_LPP = {
+    "temperatureSensor": "temperature",
+    "humiditySensor": "relative_humidity",
+    "presenceSensor": "presence",
+}
+"""What ChirpStack's own codec for the Cayenne format writes: an object of channel -> value."""
 _CAYENNE = re.compile(r"(temperature|relative_humidity|presence)_\d{1,3}", re.ASCII)
 """Keys of the Cayenne format, which both servers decode by themselves: a name and a channel."""
 _FIRST = "1"
 _WRAPPERS = ("decoded", "data")
 """Under which some codecs put what they decoded, beside port and length."""
 _FLOWS_ON = ("meter_alarm:continuous_flow",)
-_MOST_RECORDS = 500
+_MOST_RECORDS, _MOST_CHANNELS = 500, 20
+_BARE_VOLUMES = frozenset({"volume", "total", "totalvolume", "total_volume", "water_volume", "volume_total", *_NO_UNIT})
+"""Keys of a register whose unit stands beside the value."""
 
 
 def read(uplink: Uplink) -> list[Found]:
@@ -145,7 +154,7 @@ def _past(uplink: Uplink, record: object) -> Iterator[Found]:
 
 def _values(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[Found]:
     tampered = state(fields.get("tamper_status")) is True or fields.get("tamper_status") == "uninstalled"
-    for key, value in fields.items():
+    for key, value in _plain_keys(uplink, fields):
         name = key.lower()
         name, channel = name.rsplit("_", 1) if _CAYENNE.fullmatch(name) else (name, "")
         if name in uplink.meanings or key in uplink.meanings:
@@ -160,6 +169,38 @@ def _values(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[Found]:
             amount = number(value)
             for one in _amount(uplink, name, amount) if amount is not None else ():
                 yield replace(one, extra={"channel": channel}) if channel not in ("", _FIRST) else one
+
+
+def _plain_keys(uplink: Uplink, fields: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield fields as keys with bare values: some codecs nest them by channel, or wrap them with their unit."""
+    for key, value in fields.items():
+        inner = value if isinstance(value, dict) else {}
+        if key in _LPP and inner:
+            yield from ((f"{_LPP[key]}_{channel}", one) for channel, one in list(inner.items())[:_MOST_CHANNELS])
+        elif "value" in inner:
+            yield from _unwrapped(uplink, key, inner)
+        else:
+            yield key, value
+
+
+def _unwrapped(uplink: Uplink, key: str, inner: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Yield a value that is wrapped with its unit, under a key that says the unit."""
+    said = inner.get("unit")
+    if not isinstance(said, str):
+        yield key, inner["value"]
+        return
+    known = unit(said)
+    if known is None or key in uplink.meanings or key.lower() in uplink.meanings:
+        return  # in a unit that nobody knows a number says nothing
+    amount = number(inner["value"])
+    if known.ours == "L" and key.lower() in _BARE_VOLUMES and amount is not None:
+        yield "total_l", amount * known.factor
+    elif known.ours == "V" and "bat" in key.lower() and amount is not None:
+        yield "battery_v", amount * known.factor
+    elif known.ours == "Cel" and key.lower() in _NUMBERS and amount is not None:
+        yield key, amount * known.factor + known.offset
+    elif known.ours == "%":
+        yield ("battery_percent" if key.lower() == "battery" else key), inner["value"]
 
 
 def _state(uplink: Uplink, quantity: str, key: str, value: object, *, tampered: bool) -> Iterator[Found]:

@@ -120,6 +120,12 @@ def _whole(fields: Mapping[str, object], part: str) -> Iterator[Found]:
         value = fields.get(key)
         if isinstance(value, bool):  # the time is that of the last motion
             yield Found(quantity, value, "bool", time=since if value and quantity == "motion" else None)
+    degrees = fields.get("tmp")
+    units = degrees.get("units") if isinstance(degrees, dict) else None
+    measured = number(degrees.get("value")) if isinstance(degrees, dict) and units in ("C", "F") else None
+    if measured is not None:
+        celsius = measured if units == "C" else (measured - 32) * 5 / 9
+        yield from [Found("temperature", plain(celsius), "Cel")] if -60 <= celsius <= 100 else []
     percent = number(fields.get("bat"))
     yield from battery(plain(percent)) if percent is not None and 0 <= percent <= 100 else ()
 

@@ -124,7 +124,8 @@ _NAMES = {
     "阀门状态": "valvestate",
 }
 """Names of properties -> an identifier above: switch, flow, cumulative flow or use, temperature, humidity, battery, leak."""
-_UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h"}
+_UNITS_AT_END = {"m3": "m3", "liters": "L", "litres": "L", "m3h": "m3/h", "lh": "L/h", "l": "L"}
+_WITH_UNIT = _TOTALS | _FLOWS
 _ENDS = tuple(_UNITS_AT_END)
 _MOST_REMEMBERED = 128
 """Letters of an identifier that is remembered; longer ones are none."""
@@ -185,7 +186,7 @@ def meant(identifier: str, name: object, value: object, unit: str | None) -> Ite
     number = _number(value)
     if number is None:
         return
-    bare, at_end = (key, None) if key in OURS else _split(key)
+    bare, at_end = (key, None) if key in OURS or not key.endswith(_ENDS) else _split(key)
     if bare in _TOTALS_IN and 0 <= number < _MOST:
         yield Meant(WATER_VOLUME_TOTAL, convert(number, _TOTALS_IN[bare]), "L")
     elif bare in _TOTALS and 0 <= number < _MOST:
@@ -198,10 +199,8 @@ def meant(identifier: str, name: object, value: object, unit: str | None) -> Ite
 
 def _split(key: str) -> tuple[str, str | None]:
     """Return an identifier without the unit at its end, and the unit."""
-    if not key.endswith(_ENDS):
-        return key, None
     for end, unit in _UNITS_AT_END.items():
-        if key.endswith(end) and key.removesuffix(end) in _TOTALS | _FLOWS:
+        if key.endswith(end) and key.removesuffix(end) in _WITH_UNIT:
             return key.removesuffix(end), unit
     return key, None
 

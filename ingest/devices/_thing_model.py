@@ -89,22 +89,24 @@ class Message(NamedTuple):
         return ("retained",) if self.retain else ()
 
 
-def points(device: str, params: object, product: str = "", depth: int = 0) -> Iterator[Point]:
-    """Yield every value: of an object of properties, of a list of them, of packs with sub-devices."""
-    if depth > _DEPTH:
-        return
-    if isinstance(params, list):
+def points(device: str, params: object, product: str = "", depth: int = 0) -> list[Point]:
+    """Return every value, as long as a message may hold it: of an object of properties, of a list of them, of packs."""
+    found: list[Point] = []
+    if isinstance(params, list) and depth <= _DEPTH:
         for part in params:
-            yield from points(device, part, product, depth + 1)
-    elif isinstance(params, dict):
+            found += points(device, part, product, depth + 1)
+            if len(found) > MOST_POINTS:
+                break  # `readings` says so
+    elif isinstance(params, dict) and depth <= _DEPTH:
         device, product = _identity(params, device, product)
         nested = [] if _BESIDE.isdisjoint(params) else [one for key in _PARTS if _holds(one := params.get(key))]
+        stamp = params.get("time")
         for part in nested:
-            for point in points(device, part, product, depth + 1):
-                yield point._replace(time=params.get("time")) if point.time is None else point
-        if not nested:
-            for identifier, value in params.items():
-                yield from _values(device, product, identifier, value)
+            inner = points(device, part, product, depth + 1)
+            found += inner if stamp is None else [p._replace(time=stamp) if p.time is None else p for p in inner]
+        for identifier, value in () if nested else params.items():
+            _add(found, device, product, identifier, value)
+    return found
 
 
 def taken(found: Iterable[Point]) -> list[Point]:
@@ -117,7 +119,7 @@ def calls(device: str, params: object, depth: int = 0) -> Iterator[tuple[str, ob
     if depth > _DEPTH:
         return
     for part in params if isinstance(params, list) else [params]:
-        if not isinstance(part, dict):
+        if not isinstance(part, dict) or not ("events" in part or "subDevices" in part):
             continue
         whose, _ = _identity(part, device, "")
         events = part.get("events")
@@ -135,25 +137,37 @@ def _identity(params: Mapping[str, object], device: str, product: str) -> tuple[
         if _BESIDE.isdisjoint(params):
             return device, product
         inner = params
-    names = [str(inner[key]) for key in _NAMES if isinstance(inner.get(key), str)]
-    products = [str(inner[key]) for key in _PRODUCTS if isinstance(inner.get(key), str)]
-    own = names[0] if names and DEVICE.fullmatch(names[0]) else device
-    return own, products[0] if products and products[0] else product
+    own = _first(inner, _NAMES)
+    return own if DEVICE.fullmatch(own) else device, _first(inner, _PRODUCTS) or product
+
+
+def _first(fields: Mapping[str, object], names: Iterable[str]) -> str:
+    """Return the first of these fields that is a text, empty: none is."""
+    for name in names:
+        value = fields.get(name)
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 def _holds(value: object) -> bool:
     return isinstance(value, dict | list)
 
 
-def _values(device: str, product: str, identifier: str, value: object) -> Iterator[Point]:
-    if isinstance(value, dict) and "value" in value:
-        yield Point(device, identifier, value["value"], value.get("time"), value.get("name"), product=product)
+def _add(found: list[Point], device: str, product: str, identifier: str, value: object) -> None:
+    """Add the value, or the values, of one property."""
+    if isinstance(value, dict):
+        if "value" in value:
+            stamp, name = value.get("time"), value.get("name")
+            found.append(Point(device, identifier, value["value"], stamp, name, False, product))
     elif isinstance(value, list):
-        for one in value:
-            if isinstance(one, dict) and "value" in one:
-                yield Point(device, identifier, one["value"], one.get("time"), one.get("name"), True, product)
-    elif not isinstance(value, dict):
-        yield Point(device, identifier, value, None, product=product)
+        found += [
+            Point(device, identifier, one["value"], one.get("time"), one.get("name"), True, product)
+            for one in value
+            if isinstance(one, dict) and "value" in one
+        ]
+    else:
+        found.append(Point(device, identifier, value, None, None, False, product))
 
 
 def own_clock(found: Iterable[Point], fields: Mapping[str, object]) -> object:

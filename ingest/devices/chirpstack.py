@@ -1,4 +1,4 @@
-"""ChirpStack v4: the LoRaWAN server of many housing companies and towns, and what the devices behind it send.
+"""ChirpStack v4, and v3: the LoRaWAN server of many housing companies and towns, and what the devices behind it send.
 
 Source: chirpstack/chirpstack-docs ``src/chirpstack/integrations/{mqtt,events}.md`` (July 2026).
 
@@ -23,13 +23,13 @@ from decimal import Decimal
 from itertools import accumulate
 
 from ingest.device_memory import DeviceMemory
-from ingest.devices import Format, Played, Sample, Unreadable, _axioma_w1, _lorawan_uplink
+from ingest.devices import Format, Played, Sample, Unreadable, _axioma_w1, _chirpstack_v3, _lorawan_uplink
 from ingest.devices._lorawan import Found, Uplink, alive, battery
 from ingest.measures import plain, plausible, rfc3339, zulu
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
-_TOPIC = re.compile(r"(?:.*/)?application/[^/]+/device/([0-9A-Fa-f]{16})/(event|command)/([a-z]+)", re.DOTALL)
+_TOPIC = re.compile(r"(?:.*/)?application/[^/]+/device/([0-9A-Fa-f]{16})/(?:(event|command)/)?([a-z]+)", re.DOTALL)
 _EUI = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 _DEDUPLICATION = re.compile(r"[\x21-\x7e]{1,64}", re.ASCII)
 _APPLICATION = "00000000-0000-4000-8000-000000000000"
@@ -43,7 +43,9 @@ def matches(topic: str) -> bool:
 
 def sniff(topic: str, payload: bytes) -> bool:  # noqa: ARG001  every format has the same signature
     """Tell whether `payload` is an event of ChirpStack v4 that a bridge carries on another topic."""
-    return payload.lstrip()[:1] == b"{" and b'"deviceInfo"' in payload and b'"devEui"' in payload
+    v4 = b'"deviceInfo"' in payload and b'"devEui"' in payload
+    v3 = b'"devEUI"' in payload and b'"applicationID"' in payload
+    return payload.lstrip()[:1] == b"{" and (v4 or v3)
 
 
 def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memory: DeviceMemory) -> list[Reading]:
@@ -56,15 +58,17 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     """
     found = _TOPIC.fullmatch(topic)
     owner = found[1].lower() if found else None
-    if found and (found[2] == "command" or found[3] not in ("up", "status", "join")):
+    event = found and (found[3] if found[2] else _chirpstack_v3.KINDS.get(found[3], ""))
+    if found and (found[2] == "command" or event not in ("up", "status", "join")):
         return []
     try:
         fields = parse_object(payload, nul=True)
+        fields = _chirpstack_v3.as_v4(fields) if _chirpstack_v3.is_v3(fields) else fields
         device = _device(fields, owner)
     except Unreadable as error:
         advice = "" if payload.lstrip()[:1] == b"{" else ": ChirpStack must send JSON, not Protobuf (json=true)"
         raise Unreadable(f"{error}{advice}", device=owner) from None
-    event = found[3] if found else _event(fields)
+    event = event or _event(fields)
     time, flags = _time(fields, received_at)
     complaints: list[str] = []
     values = []
@@ -79,9 +83,9 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
 
 
 def _device(fields: Mapping[str, object], owner: str | None) -> str:
-    """Return the EUI in the message, or that of the topic (ChirpStack v3 has no ``deviceInfo``)."""
+    """Return the EUI in the message, or that of the topic."""
     info = fields.get("deviceInfo")
-    eui = info.get("devEui") if isinstance(info, dict) else owner
+    eui = info.get("devEui", owner) if isinstance(info, dict) else owner
     if not isinstance(eui, str) or not _EUI.fullmatch(eui):
         raise Unreadable(f"devEui: want 16 hex digits, got {show(eui)}")
     return eui.lower()
@@ -294,6 +298,14 @@ FORMAT = Format(
             topic=_TOPIC_UP.replace("/up", "/status"),
             payload=b'{"time":"2022-07-18T09:34:15.775023242+00:00",' + _NAMES + b',"margin":10,"batteryLevel":88.3}',
             readings=(Reading("0101010101010101", "battery", 88.3, "%", _HEARD),),
+        ),
+        Sample(
+            source="brocaar/chirpstack-docs, release 3: content/application-server/integrations/events.md, with a W1's frame",
+            topic="application/123/device/0202020202020202/rx",
+            payload=b'{"applicationID":"123","applicationName":"water","deviceName":"garden-sensor","devEUI":"AgICAgICAgI=",'
+            b'"rxInfo":[{"gatewayID":"AwMDAwMDAwM=","time":"2019-07-22T11:37:55.048445Z","rssi":-48}],"fCnt":10,"fPort":100,'
+            b'"data":"DqA1XQApNQAAAAA=","objectJSON":"{\\"CurrentVolume\\":13.609}","tags":{"key":"value"}}',
+            readings=(Reading("0202020202020202", WATER_VOLUME_TOTAL, 13609, "L", _VENDOR_TIME),),
         ),
         Sample(
             source="broken: bytes that are no base64",

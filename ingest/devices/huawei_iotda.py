@@ -26,6 +26,8 @@ from ingest.measures import moment, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
+MOST_REPORT = 64 * 1024
+"""What the platform takes of properties in one message (user guide, "Data reporting"). [byte]"""
 _NAME = "huawei_iotda"
 _TOPIC = re.compile(r"(?:.*/)?\$oc/devices/([^/]+)/(?:sys|user)/(.+)", re.DOTALL)
 _REPORT = re.compile(r"(gateway/sub_devices/)?properties/report(?:\?request_id=.*)?")
@@ -56,13 +58,15 @@ def decode(topic: str, payload: bytes, received_at: datetime, retain: bool, memo
     Raises
     ------
     Unreadable
-        With the device: no JSON, no services, or no device.
+        With the device: no JSON, no services, no device, or a report longer than the platform takes.
     """
     found = _TOPIC.fullmatch(topic)
     device, rest = (found[1], found[2]) if found else ("", "")
     report = _REPORT.fullmatch(rest)
     if found and report is None and rest != _EVENTS:
         return []  # commands, shadows, messages, replies: what the platform and the device say to each other
+    if report is not None and len(payload) > MOST_REPORT:
+        raise Unreadable(f"payload: want at most {MOST_REPORT} bytes, got {len(payload)}", device=device or None)
     try:
         fields = parse_object(payload)
     except Unreadable as error:
@@ -109,7 +113,8 @@ def _services(device: str, services: object) -> Iterator[Point]:
         for name, value in told.items() if isinstance(told, dict) else ():
             if not isinstance(value, dict | list):
                 identifier = f"{service.get('service_id', '')}.{name}"
-                yield Point(device, identifier, value, service.get("event_time"), product=product)
+                stamp = service.get("event_time", service.get("eventTime"))  # the older spelling of its interfaces
+                yield Point(device, identifier, value, stamp, product=product)
 
 
 def _forwarded(fields: Mapping[str, object], message: Message) -> list[Reading]:

@@ -183,7 +183,8 @@ def _rest(device: str, fields: Mapping[str, object], when: Stamp, message: Messa
             flags = (*message.kept, *when.flags)
             found.append(Reading(device, quantity, (said == 1) is yes, "bool", when.time, flags, when.extra))
     event = fields.get("event")
-    if isinstance(event, str) and re.search(r"water leak|flood|wet", event, re.IGNORECASE):
+    wet = isinstance(event, str) and re.search(r"water leak|flood|wet", event, re.IGNORECASE)
+    if wet and all(one.quantity != "water_leak" for one in found):
         found.append(Reading(device, "water_leak", True, "bool", when.time, (*message.kept, *when.flags), when.extra))
     elif isinstance(event, str) and event.lower() == "button press" and not message.retain:
         found.append(Reading(device, "button", "press", "event", when.time, when.flags, when.extra))

@@ -46,6 +46,8 @@ _UNITS: Mapping[str, tuple[str, str, Decimal]] = {
 }
 """Unit -> quantity, our unit, factor.  ``l``, ``l/s`` and ``%EL`` are not recommended any more and still sent."""
 _KELVIN = Decimal("273.15")
+_VOLTS = {"V": Decimal(1), "mV": Decimal("0.001")}
+"""A secondary unit of RFC 8798 among them."""
 _SUMS = {"m3/s": Decimal(1000), "l/s": Decimal(1)}
 """Unit of a flow -> litres in its sum over seconds."""
 _WHAT_CAN_BE = {"Cel": (-60, 100), "%RH": (0, 100), "%": (0, 100), "L": (0, 10**10), "L/h": (-(10**6), 10**6)}
@@ -175,7 +177,7 @@ def _amount(word: str, unit: str, amount: Number) -> tuple[Found, ...]:
     if unit in _UNITS:
         quantity, ours, factor = _UNITS[unit]
         return _bounded(quantity, ours, amount * factor - (_KELVIN if unit == "K" else 0))
-    if unit == "V" and "batt" in word and 0 < amount <= 20:
+    if unit in _VOLTS and "batt" in word and 0 < (amount := amount * _VOLTS[unit]) <= 20:
         return (Found("battery_voltage", plain(Decimal(amount)), "V"),)
     if unit in ("", "count") and word in _PULSES and amount == int(amount) and 0 <= amount < 10**12:
         return (Found("pulse_count_total", int(amount), "count", ("pulse_factor_unknown",)),)

@@ -3,7 +3,7 @@
 Source: tasmota/docs ``docs/{MQTT,DeepSleep,Commands}.md`` (August 2026); arendst/Tasmota ``xsns_01_counter.ino`` and its
 change log; hhaim/hass (a counter after a restart); ioBroker/ioBroker.sonoff issue #4 (firmware of 2017).
 
-Topics ``tele/{device}/{SENSOR|STATE|LWT}`` and ``stat/{device}/STATUS8`` in the usual order; the order is a setting, so
+Topics ``tele/{device}/{SENSOR|STATE|LWT}``, ``stat/{device}/STATUS8`` and ``stat/{device}/POWER`` in the usual order; the order is a setting, so
 ``tele`` may also stand behind the device or behind a house.
 
 How this works.  ``COUNTER.C1`` counts pulses: the registry's ``litres_per_pulse`` makes litres of them.  It is kept at
@@ -69,7 +69,7 @@ def _place(topic: str) -> tuple[str, str, str] | None:
     *levels, kind = topic.split("/")
     small = [level.lower() for level in levels]  # how a prefix is written is a setting
     for prefix in ("tele", "stat"):
-        if kind in _KINDS and prefix in small:
+        if (kind in _KINDS or (prefix == "stat" and _RELAY.fullmatch(kind))) and prefix in small:
             at = small.index(prefix)
             device = "/".join(levels[at + 1 :] or levels[:at])
             return (prefix, device, kind) if device else None
@@ -109,6 +109,8 @@ def decode(
         return []  # a cleared topic, and the board's own affairs
     if kind == "LWT":
         return [_reachable(device, payload, kept)]
+    if _RELAY.fullmatch(kind):
+        return [_relay(device, kind, payload, kept)]
     try:
         fields = parse_object(payload)
         fields = _unwrapped(fields, kind)
@@ -137,6 +139,15 @@ def _reachable(device: str, payload: bytes, kept: tuple[str, ...]) -> Reading:
     if word.lower() not in ("online", "offline"):
         raise Unreadable(f"LWT: want Online or Offline, got {show(word)}", device=device)
     return Reading(device, "available", word.lower() == "online", "bool", None, (*kept, "time_missing"))
+
+
+def _relay(device: str, relay: str, payload: bytes, kept: tuple[str, ...]) -> Reading:
+    """Read a relay's bare word, which is said at once when it is switched; its words are a setting (StateText)."""
+    word = payload.decode("utf-8", "replace").strip()
+    if word.upper() not in ("ON", "OFF"):
+        raise Unreadable(f"{relay}: want ON or OFF, got {show(word)}", device=device)
+    extra = {"channel": relay} if relay != "POWER" else {}
+    return Reading(device, "switch", word.upper() == "ON", "bool", None, (*kept, "time_missing"), extra)
 
 
 def _time(
@@ -323,6 +334,14 @@ FORMAT = Format(
             payload=b"Offline",
             readings=(Reading("tasmota_XXXXXX", "available", False, "bool", None, ("retained", "time_missing")),),
             retain=True,
+        ),
+        Sample(
+            source="tasmota/docs: docs/MQTT.md, the second relay was switched",
+            topic="stat/tasmota_switch/POWER2",
+            payload=b"OFF",
+            readings=(
+                Reading("tasmota_switch", "switch", False, "bool", None, ("time_missing",), {"channel": "POWER2"}),
+            ),
         ),
         Sample(
             source="broken: a report that was cut off",

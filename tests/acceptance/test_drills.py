@@ -17,6 +17,7 @@ from alerts import registry
 from alerts.access import new_link
 from shuian import cli_drill, demo, drill, drill_demo, drill_report, registry_import
 from shuian.drill_together import Pace, Played, Shown, kind_of, together
+from shuian.errors import Trouble
 from shuian.neighbourhood import ZONE
 from shuian.neighbourhood.drill_area import EMPTY, MANNED, PLACES
 from shuian.neighbourhood.homes import HOMES
@@ -175,6 +176,19 @@ def test_the_demo_has_homes_for_a_drill_that_brings_none_with_and_without_somebo
 )
 def test_a_script_is_played_as_it_can_be_where_it_is_played(name, broker, wanted, kind):
     assert kind_of(name, drill_demo.Way("http://127.0.0.1:1", "t", broker), wanted) == kind
+
+
+@pytest.mark.slow
+def test_a_demo_that_does_not_begin_is_told_with_where_to_read_why(tmp_path):
+    (tmp_path / "mine-drills").mkdir()
+    (tmp_path / "mine-drills" / "letters").touch()
+    with (
+        pytest.raises(Trouble, match="the demo ended with code 2"),
+        drill_demo.running(tmp_path / "mine", lambda _: None),
+    ):
+        raise AssertionError
+    assert "is not a demo's folder; nothing was changed" in (tmp_path / "mine-drills.log").read_text("utf-8")
+    assert (tmp_path / "mine-drills" / "letters").exists()
 
 
 def test_people_of_a_demo_get_text_messages_only_where_these_are_down():

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
-from alerts import acceptance, audit, database, drill_runs, fittings, go_live, reach_tests, schema
+from alerts import (
+    acceptance,
+    audit,
+    consent,
+    database,
+    drill_runs,
+    fittings,
+    go_live,
+    notice_truth,
+    reach_tests,
+    reply_codes,
+    schema,
+)
+from alerts.channels import Reply
 from alerts.events import Accepted
 from alerts.gaps import gaps
 from alerts.go_live import KEYS, checklists
@@ -319,6 +332,34 @@ def test_a_test_message_whose_link_was_opened_proves_its_person_and_channel(engi
     with engine.begin() as conn:
         conn.execute(update(schema.workers).where(schema.workers.c.id == "wang").values(address="new@example.org"))
     assert ("no_tap_of_worker", "wang") in lacks(engine, "workers")  # nobody knows whether the new address is heard
+
+
+def test_where_a_text_message_has_no_link_its_short_answer_is_the_tap(engine, store):
+    with engine.begin() as conn:
+        conn.execute(
+            update(schema.workers).where(schema.workers.c.id == "wang").values(channel="sms", address="13900000001")
+        )
+        reach_tests.send(conn, "c1", ["worker:wang"], "operator:ops", T0, Policy())
+        notice = conn.execute(select(schema.notices)).mappings().one()
+        code = reply_codes.issue(conn, notice, T0)
+    said = Reply("up-1", "13900000001", f"1 {code}")
+    assert reply_codes.answer(store, "sms", said, T0 + timedelta(minutes=1)).done == "done"
+    assert ("no_tap_of_worker", "wang") not in lacks(engine, "workers", T0 + timedelta(minutes=1))
+    assert lacks(engine, "channels", T0 + timedelta(minutes=1)) == {("channel_never", "email")}
+    with engine.connect() as conn:
+        assert conn.scalar(select(schema.turns.c.owner_at)) is None  # nobody is on duty by it
+
+
+def test_a_test_message_goes_to_no_relative_whose_resident_has_changed_their_mind(engine):
+    with engine.begin() as conn:
+        reach_tests.send(conn, "c1", ["contact:f1", "worker:wang"], "operator:ops", T0, Policy())
+        turn = conn.execute(select(schema.turns)).mappings().one()
+        owed = {row["recipient"]: row for row in conn.execute(select(schema.notices)).mappings()}
+        assert all(notice_truth.holds(conn, row, turn, T0) for row in owed.values())
+        consent.withdraw(conn, "r1", "relative", "", T0, Policy(), by="resident:r1")
+        assert not notice_truth.holds(conn, owed["f1"], turn, T0)
+        assert notice_truth.holds(conn, owed["wang"], turn, T0)
+        assert not notice_truth.holds(conn, owed["wang"], turn, T0 + 3 * DAY)
 
 
 def test_a_case_of_a_live_rehearsal_taken_in_time_proves_its_worker_and_a_late_one_does_not(engine, store):

@@ -229,3 +229,18 @@ def test_a_local_clock_with_milliseconds_is_a_clock() -> None:
     reading = read(message, "stat/water/STATUS10").readings[0]
     assert reading.flags == ("time_zone_missing", "pulse_factor_unknown")
     assert reading.extra["time_local"] == "2026-01-17T10:37:04.492"
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "value", "channel"),
+    [("stat/pump/POWER", b"ON", True, None), ("pump/stat/POWER2", b"off", False, "POWER2")],
+)
+def test_a_relays_bare_word_is_a_switch(topic: str, payload: bytes, value: bool, channel: str | None) -> None:
+    (one,) = decode(topic, payload, datetime(2026, 11, 21, 6, tzinfo=UTC)).readings
+    assert (one.device, one.quantity, one.value, one.extra.get("channel")) == ("pump", "switch", value, channel)
+
+
+def test_a_relays_word_of_somebodys_own_is_refused_and_a_command_is_none_of_our_business() -> None:
+    now = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    assert "POWER: want ON or OFF, got 'AN'" in str(decode("stat/pump/POWER", b"AN", now).rejected)
+    assert decode("cmnd/pump/POWER", b"ON", now).readings == ()

@@ -230,6 +230,13 @@ def test_sub_devices_of_a_huawei_gateway_speak_for_themselves() -> None:
     ]
 
 
+def test_a_report_of_huawei_is_no_longer_than_its_platform_takes() -> None:
+    many = [{"service_id": "Temperature", "properties": {"value": n}} for n in range(1200)]
+    decoded = read("$oc/devices/p1_m/sys/properties/report", {"services": many})
+    assert decoded.device == "p1_m"
+    assert "payload: want at most 65536 bytes" in (decoded.rejected or "")
+
+
 def test_sub_devices_come_and_go() -> None:
     statuses = [{"device_id": "s1", "status": "ONLINE"}, {"device_id": "s2", "status": "OFFLINE"}, {"device_id": "s3"}]
     message = {"services": [{"service_id": "$sub_device_manager", "paras": {"device_statuses": statuses}}]}

@@ -20,7 +20,7 @@ PLAN = {
         {"step": "unattended", "within_s": 0, "part": "fallen", "never": True},
     ],
 }  # fmt: skip
-FALL = {"id": "1", "home": "fallen", "onset": "2026-11-20T18:00:00Z"}
+FALL = {"id": "1", "home": "fallen", "onset": "2026-11-17T18:00:00Z"}
 CUT = {"id": "cut", "kind": "water_outage", "homes": ["fallen", "fallen"], "onset": "2026-11-17T18:00:00Z"}
 ACCEPT = {"id": "a", "who": "worker:vw", "home": "fallen", "do": "accept"}
 
@@ -62,6 +62,8 @@ def test_a_program_plays_a_drill_to_its_end_and_reads_its_score(played, program)
         ("/deeds", {"home": "h1"}, 422, "name of one of its homes"),
         ("/findings", {"home": "cellar"}, 422, "name of one of its homes"),
         ("/findings", {"onset": "yesterday"}, 422, "onset"),
+        ("/findings", {"onset": "0001-01-01T00:00:00Z"}, 422, "a time of the last 31 days"),
+        ("/areas", {"homes": ["fallen", "fallen"], "onset": "9999-12-31T23:59:59Z"}, 422, "a time of the last 31 days"),
         ("/deeds", {"who": "worker:w1"}, 403, "real people act for themselves"),
         ("/deeds", {"do": "outcome", "code": "FINE"}, 422, "want one of SAFE_AT_HOME"),
     ],

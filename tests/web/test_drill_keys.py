@@ -94,7 +94,7 @@ DEEDS = ("accept", "decline:busy", "set_off", "arrived", "outcome:SAFE_AT_HOME",
 )
 def test_the_link_and_the_session_of_a_drill_act_on_no_page_about_what_is_real(town, role, person):
     before, answers = town.life(), []
-    filled = {"case_id": town.real, "household": REAL, "name": "a1", "resident": "r2"}
+    filled = {"case_id": town.real, "household": REAL, "name": "a1", "resident": "r2", "drill": town.run, "area": "c1"}
     with contextlib.closing(town.visitor(role, person)) as browser:
         for path in paths(town.community.app, role):
             for n, do in enumerate(DEEDS):

@@ -60,12 +60,6 @@ def test_a_fall_at_night_is_played_to_its_end(played, api):
     assert any("missed  fallen: told family, within 30 s after case: –" in line for line in words)
 
 
-def test_a_day_trip_calls_nobody(played, api):
-    score = play(played, Player("day_trip", script("day_trip"), api, lambda: played.now))
-    assert {line["verdict"] for line in score["lines"]} == {"kept"}
-    assert score["why"] == "finished", "watched long enough, and not until its hard end"
-
-
 def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
     with pytest.raises(BadInput, match=r"want 40 homes .* for which somebody is on shift now; the registry has 1"):
         Player("forty_at_once", script("forty_at_once"), api, lambda: played.now).begin()

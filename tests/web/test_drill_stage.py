@@ -6,9 +6,10 @@ from datetime import timedelta
 import httpx
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from alerts import schema, tokens
-from shuian import drill_stage
+from shuian import cli_drill, drill_stage
 from shuian.drill import Api, Reach, play
 from shuian.errors import BadInput, Trouble
 from shuian.rehearsals import Inside
@@ -37,7 +38,7 @@ def run(community, api, name="fall_at_night", **more):
     """Play, turning the clock by hand; everything that is owed arrives."""
 
     def sleep(_):
-        community.now += 10 * S
+        community.now += 20 * S
         community.store.fire_due(community.now)
         delivered(community.engine, community.now)
         n = schema.notices
@@ -131,3 +132,11 @@ def test_a_token_that_may_not_write_is_refused_in_words(played):
     reader = having(played, ["registry:read", "drills:run"])
     with pytest.raises(Trouble, match=r"refuses \(403\): this token lacks the scope registry:write"):
         run(played, reader)
+
+
+def test_the_command_takes_out_what_is_left_and_wants_address_and_channel_together():
+    run_it = CliRunner().invoke
+    half = run_it(cli_drill.app, ["run", "fall_at_night", "--token", "x", "--channel", "email"])
+    assert "want --channel and --address together" in str(half.exception)
+    gone = run_it(cli_drill.app, ["clean", "--url", "http://127.0.0.1:9", "--token", "x"])
+    assert "the service cannot be reached: ConnectError" in str(gone.exception)

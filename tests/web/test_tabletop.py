@@ -152,6 +152,7 @@ def test_a_script_meets_its_own_times(stage, catalogues, name):
     wrong = [line for line in score["lines"] if line["verdict"] not in ("met", "kept")]
     assert wrong == []
     assert score["lines"]
+    assert score["why"] == "finished", "and it did not wait for its hard end"
     drills = [one for some in took.values() for one in some if one.realm == "drill"]
     assert {one.address for one in drills} <= addresses(stage)
     assert all(one.text.startswith("【演练】") and one.subject.startswith("【演练】") for one in drills)
@@ -187,7 +188,7 @@ def test_a_provider_that_comes_back_carries_what_still_waits(stage, catalogues):
     run = api(
         "POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": {"a": "v00"}, "lasts_s": 600, "down": down}
     )
-    fall = {"id": "1", "home": "a", "onset": "2026-11-20T18:00:00Z"}
+    fall = {"id": "1", "home": "a", "onset": "2026-11-17T18:00:00Z"}
     api("POST", f"/drills/{run['id']}/findings", fall)
     line = {"sms": Provider(), "email": Provider()}
     for seconds in (0, 6, 40):
@@ -213,6 +214,7 @@ def test_a_drill_that_would_use_what_is_kept_for_real_messages_stops_itself_and_
             with stage.engine.begin() as conn:
                 everybody = {"channel": channel, "address": address}
                 conn.execute(schema.workers.update().where(schema.workers.c.id == "vw").values(**everybody))
+            run = await asyncio.to_thread(six_fall)
             sending = Dispatcher(
                 stage.engine, line, catalogues, BASE, lambda: stage.now, make_links=access.new_links,
                 policy=stage.store.policy,
@@ -223,17 +225,77 @@ def test_a_drill_that_would_use_what_is_kept_for_real_messages_stops_itself_and_
                 await asyncio.to_thread(stage.store.fire_due, stage.now)
             for one in line.values():
                 await one.close()
+            return run
 
-    homes = {f"many-{n}": f"v{n:02d}" for n in range(6)}
-    run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 600})
-    for n, home in enumerate(homes):
-        stage.api(
-            "POST", f"/drills/{run['id']}/findings", {"id": f"{n}", "home": home, "onset": "2026-11-17T18:00:00Z"}
-        )
-    asyncio.run(scenario())
+    def six_fall():
+        homes = {f"many-{n}": f"v{n:02d}" for n in range(6)}
+        run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 600})
+        for n, home in enumerate(homes):
+            said = {"id": f"{n}", "home": home, "onset": "2026-11-17T18:00:00Z"}
+            stage.api("POST", f"/drills/{run['id']}/findings", said)
+        return run
+
+    run = asyncio.run(scenario())
     score = stage.api("GET", f"/drills/{run['id']}")
     assert (score["state"], score["why"]) == ("aborted", "reserve")
     assert "the reserve for real messages" in {one["why"] for one in score["unsent"]}
     words = told(score)
     assert "it stopped itself: a message would have used what is kept for real ones" in words[0]
     assert any(f"not sent to worker:vw by {channel} (offer): the reserve for real messages" in line for line in words)
+
+
+def states(stage, run):
+    """Return the state of each home's care case in a drill, by what the script calls it."""
+    h, c = schema.drill_homes.c, schema.cases.c
+    with stage.engine.connect() as conn:
+        rows = conn.execute(
+            select(h.part, c.state).join(schema.cases, c.household == h.household).where(h.drill == run)
+        )
+        return dict(tuple(row) for row in rows)
+
+
+@pytest.mark.parametrize("ends", ["by itself", "with the drill"])
+def test_an_outage_folds_what_it_explains_spares_what_was_before_and_its_end_is_told(stage, catalogues, ends):
+    homes = {"a": "v00", "b": "v01", "before": "v02"}
+    run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 6000})["id"]
+    at, hour, line = f"/drills/{run}", timedelta(hours=1), {"sms": Provider(), "email": Provider()}
+    cut = {"id": "cut", "kind": "water_outage", "homes": list(homes), "onset": (stage.now - 3 * hour).isoformat()}
+    for name, hours in (("a", 2), ("before", 12)):
+        finding = {"id": name, "home": name, "onset": (stage.now - hours * hour).isoformat()}
+        stage.api("POST", f"{at}/findings", finding)
+    assert stage.api("POST", f"{at}/areas", cut) == {"homes": 3}
+    late = {"id": "b", "home": "b", "onset": (stage.now - hour).isoformat()}
+    stage.api("POST", f"{at}/findings", late)
+    assert states(stage, run) == {"a": "FOLDED", "b": "FOLDED", "before": "AWAITING"}
+    send(stage, catalogues, line)
+    begun = [one for one in line["sms"].took if one.template == "area_outage"]
+    assert {one.role for one in begun} == {"operator", "worker"}
+    assert all("演练楼" in one.text and "3" in one.text for one in begun)
+    assert {one.address for one in line["sms"].took if one.template == "family_outage"} <= addresses(stage)
+    stage.now += timedelta(seconds=60)
+    stage.api("POST", f"{at}/areas/cut/end" if ends == "by itself" else f"{at}/end", {})
+    send(stage, catalogues, line)
+    over = [one.address for one in line["sms"].took if one.template == "area_over"]
+    assert sorted(over) == sorted(one.address for one in begun), "whoever heard of it hears of its end, once"
+    assert all(one.text.startswith("【演练】") for one in line["sms"].took if one.realm == "drill")
+
+
+def test_meters_that_are_silent_with_their_gateway_are_nobodys_case_until_it_is_back(stage):
+    homes = {"a": "v00", "b": "v01"}
+    run = stage.api("POST", "/drills", {"drill": "x", "kind": "tabletop", "homes": homes, "lasts_s": 6000})["id"]
+    at, onset = f"/drills/{run}", (stage.now - timedelta(hours=2)).isoformat()
+    stage.api(
+        "POST",
+        f"{at}/areas",
+        {"id": "gw", "kind": "radio_outage", "homes": list(homes), "onset": onset, "zone": "网关一"},
+    )
+    for name in homes:
+        silent = {"id": name, "home": name, "kind": "meter_silent", "severity": "blue", "onset": onset}
+        assert stage.api("POST", f"{at}/findings", silent) == {"case": None}
+    stage.api("POST", f"{at}/findings/a/clear", {})
+    stage.api("POST", f"{at}/areas/gw/end", {})
+    with stage.engine.connect() as conn:
+        c = schema.cases.c
+        assert [tuple(row) for row in conn.execute(select(c.household, c.stream, c.realm))] == [
+            ("v01", "technical", "drill")
+        ]
