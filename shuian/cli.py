@@ -199,8 +199,7 @@ def simulate(
     homes: Annotated[int, typer.Option(help="How many, 1 to 100000.")],
     broker: Annotated[str, typer.Option(help="mqtt://[user:password@]host:port")],
     fmt: Annotated[
-        str,
-        typer.Option("--as", help="Any format of docs/formats.md, several with commas between them, or mixed: all."),
+        str, typer.Option("--as", help="Any format of docs/formats.md, several with commas between, or mixed: all.")
     ] = "native",
     profile: Annotated[
         str | None, typer.Option(help="frugal, average (the default), generous; nl- before it: the Netherlands.")

@@ -24,6 +24,7 @@ from shuian import logs, registry_import
 from shuian.errors import BadInput
 from shuian.fleet import Fleet
 from shuian.neighbourhood import HISTORY, ZONE, accepted
+from shuian.neighbourhood.drill_area import AREA
 from shuian.neighbourhood.homes import HOMES, told
 from shuian.neighbourhood.incidents import Incidents
 from shuian.neighbourhood.lives import Life
@@ -162,7 +163,7 @@ def drill_token(conn: Connection, data: Path, now: datetime) -> None:
     if file.exists() and tokens.of(conn, file.read_text("utf-8").strip(), now) is not None:
         return
     name = f"drills-{now:%Y%m%d-%H%M%S}"
-    token = tokens.add(conn, name, ("registry:write", "drills:run"), None, TOKEN_LIFE, "demo", now)
+    token = tokens.add(conn, name, ("registry:write", "drills:run"), AREA, TOKEN_LIFE, "demo", now)
     new = data / f"{LETS_IN}.new"
     new.unlink(missing_ok=True)
     new.touch(0o600)
