@@ -22,7 +22,7 @@ from ingest.devices._cjt188 import inside
 from ingest.devices._thing_identifiers import Meant, meant
 from ingest.errors import Unreadable
 from ingest.key_map import Meaning
-from ingest.measures import EPOCH, plausible, rfc3339
+from ingest.measures import EPOCH, plain, plausible, rfc3339
 from ingest.readings import Reading, Value
 from ingest.strict_json import show
 
@@ -332,3 +332,20 @@ def _extra(extra: Mapping[str, Value], when: Time, message: Message) -> dict[str
     ident = message.message_id
     told = when.time is None and isinstance(ident, str) and MESSAGE_ID.fullmatch(ident) is not None
     return {**extra, **when.extra, **({"message_id": str(ident)} if told else {})}
+
+
+def want_device(device: str, what: str) -> None:
+    """See that a name can be one of these platforms' devices; `what` they call it.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if not DEVICE.fullmatch(device):
+        raise ValueError(f"want a {what} of 1 to 128 letters and digits, got {device!r}")
+
+
+def cubic_metres(litres: float) -> int | float:
+    """Return the whole litres of a register as the m³ that a report says."""
+    return plain(Decimal(int(litres)) / 1000)

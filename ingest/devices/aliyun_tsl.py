@@ -17,7 +17,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
@@ -28,13 +27,15 @@ from ingest.devices._thing_model import (
     Point,
     available,
     calls,
+    cubic_metres,
     named,
     own_clock,
     points,
     readings,
     taken,
+    want_device,
 )
-from ingest.measures import milliseconds, moment, plain
+from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, parse_object, show
 
@@ -220,13 +221,12 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device name.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a device name of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "device name")
     at_ms = milliseconds(at)
     report = {
         "id": str(at_ms),
         "version": "1.0",
-        "params": {"WaterCFV": {"value": plain(Decimal(int(litres)) / 1000), "time": at_ms}},
+        "params": {"WaterCFV": {"value": cubic_metres(litres), "time": at_ms}},
         "method": "thing.event.property.post",
     }
     return f"/sys/{_PRODUCT}/{device}/thing/event/property/post", json.dumps(report, separators=(",", ":")).encode()

@@ -23,7 +23,17 @@ from hashlib import sha256
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._cjt188 import answer, fitting, frames, octets
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, alive, available, readings, taken
+from ingest.devices._thing_model import (
+    CALLS,
+    DEVICE,
+    Message,
+    Point,
+    alive,
+    available,
+    readings,
+    taken,
+    want_device,
+)
 from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
@@ -170,8 +180,7 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device id, or the register does not fit.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a device id of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "device id")
     digits = re.sub(r"\D", "", device, flags=re.ASCII)[-14:]
     frame = answer(f"{int(digits or _ADDRESS):014d}", litres, at)
     report = {

@@ -17,12 +17,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import DEVICE, MOST_POINTS, Message, Point, available, named, readings, taken
-from ingest.measures import moment, plain
+from ingest.devices._thing_model import (
+    DEVICE,
+    MOST_POINTS,
+    Message,
+    Point,
+    available,
+    cubic_metres,
+    named,
+    readings,
+    taken,
+    want_device,
+)
+from ingest.measures import moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
@@ -161,11 +171,10 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device id.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a device id of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "device id")
     utc = at.astimezone(UTC)
     time = f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
-    properties = {"totalVolume_m3": plain(Decimal(int(litres)) / 1000)}
+    properties = {"totalVolume_m3": cubic_metres(litres)}
     report = {"services": [{"service_id": "WaterMeter", "properties": properties, "event_time": time}]}
     return f"$oc/devices/{device}/sys/properties/report", json.dumps(report, separators=(",", ":")).encode()
 

@@ -14,12 +14,23 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, named, own_clock, points, readings, taken
-from ingest.measures import milliseconds, moment, plain
+from ingest.devices._thing_model import (
+    CALLS,
+    Message,
+    Point,
+    calls,
+    cubic_metres,
+    named,
+    own_clock,
+    points,
+    readings,
+    taken,
+    want_device,
+)
+from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
@@ -114,10 +125,9 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device name.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a device name of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "device name")
     at_ms = milliseconds(at)
-    value = {"value": plain(Decimal(int(litres)) / 1000), "time": at_ms}
+    value = {"value": cubic_metres(litres), "time": at_ms}
     report = {"id": str(at_ms), "version": "1.0", "params": {"totalVolume_m3": value}}
     return f"$sys/{_PRODUCT}/{device}/thing/property/post", json.dumps(report, separators=(",", ":")).encode()
 

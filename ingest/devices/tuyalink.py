@@ -16,14 +16,25 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from msgspec.structs import replace
 
 from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
-from ingest.devices._thing_model import CALLS, DEVICE, Message, Point, calls, moment_of, named, points, readings, taken
-from ingest.measures import milliseconds, moment, plain
+from ingest.devices._thing_model import (
+    CALLS,
+    Message,
+    Point,
+    calls,
+    cubic_metres,
+    moment_of,
+    named,
+    points,
+    readings,
+    taken,
+    want_device,
+)
+from ingest.measures import milliseconds, moment
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse_object, show
 
@@ -118,10 +129,9 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:
     ValueError
         No device id.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a device id of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "device id")
     at_ms = milliseconds(at)
-    value = {"value": plain(Decimal(int(litres)) / 1000), "time": at_ms}
+    value = {"value": cubic_metres(litres), "time": at_ms}
     report = {"msgId": str(at_ms), "time": at_ms, "data": {"water_flow": value}}
     return f"tylink/{device}/thing/property/report", json.dumps(report, separators=(",", ":")).encode()
 
