@@ -26,6 +26,7 @@ Url = Annotated[str, typer.Option(help="Where the pages of the service are.")]
 Secret = Annotated[
     str, typer.Option(envvar="SHUIAN_TOKEN", help="A token with registry:write,drills:run; better by SHUIAN_TOKEN.")
 ]
+Demo = Annotated[Path | None, typer.Option(help="The folder of a demo that runs: it says where it is and lets in.")]
 HERE = "http://127.0.0.1:8480"
 
 
@@ -35,9 +36,8 @@ def listed() -> None:
     from simulators.drills import DRILLS
 
     for name, drill in DRILLS.items():
-        print(
-            f"{name}  {drill.number_of_homes} homes  {drill.ends_s / 60:.0f} min  {', '.join(drill.kinds)}  {drill.happens}"
-        )
+        homes = "1 home" if drill.number_of_homes == 1 else f"{drill.number_of_homes} homes"
+        print(f"{name}  {homes}  at most {drill.ends_s / 60:.0f} min  {', '.join(drill.kinds)}  {drill.happens}")
 
 
 @app.command("run")
@@ -65,6 +65,7 @@ def run(
     person: Annotated[
         list[str] | None, typer.Option(help="worker:ID, operator:ID or contact:ID, who takes part in a live rehearsal.")
     ] = None,
+    demo: Demo = None,
 ) -> None:
     """Play a script to its end; Ctrl-C stops it. Example: shuian drill run fall_at_night"""
     from shuian import drill, drill_live
@@ -74,14 +75,14 @@ def run(
         raise BadInput(f"want a kind of {', '.join(KINDS)}; got {kind!r}", "see: shuian drill list")
     if bool(channel) != bool(address):
         raise BadInput("want --channel and --address together", "such as: --channel email --address drill@example.org")
-    api = _api(url, token)
+    way, script = _way(url, token, broker, demo), drill.script(name)
+    api = _api(way.url, way.token)
     if home or person or kind == "live":
-        script = drill.script(name)
         score = drill.Player(name, script, api, **drill_live.named(script, kind, home or [], person or [])).run()
     else:
-        how = drill.Reach(channel, address) if channel else None
+        how = drill.Reach(channel, address) if channel else way.reach(script)
         with _interrupted():
-            score = drill.play(name, kind, api, broker, area=area, how=how)
+            score = drill.play(name, kind, api, way.broker, area=area, how=how)
     print("\n".join(drill.told(score)))
 
 
@@ -145,21 +146,31 @@ def _together(names: "Sequence[str]", way: "Way", kind: str, report: Path | None
 
 
 @app.command("clean")
-def clean(url: Url = HERE, token: Secret = "") -> None:
+def clean(url: Url = HERE, token: Secret = "", demo: Demo = None) -> None:
     """Take out homes and people of drills whose player was killed, once their time is over. Example: shuian drill clean"""
     from shuian import drill_stage
     from shuian.drill_player import wall_clock
 
-    left = drill_stage.clean(_api(url, token), wall_clock())
+    way = _way(url, token, "", demo)
+    left = drill_stage.clean(_api(way.url, way.token), wall_clock())
     print(f"taken out: {', '.join(left) or 'none was left'}")
 
 
 @app.command("report")
-def report(run_id: Annotated[str, typer.Argument(metavar="ID")], url: Url = HERE, token: Secret = "") -> None:
+def report(
+    run_id: Annotated[str, typer.Argument(metavar="ID")], url: Url = HERE, token: Secret = "", demo: Demo = None
+) -> None:
     """What had to happen in a drill and what did, as it stands now. Example: shuian drill report 5f0c21d9a1b2c3d4"""
     from shuian import drill
 
-    print("\n".join(drill.told(_api(url, token)("GET", f"/drills/{run_id}"))))
+    way = _way(url, token, "", demo)
+    print("\n".join(drill.told(_api(way.url, way.token)("GET", f"/drills/{run_id}"))))
+
+
+def _way(url: str, token: str, broker: str, demo: Path | None) -> "Way":
+    from shuian import drill_demo
+
+    return drill_demo.Way(url, token, broker) if demo is None else drill_demo.runs_in(demo)
 
 
 def _api(url: str, token: str) -> "Api":
@@ -180,6 +191,7 @@ def _client(url: str, token: str) -> "httpx.Client":
 
     if not token:
         raise BadInput(
-            "want a token in SHUIAN_TOKEN", "make one: shuian token add drills --scope registry:write,drills:run"
+            "want a token in SHUIAN_TOKEN",
+            "make one: shuian token add drills --scope registry:write,drills:run; on a demo: --demo demo-data",
         )
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20.0, trust_env=False)

@@ -112,7 +112,12 @@ def settings(data: Path, port: int) -> configuration.Config:
                 "key_id": "demo",
                 "secret": "demo",
                 "sign_name": "水安",
-                "templates": {"drill_offer": "SMS_9"},
+                "templates": {
+                    "drill_offer": "SMS_9",
+                    "drill_worker": "SMS_10",
+                    "drill_family": "SMS_11",
+                    "drill_operator": "SMS_12",
+                },
                 "loopback_only": True,
             },
         },

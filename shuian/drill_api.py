@@ -22,6 +22,11 @@ class Api:
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
 
+    @property
+    def url(self) -> str:
+        """Where the pages of the service are."""
+        return str(self._client.base_url).rstrip("/")
+
     def __call__(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, may: int = 0) -> Any:
         """Return what the service answers; None for the refusal `may`, and where there is nothing to say.
 

@@ -51,6 +51,21 @@ def reach(drill: Drill) -> Reach:
     return Reach("email", mail)
 
 
+def runs_in(data: Path) -> Way:
+    """Return the way to the demo of folder `data`.
+
+    Raises
+    ------
+    Trouble
+        It does not run.
+    """
+    if (there := _answers(data)) is None:
+        raise Trouble(
+            f"no demo runs in {data}, or it is still telling its history", "begin it and wait for its links: make demo"
+        )
+    return there
+
+
 @contextmanager
 def running(data: Path, say: Callable[[str], None] = print) -> Iterator[Way]:
     """Yield the way to the demo of folder `data` if it runs; else to one of its own folder, which ends with the block.

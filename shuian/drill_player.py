@@ -7,9 +7,10 @@ says, so that a player that is killed leaves a drill that ends itself.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shuian.drill_api import Api
@@ -108,6 +109,8 @@ class Player:
     besides: Callable[[float], None] = lambda _: None
     id: str = ""
     done: list[Deeds] = field(default_factory=list)
+    _seen: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _say: Callable[[str], None] = lambda _: None
 
     def begin(self) -> str:
         """Begin the drill, play in what the detectors would find now, and return its id.
@@ -144,6 +147,7 @@ class Player:
     def step(self) -> bool:
         """Let people do what is due now; False: the drill is over."""
         score = self.api("GET", f"/drills/{self.id}")
+        self._tell(score["lines"])
         if score["state"] != "running":
             return False
         due = [line["verdict"] for line in score["lines"] if not line["never"]]
@@ -161,6 +165,17 @@ class Player:
             if deed.because is not None and deed.what not in UNPLAYED:
                 self._do(deed, who[deed.because])
         return True
+
+    def _tell(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Say what is new: what happened for many homes at once in one line."""
+        news = Counter[str]()
+        for line in lines:
+            key = tuple(str(line[name]) for name in ("home", "step", "who", "after", "never"))
+            if line["verdict"] != "waits" and line["verdict"] != self._seen.get(key) and not line["never"]:
+                news[f"{line['verdict']}: {line['step']} {line['who']}".rstrip()] += 1
+            self._seen[key] = line["verdict"]
+        for words, homes in news.items():
+            self._say(f"{self.clock().astimezone():%H:%M:%S}  {words}" + (f", {homes} homes" if homes > 1 else ""))
 
     def _told(self) -> tuple[list[Told], dict[str, tuple[str, str]]]:
         """Return what people were told, by each role that they play, and of each notice its reader and home."""
@@ -193,6 +208,9 @@ class Player:
         `begun` is called when the service knows that it runs.
         """
         say(f"drill {self.begin()}: {self.drill.happens}")
+        last = (self.start + timedelta(seconds=self.drill.ends_s)).astimezone()
+        say(f"its page: {self.api.url}/c/drills/{self.id}; it ends by itself, at {last:%H:%M} at the latest")
+        self._say = say
         over = False
         try:
             begun()
@@ -205,4 +223,5 @@ class Player:
             if not over:
                 self.end("asked")
         score: dict[str, Any] = self.api("GET", f"/drills/{self.id}")
+        self._tell(score["lines"])
         return score

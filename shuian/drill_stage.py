@@ -7,7 +7,7 @@ on it.
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from shuian.drill_api import Api
@@ -52,20 +52,28 @@ def room(api: Api, wanted: str = "") -> str:
     return wanted or first[0]
 
 
-def reach(api: Api, area: str) -> Reach:
+def reach(api: Api, area: str, down: Collection[str] = ()) -> Reach:
     """Return how people of a drill are reached where nothing else is said: as whoever works in the area of drills itself.
+
+    Of several the first who has the channels that a script takes down: otherwise nobody would miss them.
 
     Raises
     ------
     BadInput
-        Nobody does.
+        Nobody works there.
     """
-    for one in api.rows(f"/workers?area={area}"):
-        return Reach(one["channel"], one["address"])
-    raise BadInput(
-        f"nobody works in the drill area {area}, so it is not known how the people of a drill are reached",
-        "say it with --channel and --address, or import a worker there with a number for tests",
-    )
+    found = [Reach(one["channel"], one["address"]) for one in api.rows(f"/workers?area={area}")]
+    if not found:
+        raise BadInput(
+            f"nobody works in the drill area {area}, so it is not known how the people of a drill are reached",
+            "say it with --channel and --address, or import a worker there with a number for tests",
+        )
+    return next((one for one in found if not missing(one, down)), found[0])
+
+
+def missing(how: Reach, down: Collection[str]) -> list[str]:
+    """Return the channels among `down` by which people reached like this are not reached."""
+    return sorted(set(down) - set(how.channel.split(";")))
 
 
 def zone(api: Api, otherwise: str = "Asia/Shanghai") -> str:
@@ -90,11 +98,22 @@ def cast(
         Of its homes; empty: as `zone` finds.
     lead_s : float
         How long it may take until the drill begins. [s]
+
+    Raises
+    ------
+    BadInput
+        There is no room for it, or a provider would be down by whom nobody is reached: nothing would be rehearsed.
     """
-    parent = room(api, area)
+    parent, down = room(api, area), {one.channel for one in drill.down}
+    how = how or reach(api, parent, down)
+    if lacking := missing(how, down):
+        raise BadInput(
+            f"{name} takes {', '.join(lacking)} down, and its people are reached by {how.channel}: nothing would be rehearsed",
+            "reach them by it first: --channel 'sms;email' --address 'NUMBER;MAILBOX', or import such a worker in the drill area",
+        )
     until = now + timedelta(seconds=lead_s + drill.ends_s)
     tag = f"dr-{secrets.token_hex(4)}"
-    return Cast(name, drill, tag, parent, tz or zone(api), how or reach(api, parent), now, until)
+    return Cast(name, drill, tag, parent, tz or zone(api), how, now, until)
 
 
 def enter(api: Api, made: Cast) -> None:

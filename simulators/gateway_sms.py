@@ -37,6 +37,9 @@ TEMPLATES: Mapping[str, str] = {
     "SMS_4": "值班：有1件事要看。编号${number}",
     "SMS_5": "已由您负责：${place}。编号${number}",
     "SMS_9": "【演练】有1个${level}任务。回复 1 ${code} 接单，2 ${code} 不能去。编号${number}",
+    "SMS_10": "【演练】您的任务有新消息（${level}），请打开系统查看。编号${number}",
+    "SMS_11": "【演练】社区给您的一条消息，请查看。编号${number}",
+    "SMS_12": "【演练】值班：有1件事要看。编号${number}",
 }
 """Texts that were approved, with their gaps."""
 WAITING, FAILED, ARRIVED = 1, 2, 3

@@ -12,6 +12,8 @@ AREA, MANNED, EMPTY = "dr", "dr-1", "dr-2"
 OPERATOR = "dr-ops"
 STAFF = (("dr-owner", "演练甲", "worker"), ("dr-backup", "演练乙", "worker"), ("dr-lead", "演练丙", "lead"))
 EMPTY_LEAD = ("dr-lead-2", "演练丁", "lead")
+TEXTED = ("dr-texted", "演练戊", "worker", AREA, "sms;email", "13900000000;dr-texted@demo.invalid")
+"""How people are reached in a drill that takes text messages down; the number is only known on this machine."""
 Rows = list[tuple[object, ...]]
 
 
@@ -36,7 +38,7 @@ def drill_people(first: str, last: str) -> dict[str, Rows]:
             (MANNED, AREA, "grid", "演练第一网格"),
             (EMPTY, AREA, "grid", "演练第二网格（无人值班）"),
         ],
-        "workers": [(*one, "email", _mail(one[0])) for one in staff],
+        "workers": [*((*one, "email", _mail(one[0])) for one in staff), TEXTED],
         "shifts": [(MANNED, first, last, *(who for who, *_ in STAFF))],
     }
 

@@ -1,4 +1,4 @@
-"""Drills side by side on a service like the demo's, its clock thirty times as fast; and what is told of them."""
+"""Drills side by side on a service like the demo's, its clock twelve times as fast; and what is told of them."""
 
 import asyncio
 import io
@@ -29,13 +29,13 @@ from tests.acceptance.tour import Person, three_free_ports
 from tests.browser import chromium
 
 DOCS = Path(__file__).parents[2]
-FAST = 30.0
+FAST = 12.0
 THREE = ("fall_at_night", "phone_company_down", "tap_left_open")
 HEARD_S = 90.0
 
 
 class Clock:
-    """Goes thirty times as fast as life, from now on."""
+    """Goes twelve times as fast as life, from now on."""
 
     def __init__(self):
         self.began, self.since = datetime.now(UTC), time.monotonic()
@@ -75,7 +75,7 @@ def like_the_demo(folder):
 
 
 def play_fast(clock):
-    """Play with a cast of its own, looking thirty times as often as in life."""
+    """Play with a cast of its own, looking twelve times as often as in life."""
 
     def play(name, api, stop):
         how = drill_demo.reach(DRILLS[name])
@@ -130,7 +130,7 @@ def test_three_drills_at_once_are_as_they_had_to_be_and_life_has_nothing_of_them
         desk = operator(service, clock, browser, pictures)
         every = together(THREE, play_fast(clock), lambda: way_in(there), AtTheDesk(out, desk), Pace(0.02))
         assert [(one.name, one.wrong, one.score["state"]) for one in every] == [(n, "", "ended") for n in THREE]
-        # At thirty times life's speed a second of a busy machine is half a minute: late is no fault of the drill.
+        # At twelve times life's speed three seconds of a busy machine are more than half a minute: late is no fault of the drill.
         wrong = [line for one in every for line in one.score["lines"] if line["verdict"] not in ("met", "kept", "late")]
         assert wrong == []
         with service.engine.connect() as conn:

@@ -25,7 +25,7 @@ def test_every_commit_and_every_call_of_the_dispatcher_has_its_points():
     passed = re.findall(r'_passing\("([^"]+)"\)', code)
     assert sorted(passed) == sorted(POINTS)
     commits = re.findall(r"_engine\.begin\(\) as conn:", code)
-    calls = re.findall(r"await self\.(?:channels|_asked)\[\S+\]\.(?:send|ask)\(", code)
+    calls = re.findall(r"await (?:self\._asked\[\S+\]|channel)\.(?:send|ask)\(", code)
     assert sum(point.endswith(": committed") for point in POINTS) == len(commits)
     assert sum(point.endswith(": returned") for point in POINTS) == len(calls)
     for part in (outbox_leases, outbox_results, outbox_polls):

@@ -89,4 +89,4 @@ def test_the_operator_sees_that_a_drill_runs_and_counts_only_what_is_real(commun
         view = queries.overview(conn, NOW)
     assert [card.id for card in view.queue] == [real, drill], "the real one first, though less urgent"
     assert (view.unattended, view.unowned) == ((), 1)
-    assert "演练进行中：fall_at_night" in community.visitor("operator", "w9").get("/c").text
+    assert "演练进行中：夜里摔倒" in community.visitor("operator", "w9").get("/c").text

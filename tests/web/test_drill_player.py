@@ -26,7 +26,7 @@ def api(played):
     return Api(httpx.Client(transport=Inside(played.app), base_url=BASE, headers=headers))
 
 
-def play(community, player, most=200):
+def play(community, player, most=200, say=lambda _: None):
     """Play, turning the clock by hand; everything that is owed arrives."""
 
     def sleep(_):
@@ -40,7 +40,7 @@ def play(community, player, most=200):
         with community.engine.begin() as conn:
             conn.execute(n.update().where(n.c.state == "accepted", n.c.done_at.is_(None)).values(done_at=community.now))
 
-    return player.run(say=lambda _: None, sleep=sleep)
+    return player.run(say=say, sleep=sleep)
 
 
 def test_a_fall_at_night_is_played_to_its_end(played, api):
@@ -60,6 +60,16 @@ def test_a_fall_at_night_is_played_to_its_end(played, api):
     assert any("missed  fallen: told family, within 30 s after case: –" in line for line in words)
 
 
+def test_what_happens_is_said_when_it_does_once(played, api):
+    said = []
+    play(played, Player("fall_at_night", script("fall_at_night"), api, lambda: played.now), say=said.append)
+    assert said[1].startswith(f"its page: {BASE}/c/drills/")
+    happened = [line.split("  ", 1)[1] for line in said[2:]]
+    assert happened[0] == "met: case"
+    assert sorted(happened) == sorted(set(happened))
+    assert {"met: told owner", "met: accepted owner", "met: outcome"} <= set(happened)
+
+
 def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
     with pytest.raises(BadInput, match=r"want 40 homes .* for which somebody is on shift now; the registry has 1"):
         Player("forty_at_once", script("forty_at_once"), api, lambda: played.now).begin()
@@ -75,10 +85,14 @@ def test_too_few_homes_and_a_script_that_there_is_not_are_told(played, api):
 
 def test_the_command_lists_the_scripts_and_wants_a_token():
     listed = CliRunner().invoke(cli_drill.app, ["list"])
-    assert (
-        "fall_at_night  1 homes  60 min  tabletop, technical, live  Somebody falls at two in the morning"
-        in listed.stdout
-    )
+    what = "1 home  at most 60 min  tabletop, technical, live  Somebody falls at two in the morning"
+    assert f"fall_at_night  {what}" in listed.stdout
     assert "drill" in [group.name for group in cli.app.registered_groups]
     asked = CliRunner().invoke(cli_drill.app, ["report", "x"], env={"SHUIAN_TOKEN": ""})
     assert isinstance(asked.exception, BadInput)
+
+
+def test_a_demo_that_does_not_run_is_told(tmp_path):
+    asked = CliRunner().invoke(cli_drill.app, ["run", "fall_at_night", "--demo", str(tmp_path)])
+    assert isinstance(asked.exception, Trouble)
+    assert "no demo runs in" in str(asked.exception)

@@ -114,6 +114,19 @@ def test_people_are_reached_as_whoever_works_in_the_area_of_drills(played, api):
     assert drill_stage.zone(api) == "Asia/Shanghai"
 
 
+def test_a_drill_that_takes_a_provider_down_wants_people_who_are_reached_by_it(played, api):
+    down = DRILLS["phone_company_down"]
+    with pytest.raises(
+        BadInput, match="takes sms down, and its people are reached by email: nothing would be rehearsed"
+    ):
+        drill_stage.cast(api, "phone_company_down", down, played.now)
+    both = Reach("sms;email", "13900000000;vx@example.org")
+    texted = {"name": "演练", "role": "worker", "area": "dr", "channel": both.channel, "address": both.address}
+    api("PUT", "/workers/vx", texted)
+    assert drill_stage.cast(api, "phone_company_down", down, played.now).reach == both
+    assert drill_stage.reach(api, "dr") == Reach("email", "vw@example.org"), "nobody misses anything: the first"
+
+
 def test_what_is_missing_is_told(played, api):
     with pytest.raises(BadInput, match="'g1' is no area of drills of this service"):
         drill_stage.room(api, "g1")
