@@ -12,9 +12,6 @@ from datetime import datetime, timedelta
 from alerts.drill_facts import Act, HomeFacts, RunFacts, Sent
 from alerts.drill_score import Line
 
-STOPPED = ("asked", "reserve", "real", "time")
-"""Ends of a drill that leave something undone; a script that is through has waited for all of it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -39,6 +36,8 @@ def why(line: Line, home: HomeFacts, run: RunFacts) -> Reason | None:
             return _late(line, home, run)
         case "broken":
             return _broken(line, home)
+        case "stopped":
+            return _stopped(line, home, run)
         case _:
             return None
 
@@ -50,7 +49,7 @@ def _missed(line: Line, home: HomeFacts, run: RunFacts) -> Reason:
     since = run.started_at if line.after == "start" else _at(line.after, home)
     if home.out_at is not None:
         return Reason("home_out")
-    if _cut_short(line, since, run):
+    if _time_left(line, since, run):
         return Reason("cut_short", detail=run.why or "")
     if line.step in ("area", "area_over"):
         return _no_area(line, home)
@@ -65,12 +64,10 @@ def _missed(line: Line, home: HomeFacts, run: RunFacts) -> Reason:
     return _undone(line, home, run)
 
 
-def _cut_short(line: Line, since: datetime | None, run: RunFacts) -> bool:
-    """Whether the drill was over before the time was up; without a beginning of that time only if it was stopped."""
-    if run.over_at is None or run.why not in STOPPED:
+def _time_left(line: Line, since: datetime | None, run: RunFacts) -> bool:
+    """Whether the hard end came before the time was up; a script that is through has waited for all of it."""
+    if run.over_at is None or run.why != "time" or since is None:
         return False
-    if since is None:
-        return run.why != "time"
     return since + timedelta(seconds=line.within_s) > run.over_at
 
 
@@ -219,6 +216,13 @@ def _who(home: HomeFacts, step: str) -> tuple[str, ...]:
     return (act.who,) if act else ()
 
 
+def _stopped(line: Line, home: HomeFacts, run: RunFacts) -> Reason:
+    """The drill was stopped before this could be known."""
+    if home.out_at is not None:
+        return Reason("home_out")
+    return Reason("unwatched" if line.never else "cut_short", detail=run.why or "")
+
+
 # --- late, and what had to stay away ----------------------------------------------------------------------------------------
 
 
@@ -274,7 +278,7 @@ def _broken(line: Line, home: HomeFacts) -> Reason:
 
 
 CODES = (
-    "home_out", "cut_short", "no_area", "area_goes_on", "area_untold", "held_back", "technical_instead",
+    "home_out", "cut_short", "unwatched", "no_area", "area_goes_on", "area_untold", "held_back", "technical_instead",
     "nothing_found", "no_meter_case", "case_never", "never_due", "not_seen", "accepted_in_time", "ladder_goes_on",
     "not_folded", "nobody_operator", "nobody_family", "nobody_on_shift", "person_out", "held_reserve", "send_failed",
     "send_expired", "send_unconfirmed", "send_cancelled", "send_failing", "send_waits", "folded", "taken_before",

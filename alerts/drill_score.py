@@ -28,8 +28,9 @@ from alerts.schema import (
     workers,
 )
 
-Verdict = Literal["met", "late", "missed", "waits", "broken", "kept"]
-"""In time; too late; not at all; not yet, and there is time; it had to stay away and did not; it stayed away."""
+Verdict = Literal["met", "late", "missed", "waits", "broken", "kept", "stopped"]
+"""In time; too late; not at all; not yet, and there is time; it had to stay away and did not; it stayed away; the drill was
+stopped before that could be known."""
 ARRIVED = ("accepted", "delivered", "seen")
 """States in which a notice counts as told to somebody of a drill."""
 GOOD: frozenset[Verdict] = frozenset({"met", "kept"})
@@ -74,6 +75,11 @@ class Score:
     def good(self) -> int:
         """How many lines are as they had to be."""
         return sum(line.verdict in GOOD for line in self.lines)
+
+    @property
+    def stopped(self) -> int:
+        """How many lines are neither good nor bad, because the drill was stopped before."""
+        return sum(line.verdict == "stopped" for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +135,21 @@ def _line(wanted: Mapping[str, Any], home: str, seen: _Seen, run: RowMapping, un
 def _verdict(
     wanted: Mapping[str, Any], since: datetime | None, at: datetime | None, run: RowMapping, until: datetime
 ) -> Verdict:
-    over = run["state"] != "running"
-    if wanted["never"]:
-        return "broken" if at is not None else "kept" if over else "waits"
-    if since is None:
-        return "missed" if over else "waits"
-    by = since + timedelta(seconds=wanted["within_s"])
-    if at is not None:
-        return "met" if at <= by else "late"
-    return "missed" if over or until > by else "waits"
+    never: bool = wanted["never"]
+    if never and at is not None:
+        return "broken"
+    if not never and since is not None:
+        by = since + timedelta(seconds=wanted["within_s"])
+        if at is not None:
+            return "met" if at <= by else "late"
+        if until > by:
+            return "missed"
+    # Nothing is decided yet, and only a drill that was watched to its end decides it.
+    if run["state"] == "running":
+        return "waits"
+    if run["state"] == "aborted":
+        return "stopped"
+    return "kept" if never else "missed"
 
 
 # --- what its people hear ------------------------------------------------------------------------------------------------

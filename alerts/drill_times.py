@@ -12,7 +12,7 @@ from statistics import median
 
 from alerts.drill_facts import ROLES, HomeFacts, RunFacts
 from alerts.drill_reasons import Reason, why
-from alerts.drill_score import GOOD, Line, Score, Verdict
+from alerts.drill_score import Line, Score, Verdict
 
 STEPS = ("told", "seen", "accepted", "on_site", "outcome")
 """What is asked of a person, in order."""
@@ -180,6 +180,8 @@ class Mark:
     """It was not stopped before its end: only such ones can be compared."""
     good: int
     of: int
+    stopped: int
+    """Lines of which nothing can be said, because it was stopped before."""
     accepted_s: float | None
     """From the case to its acceptance, the median of the homes. [s]"""
     arrived_s: float | None
@@ -197,7 +199,7 @@ def mark(score: Score, facts: RunFacts) -> Mark:
     arrived = spread(_from_case("on_site", home) for home in facts.homes)
     return Mark(
         id=score.id, drill=score.drill, kind=score.kind, started_at=score.started_at, whole=score.state == "ended",
-        good=sum(line.verdict in GOOD for line in score.lines), of=len(score.lines),
+        good=score.good, of=len(score.lines), stopped=score.stopped,
         accepted_s=accepted.median_s if accepted else None, arrived_s=arrived.median_s if arrived else None,
     )  # fmt: skip
 

@@ -135,7 +135,9 @@ def told(score: Mapping[str, Any]) -> list[str]:
         who = f" {line['who']}" if line["who"] else ""
         lines.append(f"{line['verdict']:>7}  {line['home']}: {line['step']}{who}, {wanted}: {took}")
     good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
-    lines.append(f"{good} of {len(score['lines'])} as they had to be")
+    stopped = sum(line["verdict"] == "stopped" for line in score["lines"])
+    before = f", {stopped} stopped before" if stopped else ""
+    lines.append(f"{good} of {len(score['lines'])} as they had to be{before}")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
     lines += [
         f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]

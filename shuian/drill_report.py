@@ -25,7 +25,9 @@ def table(every: Sequence[Played]) -> list[str]:
 def total(every: Sequence[Played]) -> str:
     """Return the sum in a line."""
     passed, good, of = sum(one.passed for one in every), sum(one.good for one in every), sum(one.of for one in every)
-    return f"{passed} of {len(every)} drills as they had to be, {good} of {of} steps"
+    stopped = sum(one.stopped for one in every)
+    before = f", {stopped} stopped before" if stopped else ""
+    return f"{passed} of {len(every)} drills as they had to be, {good} of {of} steps{before}"
 
 
 def markdown(every: Sequence[Played], began: datetime) -> str:
@@ -71,21 +73,21 @@ def misses(score: Score) -> list[str]:
     happened = {(line["home"], line["step"]) for line in score.get("lines", ()) if line["took_s"] is not None}
     for line in score.get("lines", ()):
         if line["verdict"] in BAD:
-            found[_step(line), _why(line, score, happened)] += 1
+            found[_step(line), _why(line, happened)] += 1
     told = [f"{step}{f' ({homes} homes)' if homes > 1 else ''}: {why}" for (step, why), homes in found.items()]
     waits = sum(line["verdict"] == "waits" for line in score.get("lines", ()))
-    return [*told, f"{waits} steps had time still"] if waits else told
+    told += [f"{waits} steps had time still"] if waits else []
+    stopped = sum(line["verdict"] == "stopped" for line in score.get("lines", ()))
+    return [*told, f"{stopped} steps not known: the drill was stopped before ({score['why']})"] if stopped else told
 
 
-def _why(line: Line, score: Score, happened: set[tuple[str, str]]) -> str:
+def _why(line: Line, happened: set[tuple[str, str]]) -> str:
     if line["verdict"] == "broken":
         return "it happened, and must not"
     if line["verdict"] == "late":
         return f"took more than {line['within_s']:.0f} s"
     if line["after"] != "start" and (line["home"], line["after"]) not in happened:
         return f"it counts from {line['after']}, which is not known to have happened"
-    if score["state"] == "aborted":
-        return f"the drill was stopped before ({score['why']})"
     return f"did not happen within {line['within_s']:.0f} s"
 
 

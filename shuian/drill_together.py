@@ -70,6 +70,11 @@ class Played:
         return sum(line["verdict"] in ("late", "missed", "broken") for line in self.score.get("lines", ()))
 
     @property
+    def stopped(self) -> int:
+        """Return of how many nothing can be said, because the drill was stopped before."""
+        return sum(line["verdict"] == "stopped" for line in self.score.get("lines", ()))
+
+    @property
     def of(self) -> int:
         """Return how many lines there are."""
         return len(self.score.get("lines", ()))
@@ -208,4 +213,5 @@ class Shown:
 def _row(one: Played) -> str:
     steps = f"{one.good:>3} of {one.of:<3}" if one.score else " " * 10
     bad = f"  {one.bad} missed" if one.bad else ""
-    return f"{one.name:<22} {one.state:<8} {steps}{bad}"
+    stopped = f"  {one.stopped} stopped before" if one.stopped else ""
+    return f"{one.name:<22} {one.state:<8} {steps}{bad}{stopped}"

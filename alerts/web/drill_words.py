@@ -106,6 +106,11 @@ class DrillWords:
             return self.words.t("page.c.drills.came" if line.verdict == "broken" else "page.c.drills.stayed_away")
         return self.words.t("page.c.drills.not_yet" if line.verdict == "waits" else "page.c.drills.not")
 
+    def score(self, good: int, of: int, stopped: int) -> str:
+        """Return how many lines are as they had to be, and of how many nothing can be said because it was stopped."""
+        key = "page.c.drills.score_stopped" if stopped else "page.c.drills.score"
+        return self.words.t(key, good=good, of=of, stopped=stopped)
+
     def verdict(self, verdict: str) -> str:
         """Return the word for how it went."""
         return self.words.code("c.drills.verdict", verdict)
@@ -142,7 +147,7 @@ class DrillWords:
 
     def _detail(self, reason: Reason) -> str:
         match reason.code:
-            case "cut_short":
+            case "cut_short" | "unwatched":
                 return self.words.code("c.drills.cut", reason.detail)
             case "held_back":
                 return self.words.code("c.drills.held", reason.detail)

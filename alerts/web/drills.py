@@ -247,7 +247,7 @@ def _alone(visit: Visit, run: Run) -> bool:
 
 def _verdicts(seen: Seen) -> Mapping[str, int]:
     """Return how many lines there are of each verdict, homes counted one by one."""
-    counts = dict.fromkeys(("broken", "missed", "late", "waits", "met", "kept"), 0)
+    counts = dict.fromkeys(("broken", "missed", "late", "waits", "stopped", "met", "kept"), 0)
     for line in seen.score.lines:
         counts[line.verdict] += 1
     return {verdict: number for verdict, number in counts.items() if number}

@@ -240,12 +240,17 @@ def test_what_was_missed_is_told_with_why(lines, said):
 
 
 def test_a_drill_that_was_stopped_or_never_began_has_not_passed_and_says_why():
-    stopped = Played("fall_at_night", score(CASE, line("missed"), state="aborted", why="real"), over=True)
+    stopped = Played("fall_at_night", score(CASE, line("stopped"), state="aborted", why="real"), over=True)
     refused = Played("day_trip", wrong="the service refuses (409): want homes", over=True)
     rows = drill_report.table([stopped, refused])
-    assert "the drill was stopped before (real)" in rows[1]
+    assert "1 steps not known: the drill was stopped before (real)" in rows[1]
+    assert (stopped.good, stopped.bad, stopped.stopped) == (1, 0, 1)
     assert "the service refuses (409): want homes" in rows[2]
-    assert rows[-1] == "0 of 2 drills as they had to be, 1 of 2 steps"
+    assert rows[-1] == "0 of 2 drills as they had to be, 1 of 2 steps, 1 stopped before"
+    assert (
+        drill.told(stopped.score | {"drill": "fall_at_night", "unsent": []})[-2]
+        == "1 of 2 as they had to be, 1 stopped before"
+    )
     assert "Out of it, needed for something real: worker:w" in drill_report.markdown([stopped], datetime.now(UTC))
 
 
@@ -285,8 +290,11 @@ def test_a_terminal_shows_a_table_that_renews_itself_and_a_file_a_line_for_each_
         one.score = score(CASE, line("missed"))
         shown.progress([one])
         shown.progress([one])
-    assert terminal.getvalue().count("\x1b[2A") == 2
+        one.score = score(CASE, line("stopped"), state="aborted", why="asked")
+        shown.progress([one])
+    assert terminal.getvalue().count("\x1b[2A") == 3
     assert [row.split("  ", 1)[1].rstrip() for row in file.getvalue().splitlines()] == [
         "fall_at_night          waits",
         "fall_at_night          ended      1 of 2    1 missed",
+        "fall_at_night          aborted    1 of 2    1 stopped before",
     ]

@@ -104,10 +104,11 @@ def test_somebody_who_was_needed_for_something_real_is_not_blamed():
 @pytest.mark.parametrize("end", ["asked", "reserve", "real"])
 def test_a_drill_that_was_stopped_early_explains_what_had_time_left(end):
     early = replace(RUN, over_at=CASE + 5 * MIN, why=end)
-    assert why(ACCEPT, home(sent()), early) == Reason("cut_short", detail=end)
-    assert why(ARRIVE, home(sent()), early).code == "cut_short", "it counts from what had time left itself"
-    late = replace(early, over_at=CASE + 11 * MIN)
-    assert why(ACCEPT, home(sent()), late).code == "told_not_accepted", "its time was up before"
+    assert why(line("accepted", "owner", "stopped"), home(sent()), early) == Reason("cut_short", detail=end)
+    never = line("unattended", "", "stopped", never=True)
+    assert why(never, home(sent()), early) == Reason("unwatched", detail=end)
+    assert why(never, home(out_at=CASE), early).code == "home_out", "that was its end"
+    assert why(ACCEPT, home(sent()), early).code == "told_not_accepted", "what is missed had its time"
 
 
 def test_a_hard_end_explains_only_what_had_time_left():
@@ -158,7 +159,7 @@ def test_every_code_has_words_and_every_code_is_tried_here():
     catalogue = texts.load()
     assert [code for code in drill_reasons.CODES if not catalogue.has(f"page.c.drills.why.{code}")] == []
     tried = {code for *_, code in (*MISSED, *LATE)} | {reason.code for *_, reason in BROKEN}
-    tried |= {"person_out", "cut_short", "nobody_operator", "accepted_in_time"}
+    tried |= {"person_out", "cut_short", "unwatched", "nobody_operator", "accepted_in_time"}
     assert set(drill_reasons.CODES) == tried
     assert why(line("told", "operator"), home(roles={}), RUN).code == "nobody_operator"
     assert why(line("unattended"), home(act("accepted")), RUN).code == "accepted_in_time"

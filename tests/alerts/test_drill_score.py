@@ -83,6 +83,33 @@ def test_each_home_of_a_part_has_its_line_and_life_has_none(engine, store):
     assert found.good == 1
 
 
+@pytest.mark.parametrize("why", ["asked", "reserve", "real"])
+def test_what_a_stopped_drill_did_not_wait_for_is_neither_good_nor_missed(engine, store, why):
+    wanted = [
+        want("case", 90), want("told", 30, who="owner", after="case"), want("accepted", 300, who="owner", after="case"),
+        want("outcome", 60, after="accepted"), want("area", 60), want("unattended", 0, never=True), want("case", 0, never=True),
+    ]  # fmt: skip
+    name = rehearse(engine, wanted=wanted)
+    store.raise_finding(finding("d", realm="drill", at=T0 + MIN), T0 + MIN)
+    with engine.begin() as conn:
+        drill_runs.end(conn, name, T0 + 2 * MIN, "operator:ops", why, Policy())
+    with engine.connect() as conn:
+        found = drill_score.score(conn, name, T0 + 99 * MIN)
+    assert [(x.step, x.verdict) for x in found.lines] == [
+        ("case", "met"), ("told", "missed"), ("accepted", "stopped"), ("outcome", "stopped"), ("area", "missed"),
+        ("unattended", "stopped"), ("case", "broken"),
+    ]  # fmt: skip
+    assert (found.good, found.stopped, len(found.lines)) == (1, 3, 7)
+
+
+@pytest.mark.parametrize("why", ["finished", "time"])
+def test_a_drill_that_came_to_its_end_leaves_nothing_open(engine, why):
+    name = rehearse(engine, wanted=[want("case", 600), want("outcome", 60, after="case"), want("area", 0, never=True)])
+    with engine.begin() as conn:
+        drill_runs.end(conn, name, T0 + MIN, "operator:ops", why, Policy())
+    assert [verdict for *_, verdict in lines(engine, name, T0 + MIN)] == ["missed", "missed", "kept"]
+
+
 def test_who_was_taken_out_stands_in_the_score(engine, store):
     name = rehearse(engine, ["h2"], ["worker:wang", "worker:li"])
     store.raise_finding(finding("f-1"), T0)

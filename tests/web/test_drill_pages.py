@@ -195,7 +195,11 @@ def test_a_drill_that_runs_shows_what_waits_and_is_stopped_by_one_button(communi
     page = text(desk.get(f"/c/drills/{run}"))
     assert "值班室 停止了它" in page
     assert "关闭未完的事件 1 件" in page
-    assert "没做到 还没到时限，有人停止了演练。" in page
+    assert "没有看到最后 还没到时限，有人停止了演练。" in page
+    assert "没做到" not in page
+    assert "2 / 6 符合要求，4 没有看到最后" in page
+    assert "2 / 6 符合要求，4 没有看到最后" in text(desk.get("/c/drills"))
+    assert "2 / 6 符合要求，4 没有看到最后" in text(desk.get(f"/c/drills/{run}/report"))
     assert desk.post(f"/c/drills/{run}", do="stop").status_code == 303, "once more changes nothing"
     with community.engine.connect() as conn:
         row = conn.execute(select(schema.drills)).one()
@@ -258,6 +262,14 @@ def test_what_was_missed_is_told_with_its_reason_and_each_person_with_the_times(
     assert "演练甲 当班 12 秒 送达未证实" in page
     assert "演练乙 后备 – – 2 分 12 秒" in page
     assert "当班收到通知 做到 12 秒 立案后 30 秒内" in page
+
+
+def test_what_had_to_stay_away_was_not_watched_to_the_end_of_a_stopped_drill(community, desk):
+    run = begin(community, "fall_at_night", stage(community))
+    over(community, run, "asked")
+    page = text(desk.get(f"/c/drills/{run}"))
+    assert "没有看到最后 没有看到最后：有人停止了演练。" in page
+    assert re.search(r"0 / (\d+) 符合要求，\1 没有看到最后", page)
 
 
 @pytest.mark.parametrize(
