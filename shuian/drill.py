@@ -127,7 +127,8 @@ WHY = {
 def told(score: Mapping[str, Any]) -> list[str]:
     """Return the score in lines to be read."""
     why = f" ({WHY.get(score['why'], score['why'])})" if score["why"] else ""
-    lines = [f"{score['drill']}  {score['kind']}  {score['state']}{why}  since {score['started_at']}"]
+    began = datetime.fromisoformat(score["started_at"]).astimezone()
+    lines = [f"{score['drill']}  {score['kind']}  {score['state']}{why}  since {began:%Y-%m-%d %H:%M}"]
     for line in score["lines"]:
         took = "–" if line["took_s"] is None else f"{line['took_s']:.0f} s"
         after = "" if line["after"] == "start" else f" after {line['after']}"
