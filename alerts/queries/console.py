@@ -181,7 +181,7 @@ def overview(conn: Connection, now: datetime, set_up: frozenset[str] = frozenset
     explained = {card.id for one in shared for card in one.folded}
     waiting = sorted(filter(_stands, standing), key=by_breach)
     queue = tuple(sorted(waiting, key=lambda card: card.realm != "live"))  # what is played stands behind life
-    homes = home_states(conn, now, events, realms.lived_in(households.c.area))
+    homes = home_states(conn, now, events, realms.lived_in(households.c.area), set_up=set_up)
     watched = [one for one in homes if one.blind is None]
     waits = undelivered(conn, now)
     return Overview(

@@ -55,15 +55,16 @@ class Listed:
 
 def household_list(
     conn: Connection, now: datetime, building: str = "", state: str = "", text: str = "", sort: str = "state",
-    most: int = 200,
+    most: int = 200, set_up: frozenset[str] = frozenset(),
 ) -> Listed:  # fmt: skip
-    """Return the households of a building, in a state, with `text` in their address or a resident's name."""
+    """Return the households of a building, in a state, with `text` in their address or a resident's name.
+
+    `set_up`: the homes that are being set up.
+    """
     lived = realms.lived_in(households.c.area)
     names = list(conn.scalars(select(households.c.building).where(lived).distinct()))
-    if building:
-        found = home_states(conn, now, open_areas(conn), lived, households.c.building == building)
-    else:
-        found = home_states(conn, now, open_areas(conn), lived)
+    where = (lived, households.c.building == building) if building else (lived,)
+    found = home_states(conn, now, open_areas(conn), *where, set_up=set_up)
     who = _names(conn)
     rows = [
         HouseholdRow(one.home, one.state, one.case, tuple(who.get(one.home.id, ())))
@@ -189,10 +190,10 @@ class HouseholdView:
     """Who looked at this household last."""
 
 
-def household(conn: Connection, name: str, now: datetime) -> HouseholdView | None:
-    """Return one household, None when there is none of that id."""
+def household(conn: Connection, name: str, now: datetime, set_up: frozenset[str] = frozenset()) -> HouseholdView | None:
+    """Return one household, None when there is none of that id; `set_up`: the homes that are being set up."""
     events = areas_of(conn, name)
-    found = home_states(conn, now, events, households.c.id == name)
+    found = home_states(conn, now, events, households.c.id == name, set_up=set_up)
     if not found:
         return None
     mine = cases.c.realm == "live", cases.c.household == name

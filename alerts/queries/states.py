@@ -1,7 +1,7 @@
 """How each home stands now, as one word: what a cell of the schematic and a row of the list of households show.
 
 A home may have several troubles; the cell shows the one that asks most of people.  A person in need comes before a
-pipe, not knowing before being away, and being away before calm.
+pipe, not knowing before being away, and being away before calm.  A home that is being set up is never shown as calm.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from alerts.queries.models import Home
 from alerts.registry.agreed import holds
 from alerts.schema import absences, areas, cases, consents, devices, findings, households, residents
 
-STATES = ("red", "amber", "taken", "outage", "silent", "slow", "unwatched", "away", "usual")
+STATES = ("red", "amber", "taken", "outage", "silent", "slow", "unwatched", "away", "setting_up", "usual")
 """Every state of a home, the one that wins first."""
 
 
@@ -39,9 +39,23 @@ class HomeState:
 
 
 def home_states(
-    conn: Connection, now: datetime, outages: Sequence[AreaEvent], *where: ColumnElement[bool]
+    conn: Connection,
+    now: datetime,
+    outages: Sequence[AreaEvent],
+    *where: ColumnElement[bool],
+    set_up: frozenset[str] = frozenset(),
 ) -> list[HomeState]:
-    """Return the homes that meet every condition, in no order; `outages` are the area events that hold now."""
+    """Return the homes that meet every condition, in no order.
+
+    Parameters
+    ----------
+    conn, now, where
+        Where and when it is asked, and of which homes.
+    outages : sequence of AreaEvent
+        The area events that hold now.
+    set_up : frozenset of str
+        The homes that are being set up: they may not be shown as covered yet.
+    """
     care, slow = _open_cases(conn)
     dry, deaf, silent = _members(outages, "water_outage"), _members(outages, "radio_outage"), _silent(conn)
     away = frozenset(conn.scalars(select(absences.c.household).where(absences.c.start <= now, absences.c.end > now)))
@@ -59,6 +73,7 @@ def home_states(
             "slow": name in slow,
             "unwatched": blind is not None,
             "away": name in away,
+            "setting_up": name in set_up,
         }
         if state not in ("red", "amber", "taken"):
             state = next((one for one in STATES if also.get(one)), "usual")

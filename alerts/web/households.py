@@ -26,7 +26,7 @@ def listed(visit: Visiting, building: str = "", state: str = "", q: str = "", so
         return RedirectResponse("/login", 303)
     session = visit.must_be("operator")
     with visit.site.looking() as conn:
-        found = queries.household_list(conn, visit.now, building, state, q[:100], sort)
+        found = queries.household_list(conn, visit.now, building, state, q[:100], sort, set_up=visit.set_up())
         user = queries.name_of(conn, session.actor)
     return visit.page(
         "c_households",
@@ -75,7 +75,7 @@ def declare(
 
 def _view(visit: Visit, household: str) -> queries.HouseholdView:
     with visit.site.looking() as conn:
-        view = queries.household(conn, household, visit.now)
+        view = queries.household(conn, household, visit.now, visit.set_up())
     if view is None:
         raise Refused(404, "not_found")
     return view
@@ -134,9 +134,9 @@ def sentence(view: queries.HouseholdView, water: Water, words: Words) -> str:
             slots = {"title": words.headline(view.open[0])}
         case "unwatched":
             return words.t(f"page.unwatched.{'no_meter' if 'monitor' in view.consents else 'no_consent'}")
-        case "usual" if water.known_until is not None:
+        case "usual" | "setting_up" if water.known_until is not None:
             used = words.clock(water.last_use_at, zone) if water.last_use_at else words.t("unit.unknown")
             slots = {"used": used, "known": words.clock(water.known_until, zone)}
-        case "usual":
+        case "usual" | "setting_up":
             return words.t("page.c.home.is.unknown")
     return words.t(f"page.c.home.is.{state}", **slots)

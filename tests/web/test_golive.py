@@ -17,6 +17,8 @@ from tests.web.test_api import Program
 
 DAY = timedelta(days=1)
 SETTING_UP = {"zh_CN": "正在开通：还不能依靠它", "en": "do not rely on it yet"}
+CELL = {"zh_CN": "502：正在开通", "en": "502: being set up"}
+"""A home as a cell of the schematic."""
 STAFF = ("worker:w1", "worker:w2", "worker:w3", "operator:w9")
 
 
@@ -101,6 +103,10 @@ def test_a_home_that_is_being_set_up_is_shown_as_that_everywhere_and_alarms_go_o
     front = desk(strict, "/c", lang)
     assert {"zh_CN": "5 户正在开通", "en": "5 home(s) are being set up"}[lang] in front
     assert "<strong>0<small>/5</small></strong>" in front
+    assert f'aria-label="{CELL[lang]}"' in front
+    for path in ("/c/households", "/c/households?state=setting_up", "/c/households/h1"):
+        states = set(re.findall(r'<span class="how"><span class="home (\w+)"', desk(strict, path, lang)))
+        assert states == {"setting_up"}, path
     assert {"zh_CN": "4 户正在开通", "en": "4 home(s)"}[lang] in strict.visitor("worker", "w1", lang).get("/w/me").text
     case = strict.red("h1")
     assert strict.state(case) == "AWAITING"
