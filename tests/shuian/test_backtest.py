@@ -297,11 +297,11 @@ def test_local_time_is_exact_over_changes_of_the_clock(zone):
 
 def test_homes_shared_out_among_processes_have_the_same_episodes():
     start = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
-    ends = start + 3600.0 * np.arange(1, 24 * 24 + 1)
+    ends = start + 3600.0 * np.arange(1, 24 * 16 + 1)
     none = np.zeros(len(ends), np.bool_)
     records = []
     for n in range(5):
-        litres = np.where((np.arange(len(ends)) % 24 >= 7 + n) & (np.arange(len(ends)) < 24 * (14 + n)), 8.0, 0.0)
+        litres = np.where((np.arange(len(ends)) % 24 >= 7 + n) & (np.arange(len(ends)) < 24 * (8 + n)), 8.0, 0.0)
         records.append(
             Record(f"h{n}", UTC, 1, 3600.0, 1.0, ends - 3600, ends, litres, none, ends, np.zeros(len(ends)), ())
         )
