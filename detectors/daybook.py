@@ -79,8 +79,10 @@ class Daybook:
         other = day != self.day[m.rows]
         over = m.rows[other & (self.day[m.rows] >= 0)]
         ended = self.day[over].copy()
-        self._close(over)
-        self._open(m.rows[other], day[other], begin[other], end[other])
+        if len(over):
+            self._close(over)
+        if other.any():
+            self._open(m.rows[other], day[other], begin[other], end[other])
         self.lost_until[m.rows] = np.fmax(self.lost_until[m.rows], end)
         self.day_l[m.rows] += np.nan_to_num(m.litres)
         hour = ((m.middle - day * DAY_S) // HOUR_S).astype(np.int64)

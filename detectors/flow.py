@@ -59,7 +59,8 @@ class Flow:
     def add(self, rows: Rows, start: Floats, end: Floats, litres: Floats, hole: Bools) -> None:
         """Append one interval to each of `rows`; `litres` NaN: not known; `hole`: nothing is known up to `start`."""
         change = (litres != 0) | hole  # True for NaN
-        self._add(rows[change], start[change], end[change], litres[change])
+        if change.any():
+            self._add(rows[change], start[change], end[change], litres[change])
         self.until[rows] = end
 
     def _add(self, rows: Rows, start: Floats, end: Floats, litres: Floats) -> None:
@@ -89,6 +90,8 @@ class Flow:
 
     def sums(self, rows: Rows, seconds: Floats) -> Floats:
         """Return (M, W) litres of the last `seconds` (W,), each a quarter of an hour to a day."""
+        if not len(rows):
+            return np.empty((0, len(seconds)))
         litres, _ = self._windows(rows, seconds, blind=False)
         return litres
 

@@ -74,11 +74,12 @@ class Habit:
         # Of a quiet beyond a trip nothing is learnt, so its hours need not be counted out one by one.
         taught &= m.used | (m.end - m.start <= TRIP_S)
         lost = ~taught | m.hole
-        self._forget_hour(m.rows[lost], m.start[lost] + m.offset_s[lost])
+        if lost.any():
+            self._forget_hour(m.rows[lost], m.start[lost] + m.offset_s[lost])
         self._fill(m, taught)
         skipped = ~taught
-        self._enter(m.rows[skipped], np.floor((m.end + m.offset_s)[skipped] / HOUR_S).astype(np.int64))
-        self.seen_s[m.rows[skipped]] = 0.0
+        if skipped.any():
+            self._forget_hour(m.rows[skipped], (m.end + m.offset_s)[skipped])
         self._note_first_use(m)
         return changed
 

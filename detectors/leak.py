@@ -79,6 +79,12 @@ class Verdict(NamedTuple):
     rate_l_h: Floats
 
 
+def _nothing(rows: Rows) -> Verdict:
+    """Return what is said of no rows."""
+    none = np.empty(0)
+    return Verdict(rows, none > 0, none > 0, none, none)
+
+
 def shows(floor_l_h: Floats, swing_l_h: Floats, step_l: Floats, seconds: Floats) -> Floats:
     """Return the most litres that a flow of `floor_l_h` alone makes a register of `step_l` show in `seconds`; 0: none.
 
@@ -119,6 +125,8 @@ class Leak:
         `start` (M,) is when the interval begins that ends the stand-still, `ran` (H,) the end of the latest water, or of
         the latest time that is not known.
         """
+        if not len(rows):
+            return
         new = np.isnan(self.slack_at[rows])
         self.slack_at[rows[new]] = start[new]
         length = flow.until[rows] - ran[rows]  # NaN if new
@@ -129,13 +137,14 @@ class Leak:
     def judge(self, settings: LeakSettings, flow: Flow, rows: Rows, ran: Floats) -> Verdict:
         """Bring the floor of `rows` up to date; return which of them leak.  `ran` as for `note`."""
         rows = rows[(flow.until[rows] - self.slack_at[rows] >= DAY_S - JITTER_S) | (self.floor_l_h[rows] > 0)]
+        if not len(rows):
+            return _nothing(rows)
         still_s = flow.until[rows] - ran[rows]
         self.floor_l_h[rows[still_s >= WINDOW_H * HOUR_S]] = 0.0
         day = flow.placed_s(rows) - self.slack_s[rows] >= DAY_S - JITTER_S
         rows = rows[day & (still_s < WINDOW_H * HOUR_S)]
         if not len(rows):
-            none = np.empty(0)
-            return Verdict(rows, none > 0, none > 0, none, none)
+            return _nothing(rows)
         onset, rate, least, flat = self.began(flow, rows, ran)
         # A register that stands still for t shows a flow of at most its step over t: repairs are seen within the hour.
         most = STILL * flow.step_l[rows] / np.maximum(flow.until[rows] - ran[rows], 1.0) * HOUR_S

@@ -83,6 +83,9 @@ class Steps:
     def hear(self, news: News, resolution_l: Floats) -> Heard:
         """Take in at most one interval of each of some rows; `resolution_l` (H,) is what is agreed of all registers."""
         n = np.flatnonzero((news.litres >= LEAST_USE_L) & (resolution_l[news.row] >= LEAST_STEP_L))  # False for NaN
+        if not len(n):
+            self._rest(news)
+            return Heard(news, [], n, n)
         rows, litres, step = news.row[n], news.litres[n], resolution_l[news.row[n]]
         other = self.step_l[rows] != step
         self.tens[rows[other]], self.step_l[rows] = 0, step
@@ -93,8 +96,7 @@ class Steps:
         said = ~(absurd | goes_on)
         self._count(rows[said], litres[said], step[said], flow[said])
         self.last_l_h[rows] = flow
-        self.still[news.row[~np.isnan(news.litres)]] = False
-        self.still[news.row[news.litres < LEAST_USE_L]] = True  # False for NaN
+        self._rest(news)
         new, over = self.coarse(rows) & ~before, before & ~self.coarse(rows)
         at, heard = news.end[n], news.received[n]
         told = [_finding("meter_steps", rows[k], at[k], heard[k], step[k], None) for k in np.flatnonzero(new).tolist()]
@@ -103,6 +105,10 @@ class Steps:
             for k in np.flatnonzero(absurd).tolist()
         ]
         return Heard(_without(news, n[absurd]), told, rows[new], rows[over])
+
+    def _rest(self, news: News) -> None:
+        self.still[news.row[~np.isnan(news.litres)]] = False
+        self.still[news.row[news.litres < LEAST_USE_L]] = True  # False for NaN
 
     def _count(self, rows: Rows, litres: Floats, step_l: Floats, flow_l_h: Floats) -> None:
         whole = _whole(litres, TENS * step_l)

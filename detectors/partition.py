@@ -232,6 +232,8 @@ class Partition(Present):
         long = m.end - origin >= self.settings.quiet.least_s
         # Water that runs without a stop is no quiet; it is told as a surge.
         look = np.flatnonzero(judged & long & ~self._state.water.running.owned(m.rows))
+        if not len(look):
+            return
         rows = m.rows[look]
         score = quiet_judge.score(self.settings.quiet, self._cohort, self._state, rows, origin[look], m.end[look])
         amber, red = quiet_reasons.levels(self.settings.quiet, self._state, rows, origin[look])
@@ -274,7 +276,8 @@ class Partition(Present):
         for kind, night in (("leak", False), ("surge", True), ("quiet", True)):
             rows = (int(m.rows[n]) for n in self._episodes.places(kind, m.rows))
             hit = [row for row in rows if kind != "quiet" or (row, kind, "red") in self._episodes]
-            self._state.daybook.spoil(np.array(hit, np.intp), night=night)
+            if hit:
+                self._state.daybook.spoil(np.array(hit, np.intp), night=night)
 
     def hear_signs(self, news: SignNews) -> Changes:
         """Take in movement, doors, presses for help and water on the floor; return what they raised and cleared.

@@ -147,6 +147,8 @@ def level_at(curve: Floats, hours: Floats, stepped: bool = False) -> Floats:
     Between two whole hours it rises evenly; `stepped`: it is that of the last whole hour, because the price of an alarm
     jumps with the night and half of a day's price is none.
     """
+    if not len(curve):
+        return np.empty(0)
     most = curve.shape[1]
     padded = np.concatenate([np.minimum(curve[:, :1], 0.0), curve], axis=1)  # [:, g]: the end of hour g
     full = np.clip(np.floor(hours), 0, most - 1).astype(np.intp)

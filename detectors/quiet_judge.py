@@ -16,7 +16,7 @@ from detectors.states import State
 
 def keep(settings: QuietSettings, state: State, rows: Rows, begin: Floats) -> None:
     """Work out the quiets of rows that began at `begin`, and keep what was found; called as soon as they may be told."""
-    if settings.model == "index":
+    if len(rows) and settings.model == "index":
         state.spells.keep(
             state.past, rows, begin, _offset_s(state, rows, begin), by_use(state, rows, begin), settings.night_cost
         )

@@ -103,8 +103,8 @@ class QuietPast:
         self._strike(m, resets & ((gap_s > TRIP_S) | m.struck))
         self._count_quiets(m, resets & (gap_s <= TRIP_S) & ~m.struck, gap_s)
         self._fill(m)
-        rows = m.rows[resets]
-        self._count_days(rows, hour_of((m.end + m.offset_s)[resets]) // 24)
+        if resets.any():
+            self._count_days(m.rows[resets], hour_of((m.end + m.offset_s)[resets]) // 24)
 
     # --- hours ---------------------------------------------------------------------------------------------------------
 
@@ -132,6 +132,8 @@ class QuietPast:
                 a[more] for a in (rows, edge, until, used, middle, litres)
             )  # fmt: skip
         lost = ~told
+        if not lost.any():
+            return
         # The end of what is not known may lie on an edge: the hour that begins there is known from its beginning.
         self._enter(m.rows[lost], np.floor((m.end + m.offset_s)[lost] / HOUR_S).astype(np.int64))
 
@@ -219,6 +221,8 @@ class QuietPast:
     # --- counts --------------------------------------------------------------------------------------------------------
 
     def _count_quiets(self, m: Moment, ends: Bools, gap_s: Floats) -> None:
+        if not ends.any():
+            return
         length = np.floor(np.where(ends, gap_s, 0.0) / HOUR_S + SLACK_H).astype(np.int64)
         some = np.flatnonzero(ends & (length >= 1))
         if not len(some):

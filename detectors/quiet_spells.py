@@ -129,6 +129,8 @@ class Spells:
         return ended
 
     def _over(self, rows: Rows, begin: Floats, end: Floats, used: Bools, alive: Bools, struck: Bools) -> Ended:
+        if not len(rows):
+            return Ended(rows, begin, end, np.empty(0), used, alive, struck)
         gap_s = np.maximum(end - begin, 0.0)
         level = level_at(self.curve[rows].astype(np.float64), gap_s / HOUR_S)
         usual = (gap_s <= TRIP_S) & ~struck

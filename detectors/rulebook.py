@@ -169,6 +169,8 @@ class Rulebook:
 
 def judge(book: Rulebook, clock: Clock, episodes: Episodes, m: Moment, judged: Bools, changes: Changes) -> None:
     """Let every rule take in one interval of each of some rows; begin and end its episodes."""
+    if not book.rules:
+        return
     origin = clock.origin(m.rows, m.end, ran=True)
     for rule, verdict in book.step(m, clock, origin):
         kind = f"rule:{rule.name}"

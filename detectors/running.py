@@ -150,8 +150,10 @@ class Running:
     def step(self, flow: Flow, leak: Leak, i: Interval) -> Look:
         """Take in one interval of each of some rows, after `flow` did."""
         n = np.flatnonzero((i.litres > 0) | ~np.isnan(self.since[i.rows]) | (self.strong_s[i.rows] > 0))
-        part = self._step(flow, leak, Interval(i.rows[n], i.start[n], i.end[n], i.litres[n]))
         look = Look(np.zeros(len(i.rows), np.bool_), ~np.isnan(i.litres), np.zeros(len(i.rows)))
+        if not len(n):
+            return look
+        part = self._step(flow, leak, Interval(i.rows[n], i.start[n], i.end[n], i.litres[n]))
         for whole, some in zip(look, part, strict=True):
             whole[n] = some
         return look

@@ -81,7 +81,8 @@ class Water(NamedTuple):
     def claims(self, surge: SurgeSettings, leak: LeakSettings, last: Last, m: Moment, clock: Clock) -> list[Claim]:
         """Return what is to be told of the rows of `m`; `last` is what `step` returned."""
         flow, running = self.flow, self.running
-        last = self.surge.suspects(surge, running, last)
+        if len(last.rows):
+            last = self.surge.suspects(surge, running, last)
         made = self._leaks(leak, m.rows, clock.ran)
         strong = m.rows[self.running.known_s[m.rows] >= leak.soon_s]
         if len(strong):
