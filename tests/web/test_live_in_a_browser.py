@@ -202,7 +202,7 @@ def test_every_story_fits_a_phone_and_satisfies_axe(browser, busy_list, lang):
         for role, person, path in phones(cases, cases[FALL]):
             sign_in(context, base, community, role, person, lang)
             page.goto(base + path)
-            found = too_small(page) + not_accessible(page, lang)  # which opens every panel
+            found = too_small(page) + not_accessible(page, contrast=lang == "zh_CN")  # which opens every panel
             found += too_wide(page)
             page.set_viewport_size({"width": 390, "height": 844})
             faults += [f"{path} of {person}: {fault}" for fault in found]
