@@ -10,7 +10,6 @@ from alerts import queries
 from alerts.report import Report
 from alerts.report_rows import Month
 from alerts.reports import Batteries, Reports, trail
-from alerts.web.report_book import workbook
 from alerts.web.report_chart import Bar, bars
 from alerts.web.report_lines import facts, heads, sections
 from alerts.web.site import Refused, Visit, Visiting
@@ -57,6 +56,8 @@ def page(visit: Visiting, month: str = "", fresh: str = "") -> Response:
 @router.get("/c/report.xlsx")
 def file(visit: Visiting, month: str = "", fresh: str = "") -> Response:
     """The same as a workbook."""
+    from alerts.web.report_book import workbook  # noqa: PLC0415  openpyxl takes a quarter of a second that each start saves
+
     visit.must_be("operator")
     reports = visit.site.reports
     wanted = _month(visit, reports, month)
