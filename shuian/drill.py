@@ -5,7 +5,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Any
@@ -124,6 +124,22 @@ WHY = {
 """Why a drill is over, in words."""
 
 
+GOOD = ("met", "kept")
+"""Verdicts of lines that are as they had to be."""
+BAD = ("late", "missed", "broken")
+"""Verdicts of lines that are not, and cannot be any more."""
+
+
+def count(lines: Iterable[Mapping[str, Any]], *verdicts: str) -> int:
+    """Return how many lines of a score have one of these verdicts."""
+    return sum(line["verdict"] in verdicts for line in lines)
+
+
+def stopped_before(lines: int) -> str:
+    """Return how the words about a score go on if nothing can be said of some lines, because the drill was stopped."""
+    return f", {lines} stopped before" if lines else ""
+
+
 def told(score: Mapping[str, Any]) -> list[str]:
     """Return the score in lines to be read."""
     why = f" ({WHY.get(score['why'], score['why'])})" if score["why"] else ""
@@ -135,10 +151,8 @@ def told(score: Mapping[str, Any]) -> list[str]:
         wanted = "never" if line["never"] else f"within {line['within_s']:.0f} s{after}"
         who = f" {line['who']}" if line["who"] else ""
         lines.append(f"{line['verdict']:>7}  {line['home']}: {line['step']}{who}, {wanted}: {took}")
-    good = sum(line["verdict"] in ("met", "kept") for line in score["lines"])
-    stopped = sum(line["verdict"] == "stopped" for line in score["lines"])
-    before = f", {stopped} stopped before" if stopped else ""
-    lines.append(f"{good} of {len(score['lines'])} as they had to be{before}")
+    good, stopped = count(score["lines"], *GOOD), count(score["lines"], "stopped")
+    lines.append(f"{good} of {len(score['lines'])} as they had to be{stopped_before(stopped)}")
     lines += [f"out of it, needed for something real: {who}" for who in score["out"]]
     lines += [
         f"not sent to {one['who']} by {one['channel']} ({one['notice']}): {one['why']}" for one in score["unsent"]

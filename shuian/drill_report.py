@@ -6,11 +6,11 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from shuian import drill
 from shuian.drill_together import Played, Score
 from simulators.drills import DRILLS
 
 Line = Mapping[str, Any]
-BAD = ("late", "missed", "broken")
 HEAD = ("drill", "steps", "met", "slowest step, against its time", "took", "missed, and why")
 
 
@@ -26,8 +26,7 @@ def total(every: Sequence[Played]) -> str:
     """Return the sum in a line."""
     passed, good, of = sum(one.passed for one in every), sum(one.good for one in every), sum(one.of for one in every)
     stopped = sum(one.stopped for one in every)
-    before = f", {stopped} stopped before" if stopped else ""
-    return f"{passed} of {len(every)} drills as they had to be, {good} of {of} steps{before}"
+    return f"{passed} of {len(every)} drills as they had to be, {good} of {of} steps{drill.stopped_before(stopped)}"
 
 
 def markdown(every: Sequence[Played], began: datetime) -> str:
@@ -72,12 +71,12 @@ def misses(score: Score) -> list[str]:
     found: defaultdict[tuple[str, str], int] = defaultdict(int)
     happened = {(line["home"], line["step"]) for line in score.get("lines", ()) if line["took_s"] is not None}
     for line in score.get("lines", ()):
-        if line["verdict"] in BAD:
+        if line["verdict"] in drill.BAD:
             found[_step(line), _why(line, happened)] += 1
     told = [f"{step}{f' ({homes} homes)' if homes > 1 else ''}: {why}" for (step, why), homes in found.items()]
-    waits = sum(line["verdict"] == "waits" for line in score.get("lines", ()))
+    waits = drill.count(score.get("lines", ()), "waits")
     told += [f"{waits} steps had time still"] if waits else []
-    stopped = sum(line["verdict"] == "stopped" for line in score.get("lines", ()))
+    stopped = drill.count(score.get("lines", ()), "stopped")
     return [*told, f"{stopped} steps not known: the drill was stopped before ({score['why']})"] if stopped else told
 
 
@@ -104,7 +103,7 @@ def _details(score: Score) -> Iterator[str]:
         since = "" if after == "start" else f" after {after}"
         wanted = "never" if never else f"within {within_s:.0f} s{since}"
         took = [line["took_s"] for line in lines if line["took_s"] is not None]
-        good = sum(line["verdict"] in ("met", "kept") for line in lines)
+        good = drill.count(lines, *drill.GOOD)
         middle, most = (_seconds(median(took)), _seconds(max(took))) if took else ("–", "–")
         yield f"| {part}: {step} | {wanted} | {len(lines)} | {good} | {middle} | {most} |"
     for who in score["out"]:

@@ -62,17 +62,17 @@ class Played:
     @property
     def good(self) -> int:
         """Return how many lines are as they had to be."""
-        return sum(line["verdict"] in ("met", "kept") for line in self.score.get("lines", ()))
+        return drill.count(self.score.get("lines", ()), *drill.GOOD)
 
     @property
     def bad(self) -> int:
         """Return how many are not, and cannot be any more."""
-        return sum(line["verdict"] in ("late", "missed", "broken") for line in self.score.get("lines", ()))
+        return drill.count(self.score.get("lines", ()), *drill.BAD)
 
     @property
     def stopped(self) -> int:
         """Return of how many nothing can be said, because the drill was stopped before."""
-        return sum(line["verdict"] == "stopped" for line in self.score.get("lines", ()))
+        return drill.count(self.score.get("lines", ()), "stopped")
 
     @property
     def of(self) -> int:

@@ -22,7 +22,7 @@ from ingest.device_memory import DeviceMemory
 from ingest.devices import Format, Played, Sample, Unreadable
 from ingest.devices._cjt188 import clock, frames, octets, said
 from ingest.devices._thing_identifiers import Meant
-from ingest.devices._thing_model import DEVICE, Message, Point, points, readings, taken
+from ingest.devices._thing_model import DEVICE, Message, Point, points, readings, taken, want_device
 from ingest.measures import FACTORS, convert, plain
 from ingest.readings import WATER_VOLUME_TOTAL, Reading
 from ingest.strict_json import parse, parse_object, show
@@ -225,8 +225,7 @@ def encode(device: str, at: datetime, litres: float) -> tuple[str, bytes]:  # no
     ValueError
         No serial number.
     """
-    if not DEVICE.fullmatch(device):
-        raise ValueError(f"want a serial number of 1 to 128 letters and digits, got {device!r}")
+    want_device(device, "serial number")
     report = {"DEVTYPE": "M1", "SN": device, "METERSUM": int(litres // 10) * 10, "PAYMODE": 1}
     return f"yomtey/prod/s/{device}", json.dumps(report, separators=(",", ":")).encode()
 

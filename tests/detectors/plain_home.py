@@ -76,7 +76,7 @@ ASKED_DAYS = (0, 1, 2, 3, 5, 10, 20, 23, 30)
 @cache
 def history(days, period_s, step_l, day):
     before = max((n for n in ASKED_DAYS if n < days), default=None)
-    if before is None or period_s > HOUR:
+    if before is None:
         return Home(days, period_s, step_l, dict(day))
     home = copied(history(before, period_s, step_l, day), MUTE)
     home.live((days - before) * 24)

@@ -80,10 +80,13 @@ def test_a_restart_at_any_moment_changes_nothing(seed, cut_at):
     chunks = np.unique(cut)
     before = cut <= chunks[min(cut_at, len(chunks) - 1)]
     whole = partition(home, EVERYTHING)
-    played(whole, home.news.take(before))
-    second = Partition.restore(EVERYTHING, whole.snapshot())
-    assert second.open() == whole.open()
-    assert played(second, home.news.take(~before)) == played(whole, home.news.take(~before))
+    expected = played(whole, home.news)
+    first = partition(home, EVERYTHING)
+    happened = played(first, home.news.take(before))
+    second = Partition.restore(EVERYTHING, first.snapshot())
+    assert second.open() == first.open()
+    happened += played(second, home.news.take(~before))
+    assert happened == expected
     for name, array in whole.snapshot().items():
         np.testing.assert_array_equal(second.snapshot()[name], array, err_msg=name)
 

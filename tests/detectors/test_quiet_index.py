@@ -175,13 +175,7 @@ def test_what_a_quiet_is_judged_by_is_the_same_at_any_hour_of_it(minute):
 @pytest.mark.slow
 def test_homes_are_independent_and_a_restart_changes_nothing(seed, cut):
     made = case(seed, rows=2, days=10)
-    first = made.news.received < np.quantile(made.news.received, cut) // (6 * HOUR) * (6 * HOUR)
-    part = partition(made, INDEX)
-    before = played(part, made.part(first)) if first.any() else []
-    again = Partition.restore(INDEX, part.snapshot())
-    after = played(part, made.part(~first))
-    assert played(again, made.part(~first)) == after
-    whole = before + after
+    whole = played(partition(made, INDEX), made.news)
     for row in range(made.rows):
         mine = made.part(made.news.row == row)
         alone = News(
@@ -189,6 +183,11 @@ def test_homes_are_independent_and_a_restart_changes_nothing(seed, cut):
         )
         expected = [(what, 0, *rest) for what, of, *rest in whole if of == row]
         assert sorted(played(partition(made, INDEX, np.array([row])), alone)) == sorted(expected)
+    first = made.news.received < np.quantile(made.news.received, cut) // (6 * HOUR) * (6 * HOUR)
+    part = partition(made, INDEX)
+    before = played(part, made.part(first)) if first.any() else []
+    again = Partition.restore(INDEX, part.snapshot())
+    assert before + played(again, made.part(~first)) == whole
 
 
 def test_one_upload_of_many_hours_is_judged_as_hour_by_hour():
